@@ -1,0 +1,85 @@
+"""What the deployment tells the code: environment variables, read once into a frozen object."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+STAGE_TAG = "jobyard:stage"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are and how they should behave; every field has its environment variable."""
+
+    stage: str
+    jobs_table: str
+    runs_table: str
+    tokens_table: str
+    cluster: str
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    assign_public_ip: bool
+    execution_role_arn: str
+    default_task_role_arn: str | None
+    """For jobs that name none; unset, their containers have no AWS permission at all."""
+    fire_function_arn: str | None
+    """Target of every schedule's rule; unset where a function does not make rules."""
+    rule_dead_letter_arn: str | None
+    event_bus: str | None
+    """Name of the bus that terminal runs are announced on; unset: nowhere."""
+    log_retention_days: int
+    run_retention_days: int | None
+    """Finished runs older than this are removed by DynamoDB's TTL; unset: kept for ever."""
+    secret_prefixes: tuple[str, ...]
+    """ARN prefixes that `secrets` may name; `{workspace}` stands for the job's workspace."""
+    region: str
+
+    @property
+    def prefix(self) -> str:
+        """What the names of everything outside CloudFormation begin with."""
+        return f"jobyard-{self.stage}"
+
+    def family(self, job_id: str) -> str:
+        """Task definition family of a job: at most 255 of `[A-Za-z0-9_-]`."""
+        return f"{self.prefix}-{job_id}"
+
+    def log_group(self, job_id: str) -> str:
+        """CloudWatch log group of a job."""
+        return f"/jobyard/{self.stage}/{job_id}"
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(part for part in value.split(",") if part)
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """The settings in `environ`; KeyError names a variable that must be there and is not."""
+    retention = environ.get("JOBYARD_RUN_RETENTION_DAYS", "")
+    return Settings(
+        stage=environ["JOBYARD_STAGE"],
+        jobs_table=environ["JOBYARD_JOBS_TABLE"],
+        runs_table=environ["JOBYARD_RUNS_TABLE"],
+        tokens_table=environ["JOBYARD_TOKENS_TABLE"],
+        cluster=environ["JOBYARD_CLUSTER"],
+        subnets=_list(environ["JOBYARD_SUBNETS"]),
+        security_groups=_list(environ["JOBYARD_SECURITY_GROUPS"]),
+        assign_public_ip=environ.get("JOBYARD_ASSIGN_PUBLIC_IP", "ENABLED") == "ENABLED",
+        execution_role_arn=environ["JOBYARD_EXECUTION_ROLE_ARN"],
+        default_task_role_arn=environ.get("JOBYARD_DEFAULT_TASK_ROLE_ARN") or None,
+        fire_function_arn=environ.get("JOBYARD_FIRE_FUNCTION_ARN") or None,
+        rule_dead_letter_arn=environ.get("JOBYARD_RULE_DEAD_LETTER_ARN") or None,
+        event_bus=environ.get("JOBYARD_EVENT_BUS") or None,
+        log_retention_days=int(environ.get("JOBYARD_LOG_RETENTION_DAYS", "30")),
+        run_retention_days=max(3, int(retention)) if retention else None,
+        secret_prefixes=_list(environ.get("JOBYARD_SECRET_PREFIXES", "")),
+        region=environ.get("AWS_REGION") or environ["AWS_DEFAULT_REGION"],
+    )
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """This process's settings, read at first use."""
+    return read(os.environ)

@@ -1,0 +1,1 @@
+"""What DynamoDB remembers: the records, and every conditional write on them."""

@@ -1,0 +1,227 @@
+"""Every read and every conditional write of the runs table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.states import CANCELLED, FAILED, SUCCEEDED
+from chalicelib.tables import db
+from chalicelib.tables.records import Job, Run, RunKey, Stats, shard
+
+SKIPPED = "skipped"
+_FIRST, _LAST = "run_", "run_~"
+
+
+def get(job_id: str, run_id: str) -> Run | None:
+    return db.get(Run, job_id, run_id)
+
+
+def get_with_job(project: str, job_id: str, run_id: str) -> tuple[Job | None, Run | None]:
+    """A run and the job it must belong to, in one call."""
+    job, run = db.get_many([(Job, project, job_id), (Run, job_id, run_id)])
+    return job, run
+
+
+def get_many(keys: Sequence[tuple[str, str]]) -> list[Run]:
+    """Those of at most 100 (job, run) that exist, in the order asked for."""
+    found = db.get_many([(Run, job_id, run_id) for job_id, run_id in keys])
+    return [run for run in found if run is not None]
+
+
+def newest(
+    job_id: str, *, before: str | None, limit: int | None, where: Condition | None
+) -> Iterator[Run]:
+    """The runs of a job, newest first, those older than the run id `before` if it is given."""
+    # `between` includes both ends: the id just below `before` is `before` less its last character
+    for run in db.query(
+        Run,
+        job_id,
+        between=(_FIRST, before or _LAST),
+        newest_first=True,
+        limit=limit,
+        where=where,
+    ):
+        if run.run_id != before:
+            yield run
+
+
+def latest_claimed(job_id: str) -> Run | None:
+    """The newest run that was to start; skipped and missed slots are not in the index."""
+    answer = db.call(
+        "Query",
+        {
+            "TableName": _table(),
+            "IndexName": "claimed",
+            "Select": "ALL_ATTRIBUTES",
+            "ConsistentRead": True,
+            "ScanIndexForward": False,
+            "Limit": 1,
+            "KeyConditionExpression": "pk = :job",
+            "ExpressionAttributeValues": {":job": {"S": job_id}},
+        },
+    )
+    return next((Run.from_raw_data(item) for item in answer["Items"]), None)
+
+
+def live(job_id: str) -> list[tuple[str, str]]:
+    """(run id, status) of what is in flight, oldest first: consistent, costs what it answers."""
+    return [(run.sk, run.status) for run in db.query(Run, job_id, index="live")]
+
+
+def stats(job_id: str) -> Stats | None:
+    return db.get(Stats, job_id, "stats")
+
+
+def key(job_id: str, key_hash: str) -> RunKey | None:
+    """What an Idempotency-Key made."""
+    return db.get(RunKey, job_id, f"key#{key_hash}")
+
+
+def due(shard_number: int, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """(job, run) of the runs in one shard that the sweep should look at, the longest due first."""
+    db.connect()
+    return [
+        (run.pk, run.sk)
+        for run in Run.in_flight_index.query(
+            str(shard_number), Run.look_at <= now, limit=limit, page_size=limit
+        )
+    ]
+
+
+def page_of_keys(job_id: str, limit: int) -> list[tuple[str, str]]:
+    """Keys of at most `limit` records under a job, of whatever kind but its stats."""
+    answer = db.call(
+        "Query",
+        {
+            "TableName": _table(),
+            "ConsistentRead": True,
+            "Limit": limit,
+            "ProjectionExpression": "pk, sk",
+            "KeyConditionExpression": "pk = :job AND sk < :stats",
+            "ExpressionAttributeValues": {":job": {"S": job_id}, ":stats": {"S": "stats"}},
+        },
+    )
+    return [(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
+
+
+def delete_many(keys: Sequence[tuple[str, str]]) -> None:
+    db.delete_many(_table(), keys)
+
+
+def _table() -> str:
+    db.connect()
+    return str(Run.Meta.table_name)
+
+
+def _unchanged(run: Run) -> Condition:
+    return Run.pk.exists() & (Run.rev == run.rev)
+
+
+def change(run: Run, changes: dict[str, Any]) -> bool:
+    """
+    Change a run that nobody else has written since it was read; None removes an attribute.
+
+    False: somebody has, and nothing was changed.
+    """
+    _keep_indexed(run, changes)
+    actions = db.changes_to_actions(Run, {**changes, "rev": run.rev + 1})
+    return db.update(run, actions, _unchanged(run))
+
+
+def finish(run: Run, changes: dict[str, Any], outcome: str) -> bool:
+    """
+    Make a run terminal and count it, in one transaction; `outcome` is its status, or `skipped`.
+
+    False: somebody has written the run since it was read, and nothing was changed.
+    """
+    _keep_indexed(run, changes)
+    changes = {**changes, "rev": run.rev + 1}
+    transaction = db.Transaction()
+    transaction.update("run", run, db.changes_to_actions(Run, changes), _unchanged(run))
+    _count(transaction, run.pk, outcome, changes.get("finished_at"))
+    if transaction.commit():
+        return False
+    for name, value in changes.items():
+        setattr(run, name, value)
+    return True
+
+
+def _keep_indexed(run: Run, changes: dict[str, Any]) -> None:
+    """`look_shard` is there as long as `look_at` is: both are keys of the sparse index."""
+    if "look_at" in changes:
+        changes["look_shard"] = None if changes["look_at"] is None else shard(run.run_id)
+
+
+def _count(
+    transaction: db.Transaction, job_id: str, outcome: str, at: datetime | None, count: int = 1
+) -> None:
+    record = Stats(job_id, "stats")
+    actions = [getattr(Stats, outcome).add(count)]
+    if outcome == SUCCEEDED:
+        actions += [Stats.consecutive_failures.set(0), Stats.last_succeeded_at.set(at)]
+    elif outcome == FAILED:
+        actions.append(Stats.consecutive_failures.add(1))
+    transaction.update("stats", record, actions, Stats.pk.exists())
+
+
+def claim(
+    run: Run,
+    job: Job,
+    *,
+    gate: int | None,
+    counts_as_overlap: bool,
+    key: RunKey | None,
+    now: datetime,
+) -> frozenset[str]:
+    """
+    Make a run, on condition that its job is active and still the version that was read.
+
+    `gate`: the number that must be the job's still, for a slot of a job that lets only one run
+    be in flight. With `counts_as_overlap` it is raised, so that whoever decides at the same
+    moment sees that something came between. The labels that failed: `job` (changed, gone, or the
+    gate moved), `run` (there already), `key` (used already); none: stored.
+    """
+    transaction = db.Transaction()
+    active = Job.pk.exists() & (Job.state == "active") & (Job.version == job.version)
+    if gate is not None:
+        active &= Job.gate == gate
+    if counts_as_overlap:
+        transaction.update("job", Job(job.pk, job.sk), [Job.gate.add(1)], active)
+    else:
+        transaction.check("job", Job, (job.pk, job.sk), active)
+    if run.look_at is not None:
+        run.look_shard = shard(run.run_id)
+    transaction.put("run", run, Run.pk.does_not_exist())
+    if key is not None:
+        unused = RunKey.pk.does_not_exist() | (RunKey.expires <= int(now.timestamp()))
+        transaction.put("key", key, unused)
+    return transaction.commit()
+
+
+def record_skip(run: Run, job: Job, *, count: int) -> bool:
+    """
+    Put a slot that does not start, and count it (`count`: with the older ones it stands for).
+
+    False: the slot has its record already, or its job is not active any more.
+    """
+    transaction = db.Transaction()
+    transaction.check("job", Job, (job.pk, job.sk), Job.pk.exists() & (Job.state == "active"))
+    if run.look_at is not None:
+        run.look_shard = shard(run.run_id)
+    transaction.put("run", run, Run.pk.does_not_exist())
+    _count(transaction, run.pk, SKIPPED, run.finished_at, count)
+    return not transaction.commit()
+
+
+def expiry(finished_at: datetime, retention_days: int | None) -> int | None:
+    """When TTL may remove a finished run, in epoch seconds."""
+    if retention_days is None:
+        return None
+    return int((finished_at + timedelta(days=retention_days)).timestamp())
+
+
+OUTCOMES = (SUCCEEDED, FAILED, CANCELLED, SKIPPED)

@@ -1,0 +1,217 @@
+"""
+ECS tasks as AWS runs them, in moto's place.
+
+moto keeps clusters and task definitions; of tasks it knows too little: it ignores client
+tokens, starts tasks RUNNING, gives containers an exit code at birth, and never answers
+`failures`, stop codes, timestamps or MISSING. Here the four task operations are answered from
+a store of our own, which a test drives by hand and the local Fargate by what really runs.
+
+    with mock_aws(), EcsFidelity.install(now=clock) as ecs:
+        ecs.subscribe(lambda event: app.task_changed(event, None))
+        arn = boto3.client("ecs").run_task(...)["tasks"][0]["taskArn"]
+        ecs.start(arn)
+        ecs.stop(arn, exit_code=3)
+
+Behaviour and messages follow the ECS API reference and its "Ensuring idempotency".
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from moto.core.responses import ActionResult
+from moto.ecs.responses import EC2ContainerServiceResponse
+
+from infra.local.fidelity import operations
+from infra.local.fidelity.operations import NOTHING, Failure, Refusal, Token
+from infra.local.fidelity.run_task import EcsError
+from infra.local.fidelity.tasks import Task
+
+__all__ = ["NOTHING", "EcsError", "EcsFidelity", "Failure", "Task"]
+
+OPERATIONS = ("run_task", "describe_tasks", "stop_task", "list_tasks")
+
+TaskHook = Callable[[Task], None]
+EventHook = Callable[[dict[str, Any]], None]
+
+
+class EcsFidelity:
+    """
+    The tasks of every cluster in this process, and the hands that move them.
+
+    Thread-safe. Subscribers and hooks are called in the order of changes while the store is
+    locked: one that must wait for another thread hands over to a queue instead.
+    """
+
+    _installed: ClassVar[EcsFidelity | None] = None
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+        self.visible_after = timedelta(0)
+        """How long DescribeTasks answers MISSING for a task that was just launched."""
+        self.on_run: list[TaskHook] = []
+        """Called with each task that RunTask made."""
+        self.on_stop: list[TaskHook] = []
+        """Called once with each task that StopTask wants stopped."""
+        self._subscribers: list[EventHook] = []
+        self._lock = threading.RLock()
+        self._originals: dict[str, Any] = {}
+        self.reset()
+
+    # --- installing -------------------------------------------------------------------------
+
+    @classmethod
+    def install(cls, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> EcsFidelity:
+        """Answer moto's task operations from a new, empty store; replaces an earlier one."""
+        if cls._installed is not None:
+            cls._installed.uninstall()
+        fidelity = cls(now)
+        for name in OPERATIONS:
+            fidelity._originals[name] = getattr(EC2ContainerServiceResponse, name)
+            setattr(EC2ContainerServiceResponse, name, fidelity._method(name))
+        cls._installed = fidelity
+        return fidelity
+
+    def uninstall(self) -> None:
+        """Give moto its own operations back; harmless twice."""
+        for name, original in self._originals.items():
+            setattr(EC2ContainerServiceResponse, name, original)
+        self._originals.clear()
+        if EcsFidelity._installed is self:
+            EcsFidelity._installed = None
+
+    def __enter__(self) -> EcsFidelity:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.uninstall()
+
+    def reset(self) -> None:
+        """Forget every task, token and refusal; subscribers and hooks stay."""
+        with self._lock:
+            self.store: dict[str, Task] = {}
+            self.tokens: dict[tuple[str, str], Token] = {}
+            self.refusals: defaultdict[str, deque[Refusal]] = defaultdict(deque)
+
+    # --- driving ----------------------------------------------------------------------------
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Every task that ECS still shows, oldest first."""
+        with self._lock:
+            now = self.now()
+            return [task for task in self.store.values() if not task.is_forgotten(now)]
+
+    def task(self, arn: str) -> Task:
+        """The task of that ARN or id; KeyError if there is none."""
+        return self.store[arn.rsplit("/", 1)[-1]]
+
+    def subscribe(self, callback: EventHook) -> None:
+        """Send each "ECS Task State Change" event to `callback`."""
+        self._subscribers.append(callback)
+
+    def refuse_next(self, answer: Refusal, *, operation: str = "RunTask", times: int = 1) -> None:
+        """
+        Answer the next `times` calls of `operation` with an error, and RunTask also with a
+        `Failure` or `NOTHING`. A client token that is known comes before those two.
+        """
+        self.refusals[operation].extend([answer] * times)
+
+    def pend(self, arn: str) -> None:
+        """PROVISIONING → PENDING: the network is there, the image is being pulled."""
+        with self._lock:
+            task, now = self.task(arn), self.now()
+            if task.last_status == "PROVISIONING":
+                task.pull_started_at = now
+                self.move(task, "PENDING", now)
+
+    def start(self, arn: str) -> None:
+        """→ RUNNING by way of PENDING; nothing on a task that is running or stopped."""
+        with self._lock:
+            self.pend(arn)
+            task, now = self.task(arn), self.now()
+            if task.last_status == "PENDING":
+                task.pull_stopped_at = task.started_at = now
+                for container in task.containers:
+                    container.last_status = "RUNNING"
+                self.move(task, "RUNNING", now)
+
+    def stop(
+        self,
+        arn: str,
+        exit_code: int | None = 0,
+        *,
+        reason: str | None = None,
+        stop_code: str | None = None,
+        stopped_reason: str | None = None,
+    ) -> None:
+        """
+        End the task: its container exited (`reason` is the container's own), then STOPPED.
+
+        Without a stop code it is what StopTask set, else EssentialContainerExited. A task that
+        never ran has no exit code: with one, and unless StopTask came first, it starts first.
+        `exit_code=None` leaves the code absent, as where infrastructure took the task away.
+        """
+        with self._lock:
+            task = self.task(arn)
+            if exit_code is not None and task.desired_status == "RUNNING":
+                self.start(arn)
+            stop_code = stop_code or task.stop_code or "EssentialContainerExited"
+            stopped_reason = stopped_reason or task.stopped_reason
+            stopped_reason = stopped_reason or "Essential container in task exited"
+            exit_code = exit_code if task.started_at else None
+            self._end(task, exit_code, reason, stop_code, stopped_reason)
+
+    def fail_to_start(
+        self, arn: str, stopped_reason: str, *, container_reason: str | None = None
+    ) -> None:
+        """STOPPED with TaskFailedToStart, without an exit code (a pull that failed, say)."""
+        with self._lock:
+            task = self.task(arn)
+            self._end(task, None, container_reason, "TaskFailedToStart", stopped_reason)
+
+    def _end(
+        self,
+        task: Task,
+        exit_code: int | None,
+        reason: str | None,
+        stop_code: str,
+        stopped_reason: str,
+    ) -> None:
+        if task.last_status == "STOPPED":
+            return
+        now = self.now()
+        task.stop_code, task.stopped_reason = stop_code, stopped_reason
+        task.desired_status = "STOPPED"
+        task.stopping_at = task.stopping_at or now
+        task.execution_stopped_at = now
+        for container in task.containers:
+            container.last_status = "STOPPED"
+        if task.containers:
+            task.containers[0].exit_code = exit_code
+            task.containers[0].reason = reason
+        self.move(task, "DEPROVISIONING", now)
+        task.stopped_at = self.now()
+        self.move(task, "STOPPED", task.stopped_at)
+
+    def move(self, task: Task, status: str, now: datetime) -> None:
+        task.move(status, now)
+        self.emit(task, now)
+
+    def emit(self, task: Task, now: datetime) -> None:
+        for callback in self._subscribers:
+            callback(task.as_event(now))
+
+    def _method(self, name: str) -> Callable[[Any], ActionResult]:
+        """A method for moto's response class; moto looks only for plain functions."""
+        operation: Callable[[EcsFidelity, Any], dict[str, Any]] = getattr(operations, name)
+
+        def method(response: Any) -> ActionResult:
+            with self._lock:
+                return ActionResult(operation(self, response))
+
+        return method

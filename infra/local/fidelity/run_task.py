@@ -1,0 +1,69 @@
+"""What ECS demands of a RunTask request, checked as ECS checks it (limits: API reference)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+
+OVERRIDES_LIMIT = 8192
+TAGS_LIMIT = 50
+COUNT_LIMIT = 10
+
+
+class EcsError(ServiceException):
+    """An error that ECS answers: `EcsError("ThrottlingException", "Rate exceeded")`."""
+
+
+def invalid(message: str) -> EcsError:
+    return EcsError("InvalidParameterException", message)
+
+
+def check_request(params: dict[str, Any]) -> None:
+    """Raise what ECS answers to a request that is wrong in itself."""
+    if not re.fullmatch(r"[\x21-\x7e]{0,64}", params.get("clientToken", "")):
+        raise invalid("clientToken must be at most 64 characters in the range of 33-126.")
+    if not re.fullmatch(r"[A-Za-z0-9/_-]{0,128}", params.get("startedBy", "")):
+        raise invalid("startedBy must be up to 128 letters, numbers, '-', '/' and '_'.")
+    overrides = json.dumps(params.get("overrides", {}), separators=(",", ":"), ensure_ascii=False)
+    if len(overrides) > OVERRIDES_LIMIT:
+        raise invalid(f"Container Overrides length must be at most {OVERRIDES_LIMIT}")
+    if not 1 <= params.get("count", 1) <= COUNT_LIMIT:
+        raise invalid(f"count must be between 1 and {COUNT_LIMIT}.")
+    check_tags(params.get("tags", []))
+
+
+def check_tags(tags: list[dict[str, str]]) -> None:
+    if len(tags) > TAGS_LIMIT:
+        raise invalid(f"Too many tags: at most {TAGS_LIMIT}.")
+    keys = [tag.get("key", "") for tag in tags]
+    if len(set(keys)) < len(keys):
+        raise invalid("Duplicate tag keys found. Please note that tag keys are case insensitive.")
+    for tag in tags:
+        key, value = tag.get("key", ""), tag.get("value", "")
+        if not re.fullmatch(r"[\w\s.:/=+@-]{1,128}", key) or key.lower().startswith("aws:"):
+            raise invalid(f"Invalid tag key: {key}")
+        if not re.fullmatch(r"[\w\s.:/=+@-]{0,256}", value):
+            raise invalid(f"Invalid tag value: {value}")
+
+
+def check_against(definition: Any, params: dict[str, Any]) -> None:
+    """Raise what ECS answers where the request does not fit its task definition."""
+    if definition.status != "ACTIVE":
+        raise EcsError("ClientException", "TaskDefinition is inactive")
+    awsvpc = params.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
+    if definition.network_mode == "awsvpc" and not awsvpc.get("subnets"):
+        raise invalid(
+            "Network Configuration must be provided when networkMode 'awsvpc' is specified."
+        )
+    if params.get("launchType") == "FARGATE" and "FARGATE" not in definition.compatibilities:
+        raise invalid("Task definition does not support launch_type FARGATE.")
+    names = {container["name"] for container in definition.container_definitions}
+    for override in params.get("overrides", {}).get("containerOverrides", []):
+        if override.get("name") not in names:
+            raise invalid(
+                f"Override for container named {override.get('name')} is not a container "
+                "in the TaskDefinition."
+            )

@@ -1,0 +1,38 @@
+"""
+What moto lacks, in one place, for the tests and the local stack alike.
+
+    with mock_aws(), fidelity.install(now=clock) as aws:
+        aws.ecs.start(arn)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from infra.local.fidelity.ecs import EcsFidelity
+from infra.local.fidelity.events import EventsFidelity
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """Everything that was installed; leaving the `with` takes it out again."""
+
+    ecs: EcsFidelity
+    events: EventsFidelity
+
+    def uninstall(self) -> None:
+        self.ecs.uninstall()
+        self.events.uninstall()
+
+    def __enter__(self) -> Fidelity:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.uninstall()
+
+
+def install(now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Fidelity:
+    """Put the fidelity over moto, with an empty store of tasks; `now` is ECS's clock."""
+    return Fidelity(ecs=EcsFidelity.install(now), events=EventsFidelity.install())

@@ -1,0 +1,62 @@
+"""The local tables are the deployment's tables."""
+
+from __future__ import annotations
+
+import os
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from chalicelib import settings as product
+from infra.local import provision, template
+
+
+def test_the_tables_have_the_keys_indexes_and_ttl_of_the_stack() -> None:
+    """Whatever stack.yaml says of a table that the code can see, moto has too."""
+    with mock_aws():
+        environment = provision.create(stage="test")
+        dynamodb = boto3.client("dynamodb", region_name=environment["AWS_DEFAULT_REGION"])
+        for logical_id, properties in template.resources("AWS::DynamoDB::Table").items():
+            name = environment[f"JOBYARD_{logical_id.removesuffix('Table').upper()}_TABLE"]
+            table = dynamodb.describe_table(TableName=name)["Table"]
+            assert table["KeySchema"] == properties["KeySchema"]
+            for kind in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
+                made = {
+                    (index["IndexName"], index["Projection"]["ProjectionType"])
+                    for index in table.get(kind, [])  # type: ignore[attr-defined]
+                }
+                assert made == {
+                    (index["IndexName"], index["Projection"]["ProjectionType"])
+                    for index in properties.get(kind, [])
+                }
+            ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+            assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
+
+
+def test_the_environment_is_all_that_the_settings_need() -> None:
+    """The product reads it as it reads a deployment's; the cluster it names is there."""
+    with mock_aws():
+        settings = product.read(provision.create(stage="test"))
+        ecs = boto3.client("ecs", region_name=settings.region)
+        assert ecs.describe_clusters(clusters=[settings.cluster])["failures"] == []
+    assert settings.jobs_table == "jobyard-test-jobs"
+
+
+def test_creating_leaves_the_environment_of_this_process_alone() -> None:
+    """It answers the settings; who asked decides what to do with them."""
+    before = dict(os.environ)
+    with mock_aws():
+        before_inside = dict(os.environ)
+        provision.create(stage="test")
+        assert dict(os.environ) == before_inside
+    assert dict(os.environ) == before
+
+
+def test_a_function_that_needs_a_deployment_is_refused() -> None:
+    """Better a clear error here than a table with a dictionary for a name."""
+    names = {"Stage": "test"}
+    assert template.resolve({"Fn::Sub": "jobyard-${Stage}"}, names) == "jobyard-test"
+    assert template.resolve([{"Ref": "Stage"}, {"a": 1}], names) == ["test", {"a": 1}]
+    with pytest.raises(ValueError, match="local stack"):
+        template.resolve({"Fn::GetAtt": ["Other", "Arn"]}, names)

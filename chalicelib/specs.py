@@ -1,0 +1,285 @@
+"""
+What a request may ask for: JSON bodies as validated models (pure; queries are in queries.py).
+
+Every rule of a job is here, those across fields too, so that one answer names all that is wrong.
+What a workspace may name (roles, secrets) depends on whose job it is: the validation context is a
+`Tenancy`, and without one no role and no secret is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from chalicelib import fields
+from chalicelib.errors import FieldError, InvalidFields
+from chalicelib.fields import Tenancy
+from chalicelib.queries import ListJobs, ListRuns, LogsQuery, MetricsQuery
+from chalicelib.validation import validate
+
+__all__ = [
+    "CONTAINER_FIELDS",
+    "JobCreate",
+    "JobPatch",
+    "JobSpec",
+    "ListJobs",
+    "ListRuns",
+    "LogsQuery",
+    "MetricsQuery",
+    "RunOverrides",
+    "Tenancy",
+    "apply_patch",
+    "check_overrides",
+    "stored_spec",
+]
+
+CONTAINER_FIELDS = frozenset(
+    {
+        "image",
+        "command",
+        "entrypoint",
+        "env",
+        "secrets",
+        "cpu",
+        "memory_mib",
+        "architecture",
+        "task_role_arn",
+    }
+)
+"""What is part of the task definition: a change of any needs a new revision."""
+
+TASK_DEFINITION_BYTES = 60_000
+_TASK_DEFINITION_REST = 2_000
+"""Room for what Jobyard adds to a task definition: family, roles, log options, tags."""
+
+Argument = Annotated[str, AfterValidator(fields.many_lines)]
+Arguments = Annotated[list[Argument], AfterValidator(fields.argument_list)]
+Command = Annotated[
+    Arguments,
+    BeforeValidator(fields.command_words),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
+    ),
+]
+VariableName = Annotated[str, AfterValidator(fields.variable_name)]
+Env = Annotated[
+    dict[VariableName, Annotated[str, AfterValidator(fields.many_lines)]],
+    AfterValidator(fields.environment),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class JobSpec(_Body):
+    """
+    A job as its owner wrote it, complete and valid; `model_dump(mode="json")` is what is stored.
+
+    null means the default in every field that has one.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(fields.job_name)]
+    image: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(fields.image)]
+    entrypoint: Arguments | None = None
+    command: Command | None = None
+    env: Env = {}
+    secrets: dict[VariableName, Annotated[str, Field(max_length=2048)]] = {}
+    tags: Annotated[
+        list[Annotated[str, AfterValidator(fields.tag)]],
+        Field(max_length=20),
+        AfterValidator(fields.distinct_tags),
+    ] = []
+    timezone: Annotated[str, AfterValidator(fields.timezone)] = "UTC"
+    schedule: Annotated[str, Field(max_length=256)] | None = None
+    paused: bool = False
+    concurrency_policy: Literal["allow", "forbid", "replace"] = "allow"
+    starting_deadline_seconds: Annotated[int, Field(ge=300, le=86_400)] = 3_600
+    cpu: Annotated[
+        float,
+        BeforeValidator(fields.vcpu),
+        WithJsonSchema({"enum": [0.25, 0.5, 1, 2, 4, 8, 16]}),
+    ] = 0.25
+    memory_mib: int = Field(default=512, validate_default=True)
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+    task_role_arn: Annotated[str, Field(max_length=700)] | None = None
+    timeout_seconds: Annotated[int, Field(ge=1, le=1_209_600)] = 86_400
+    max_retries: Annotated[int, Field(ge=0, le=10)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_the_default(cls, data: Any) -> Any:
+        return _without_nulls(data)
+
+    @field_validator("secrets")
+    @classmethod
+    def _secrets_are_allowed(cls, secrets: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        errors = []
+        for name, arn in secrets.items():
+            try:
+                fields.secret_arn(arn, info.context)
+                if name in info.data.get("env", {}):
+                    raise ValueError("is in env too: one name, one place")
+            except ValueError as error:
+                errors.append(_line((name,), error))
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return secrets
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_can_fire(cls, expression: str | None, info: ValidationInfo) -> str | None:
+        from chalicelib import schedule  # at first use: most requests carry none
+
+        if expression is None:
+            return None
+        # without a valid zone, which is named as an error itself, the expression alone is judged
+        return schedule.parse(expression, info.data.get("timezone", "UTC")).expression
+
+    @field_validator("memory_mib")
+    @classmethod
+    def _memory_goes_with_the_cpu(cls, memory_mib: int, info: ValidationInfo) -> int:
+        cpu = info.data.get("cpu")  # absent: invalid itself, and named as that
+        return memory_mib if cpu is None else fields.memory_for(memory_mib, cpu)
+
+    @field_validator("task_role_arn")
+    @classmethod
+    def _role_is_the_workspace_s(cls, arn: str | None, info: ValidationInfo) -> str | None:
+        return None if arn is None else fields.task_role_arn(arn, info.context)
+
+    @model_validator(mode="after")
+    def _fits_a_task_definition(self) -> JobSpec:
+        sizes = {name: _json_size(part) for name, part in _container(self).items()}
+        if sum(sizes.values()) + _TASK_DEFINITION_REST > TASK_DEFINITION_BYTES:
+            largest = max(sizes, key=lambda name: sizes[name])
+            error = ValueError("is too large: the task definition would be over 60 KB")
+            raise ValidationError.from_exception_data("JobSpec", [_line((largest,), error)])
+        return self
+
+
+JobCreate = JobSpec
+"""A new job has the rules of any job."""
+
+
+class JobPatch(BaseModel):
+    """
+    The fields of a job to change; `apply_patch` validates them together with those that stay.
+
+    It takes any object, so that unknown fields are named along with everything else.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    changes: dict[str, Any]
+    tenancy: Any
+
+    @model_validator(mode="before")
+    @classmethod
+    def _any_object(cls, data: Any, info: ValidationInfo) -> Any:
+        return {"changes": data, "tenancy": info.context} if isinstance(data, dict) else data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: Any, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = JobSpec.model_json_schema()
+        del schema["required"]
+        return schema
+
+
+def apply_patch(current: JobSpec, patch: JobPatch) -> JobSpec:
+    """
+    `current` with the fields of `patch`: an omitted one stays, null resets it to its default.
+
+    InvalidFields names all that is wrong with the outcome.
+    """
+    return validate(JobSpec, current.model_dump() | patch.changes, patch.tenancy)
+
+
+def stored_spec(stored: dict[str, Any]) -> JobSpec:
+    """
+    The spec that `model_dump(mode="json")` stored, taken as valid.
+
+    It was validated when it was written; a rule that came later must not make a job unreadable.
+    """
+    return JobSpec.model_construct(**stored)
+
+
+class RunOverrides(_Body):
+    """
+    What one run does differently from its job; null and absent mean no difference.
+
+    Whether it fits ECS's limit is known once Jobyard's own variables are in: `runs.trigger` says.
+    """
+
+    command: Command | None = None
+    env: Env = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_the_default(cls, data: Any) -> Any:
+        return _without_nulls(data)
+
+
+def check_overrides(overrides: RunOverrides, secrets: dict[str, str]) -> None:
+    """InvalidFields if a variable of the run is a secret of its job: ECS refuses such a task."""
+    taken = [name for name in overrides.env if name in secrets]
+    if taken:
+        raise InvalidFields(
+            [FieldError(f"env.{name}", "is a secret of the job: change the job") for name in taken]
+        )
+
+
+def _without_nulls(data: Any) -> Any:
+    if not isinstance(data, dict):
+        return data
+    required = {"name", "image"}
+    return {name: value for name, value in data.items() if value is not None or name in required}
+
+
+def _line(loc: tuple[str, ...], error: ValueError) -> InitErrorDetails:
+    return InitErrorDetails(
+        type=PydanticCustomError("invalid", "{reason}", {"reason": str(error)}),
+        loc=loc,
+        input=None,
+    )
+
+
+def _container(spec: JobSpec) -> dict[str, Any]:
+    """The parts of the container's definition whose size the caller chooses."""
+    return {
+        "command": spec.command or [],
+        "entrypoint": spec.entrypoint or [],
+        "env": _pairs(spec.env, "value"),
+        "secrets": _pairs(spec.secrets, "valueFrom"),
+    }
+
+
+def _pairs(values: dict[str, str], key: str) -> list[dict[str, str]]:
+    """As ECS takes variables."""
+    return [{"name": name, key: value} for name, value in values.items()]
+
+
+def _json_size(value: Any) -> int:
+    """Characters on the way to AWS, where botocore escapes what is not ASCII."""
+    return len(json.dumps(value))

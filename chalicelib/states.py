@@ -52,6 +52,7 @@ class Task:
     version: int
     status: str
     started_by: str
+    created_at: datetime | None
     started_at: datetime | None
     stopped_at: datetime | None
     """When the container ended (`executionStoppedAt`), else when the task was STOPPED."""
@@ -100,6 +101,7 @@ def read_task(raw: Mapping[str, Any]) -> Task:
         version=int(raw.get("version", 0)),
         status=raw.get("lastStatus", ""),
         started_by=raw.get("startedBy", ""),
+        created_at=_time(raw.get("createdAt")),
         started_at=_time(raw.get("startedAt")),
         stopped_at=_time(raw.get("executionStoppedAt") or raw.get("stoppedAt")),
         stop_code=raw.get("stopCode") or "",

@@ -21,7 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError,  # noqa: A004 - botocore's own name for what it is
+    ConnectionError,
     HTTPClientError,
 )
 
@@ -48,7 +48,6 @@ THROTTLED = frozenset(
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "TransactionInProgressException",
-        "LimitExceededException",
     }
 )
 DOWN = frozenset(
@@ -133,8 +132,13 @@ def translated(what: str) -> Iterator[None]:
         yield
     except (ClientError, BotoCoreError) as error:
         if is_unavailable(error):
-            raise Unavailable(f"AWS is throttling or not answering: could not {what}. Try again.") from error
+            raise unavailable(what) from error
         raise
+
+
+def unavailable(what: str) -> Unavailable:
+    """What a caller hears when AWS is; `what` completes "could not …"."""
+    return Unavailable(f"AWS is throttling or not answering: could not {what}. Try again.")
 
 
 def error_code(error: ClientError) -> str:

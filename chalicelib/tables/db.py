@@ -69,7 +69,7 @@ def connect() -> Connection:
 
 def bind(model: type[Model], table: str, connection: Connection) -> None:
     """Make `model` live in `table`, reached through `connection`."""
-    model.Meta.table_name = table  # type: ignore[attr-defined]  # pynamodb adds it to every model
+    model.Meta.table_name = table
     model._connection = None
     made: TableConnection = model._get_connection()
     for meta in made.connection._tables.values():
@@ -81,7 +81,7 @@ def bind(model: type[Model], table: str, connection: Connection) -> None:
 def _unavailable(error: PynamoDBException, what: str) -> Exception:
     cause = error.cause
     if isinstance(cause, (ClientError, BotoCoreError)) and aws.is_unavailable(cause):
-        return Unavailable(f"DynamoDB is throttling or not answering: could not {what}. Try again.")
+        return aws.unavailable(what)
     return error
 
 
@@ -104,10 +104,10 @@ def get_many(keys: Sequence[tuple[type[Model], str, str]]) -> list[Any]:
     What DynamoDB leaves unprocessed is asked for again, until the caller's deadline.
     """
     connect()
-    names = {model.Meta.table_name for model, _, _ in keys}  # type: ignore[attr-defined]
+    names = {model.Meta.table_name for model, _, _ in keys}
     wanted: dict[str, Any] = {name: {"ConsistentRead": True, "Keys": []} for name in names}
     for model, pk, sk in dict.fromkeys(keys):
-        wanted[model.Meta.table_name]["Keys"].append({"pk": {"S": pk}, "sk": {"S": sk}})  # type: ignore[attr-defined]
+        wanted[model.Meta.table_name]["Keys"].append({"pk": {"S": pk}, "sk": {"S": sk}})
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     delay = 0.05
     while wanted:
@@ -121,7 +121,7 @@ def get_many(keys: Sequence[tuple[type[Model], str, str]]) -> list[Any]:
             delay = min(delay * 2, 1.0)
     records = []
     for model, pk, sk in keys:
-        raw = found.get((model.Meta.table_name, pk, sk))  # type: ignore[attr-defined]
+        raw = found.get((model.Meta.table_name, pk, sk))
         records.append(model.from_raw_data(raw) if raw else None)
     return records
 
@@ -132,9 +132,7 @@ def call(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         return connect().dispatch(operation, arguments)
     except (ClientError, BotoCoreError) as error:
         if aws.is_unavailable(error):
-            raise Unavailable(
-                f"DynamoDB is throttling or not answering: {operation} failed. Try again."
-            ) from error
+            raise aws.unavailable(f"finish DynamoDB's {operation}") from error
         raise
 
 

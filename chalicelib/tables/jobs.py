@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from chalicelib.tables import db
-from chalicelib.tables.records import Job, JobKey, Name, Stats, shard
+from chalicelib.tables.records import Job, JobKey, Name, Place, Stats, shard
 
 ACTIVE = "active"
 DELETING = "deleting"
@@ -59,7 +59,8 @@ def create(job: Job, key: JobKey | None, now: datetime) -> frozenset[str]:
     transaction.put("job", job, Job.pk.does_not_exist())
     name = Name(job.pk, name_key(job.name), job_id=job.job_id)
     transaction.put("name", name, Name.pk.does_not_exist())
-    transaction.put("stats", Stats(job.job_id, "stats"), Stats.pk.does_not_exist())
+    stats = Stats(job.job_id, "stats", project=job.pk)
+    transaction.put("stats", stats, Stats.pk.does_not_exist())
     if key is not None:
         unused = JobKey.pk.does_not_exist() | (JobKey.expires <= int(now.timestamp()))
         transaction.put("key", key, unused)
@@ -165,3 +166,31 @@ def due(shard_number: int, now: datetime, limit: int) -> list[tuple[str, str]]:
             str(shard_number), Job.work_at <= now, limit=limit, page_size=limit
         )
     ]
+
+
+def all_in_shard(shard_number: int) -> list[tuple[str, str]]:
+    """(project, job) of all in one shard that have a slot to come or are being deleted."""
+    db.connect()
+    return [(job.pk, job.sk) for job in Job.work_index.query(str(shard_number))]
+
+
+def get_many(keys: Sequence[tuple[str, str]]) -> list[Job]:
+    """Those of at most 100 (project, job) that exist."""
+    found = db.get_many([(Job, project, job_id) for project, job_id in keys])
+    return [job for job in found if job is not None]
+
+
+def place(part: str) -> Place:
+    """Where a part of the audit goes on."""
+    return db.get(Place, "audit", part) or Place("audit", part)
+
+
+def keep_place(place: Place, token: str | None, done_at: datetime | None) -> None:
+    """
+    Note where a part of the audit goes on, and when it was done with all.
+
+    Unconditional: two audits at once only do some pages twice.
+    """
+    db.connect()
+    changes = {"token": token, "done_at": done_at}
+    place.update(db.changes_to_actions(Place, changes))

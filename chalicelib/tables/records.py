@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from typing import Any, TypeVar
 
 from pynamodb.attributes import (
+    Attribute,
     BooleanAttribute,
     JSONAttribute,
     NumberAttribute,
@@ -27,8 +29,20 @@ from pynamodb.models import Model
 
 from chalicelib.states import TERMINAL
 
+T = TypeVar("T")
+
 SHARDS = 16
 """Partitions of the two sparse indexes that the sweep reads: enough for 16,000 writes a second."""
+
+
+def maybe(attribute: Attribute[T]) -> Attribute[T | None]:
+    """An attribute that may be absent; PynamoDB's types do not know `null=True`."""
+    return attribute  # type: ignore[return-value]  # the same object, typed as it behaves
+
+
+def whole(**options: Any) -> Attribute[int]:
+    """A whole number; PynamoDB's types know only float."""
+    return NumberAttribute(**options)  # type: ignore[return-value]  # JSON gives an int back
 
 
 def shard(record_id: str) -> str:
@@ -56,18 +70,18 @@ class Job(Model):
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
     spec = JSONAttribute()
-    version = NumberAttribute()
+    version = whole()
     """Raised by every change of the spec; a claim is made on condition of the one it read."""
     task_definition = UnicodeAttribute()
     state = UnicodeAttribute()
     """`active`, or `deleting`: gone for every reader, and the sweep is clearing up."""
-    schedule_version = NumberAttribute()
-    next_slot = UTCDateTimeAttribute(null=True)
+    schedule_version = whole()
+    next_slot = maybe(UTCDateTimeAttribute(null=True))
     """The schedule's cursor: every slot before it has its run or its recorded miss."""
-    gate = NumberAttribute()
+    gate = whole()
     """Raised by every claim under `forbid` and `replace`: two of them cannot both see none."""
-    work_shard = UnicodeAttribute(null=True)
-    work_at = UTCDateTimeAttribute(null=True)
+    work_shard = maybe(UnicodeAttribute(null=True))
+    work_at = maybe(UTCDateTimeAttribute(null=True))
     created_at = UTCDateTimeAttribute()
     updated_at = UTCDateTimeAttribute()
     work_index = WorkIndex()
@@ -86,7 +100,7 @@ class Job(Model):
 
     @property
     def name(self) -> str:
-        return self.spec["name"]
+        return str(self.spec["name"])
 
 
 class Name(Model):
@@ -110,7 +124,7 @@ class JobKey(Model):
     sk = UnicodeAttribute(range_key=True)
     made = UnicodeAttribute()
     body_hash = UnicodeAttribute()
-    expires = NumberAttribute()
+    expires = whole()
 
 
 class RunKey(Model):
@@ -123,7 +137,7 @@ class RunKey(Model):
     sk = UnicodeAttribute(range_key=True)
     made = UnicodeAttribute()
     body_hash = UnicodeAttribute()
-    expires = NumberAttribute()
+    expires = whole()
 
 
 class LiveIndex(LocalSecondaryIndex["Run"]):
@@ -167,67 +181,71 @@ class Run(Model):
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
-    rev = NumberAttribute()
+    rev = whole()
     """Raised by every write and the condition of every write: who read an older one lost."""
     project = UnicodeAttribute()
-    job_version = NumberAttribute()
+    job_version = whole()
     status = UnicodeAttribute()
     trigger = UnicodeAttribute()
-    scheduled_for = UTCDateTimeAttribute(null=True)
+    scheduled_for = maybe(UTCDateTimeAttribute(null=True))
 
-    claimed = UnicodeAttribute(null=True)
+    claimed = maybe(UnicodeAttribute(null=True))
     """Its own id, unless it is a slot that was skipped or missed; key of the index `claimed`."""
-    live = UnicodeAttribute(null=True)
+    live = maybe(UnicodeAttribute(null=True))
     """Its own id while its task may be running or has to be launched; key of the index `live`."""
-    look_shard = UnicodeAttribute(null=True)
-    look_at = UTCDateTimeAttribute(null=True)
+    look_shard = maybe(UnicodeAttribute(null=True))
+    look_at = maybe(UTCDateTimeAttribute(null=True))
     """When the sweep looks at it next; absent when nothing is left to do."""
 
     # what it starts with
     task_definition = UnicodeAttribute()
     image = UnicodeAttribute()
-    command = JSONAttribute(null=True)
-    env = JSONAttribute(null=True)
+    command = maybe(JSONAttribute(null=True))
+    env = maybe(JSONAttribute(null=True))
     """Overrides of this run alone; the job's own env stays in the task definition."""
-    tags = JSONAttribute(null=True)
-    overridden = BooleanAttribute(default=False)
+    tags = maybe(JSONAttribute(null=True))
+    overridden = maybe(BooleanAttribute(null=True))
     """Whether `command` overrides the task definition's."""
     cpu = NumberAttribute()
-    memory_mib = NumberAttribute()
-    timeout_seconds = NumberAttribute()
-    max_attempts = NumberAttribute()
+    memory_mib = whole()
+    timeout_seconds = whole()
+    max_attempts = whole()
 
     # where it is
-    attempt = NumberAttribute()
-    launch = NumberAttribute()
+    attempt = whole()
+    launch = whole()
     """Part of the client token; raised only when it is proved that the last one runs no more."""
     waiting_since = UTCDateTimeAttribute()
     """Since when the current attempt could have run."""
-    held = BooleanAttribute(default=False)
-    """`replace`: not to be launched before the earlier runs of the job have stopped."""
-    requested_at = UTCDateTimeAttribute(null=True)
+    waits_for = maybe(JSONAttribute(null=True))
+    """`replace`: ids of the runs that must have stopped before it is launched."""
+    requested_at = maybe(UTCDateTimeAttribute(null=True))
     """First RunTask of the current launch; absent: none was asked for."""
-    refusal = JSONAttribute(null=True)
+    refusal = maybe(JSONAttribute(null=True))
     """Why the last launch was refused, while it waits to be tried again."""
-    task_arn = UnicodeAttribute(null=True)
-    event_version = NumberAttribute(null=True)
-    attempt_started_at = UTCDateTimeAttribute(null=True)
-    past_attempts = JSONAttribute(null=True)
-    retry_at = UTCDateTimeAttribute(null=True)
-    stop_reason = UnicodeAttribute(null=True)
-    observed_at = UTCDateTimeAttribute(null=True)
-    seen_at = UTCDateTimeAttribute(null=True)
-    missing_at = UTCDateTimeAttribute(null=True)
+    task_arn = maybe(UnicodeAttribute(null=True))
+    event_version = maybe(whole(null=True))
+    attempt_started_at = maybe(UTCDateTimeAttribute(null=True))
+    past_attempts = maybe(JSONAttribute(null=True))
+    retry_at = maybe(UTCDateTimeAttribute(null=True))
+    spent_tasks = maybe(JSONAttribute(null=True))
+    """ARNs of the attempt's tasks that did not start and were launched again."""
+    stop_reason = maybe(UnicodeAttribute(null=True))
+    """Why its task must stop; stored before StopTask, and decides the verdict."""
+    stopping_since = maybe(UTCDateTimeAttribute(null=True))
+    observed_at = maybe(UTCDateTimeAttribute(null=True))
+    seen_at = maybe(UTCDateTimeAttribute(null=True))
+    missing_at = maybe(UTCDateTimeAttribute(null=True))
 
     # how it went
     created_at = UTCDateTimeAttribute()
-    started_at = UTCDateTimeAttribute(null=True)
-    finished_at = UTCDateTimeAttribute(null=True)
-    exit_code = NumberAttribute(null=True)
-    error = JSONAttribute(null=True)
-    announce = BooleanAttribute(default=False)
+    started_at = maybe(UTCDateTimeAttribute(null=True))
+    finished_at = maybe(UTCDateTimeAttribute(null=True))
+    exit_code = maybe(whole(null=True))
+    error = maybe(JSONAttribute(null=True))
+    announce = maybe(BooleanAttribute(null=True))
     """Its terminal event has still to be put on the bus."""
-    expires = NumberAttribute(null=True)
+    expires = maybe(whole(null=True))
     live_index = LiveIndex()
     claimed_index = ClaimedIndex()
     in_flight_index = InFlightIndex()
@@ -256,14 +274,28 @@ class Stats(Model):
         table_name = ""
 
     pk = UnicodeAttribute(hash_key=True)
-    sk = UnicodeAttribute(range_key=True, default="stats")
-    succeeded = NumberAttribute(default=0)
-    failed = NumberAttribute(default=0)
-    cancelled = NumberAttribute(default=0)
-    skipped = NumberAttribute(default=0)
-    consecutive_failures = NumberAttribute(default=0)
-    last_succeeded_at = UTCDateTimeAttribute(null=True)
+    sk = UnicodeAttribute(range_key=True)
+    project = UnicodeAttribute()
+    """Where the job is: the way from a job's id, as AWS's names carry it, to the job."""
+    succeeded = whole(default=0)
+    failed = whole(default=0)
+    cancelled = whole(default=0)
+    skipped = whole(default=0)
+    consecutive_failures = whole(default=0)
+    last_succeeded_at = maybe(UTCDateTimeAttribute(null=True))
 
 
-JOBS_TABLE = (Job, Name, JobKey)
+class Place(Model):
+    """`pk = audit, sk = <part>` in the jobs table: where a part of the audit goes on."""
+
+    class Meta:
+        table_name = ""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    token = maybe(UnicodeAttribute(null=True))
+    done_at = maybe(UTCDateTimeAttribute(null=True))
+
+
+JOBS_TABLE = (Job, Name, JobKey, Place)
 RUNS_TABLE = (Run, RunKey, Stats)

@@ -92,20 +92,20 @@ def due(shard_number: int, now: datetime, limit: int) -> list[tuple[str, str]]:
     ]
 
 
-def page_of_keys(job_id: str, limit: int) -> list[tuple[str, str]]:
-    """Keys of at most `limit` records under a job, of whatever kind but its stats."""
+def page_of_keys(job_id: str, limit: int) -> list[Run]:
+    """At most `limit` records under a job but its counts: pk, sk and `announce` alone."""
     answer = db.call(
         "Query",
         {
             "TableName": _table(),
             "ConsistentRead": True,
-            "Limit": limit,
-            "ProjectionExpression": "pk, sk",
-            "KeyConditionExpression": "pk = :job AND sk < :stats",
-            "ExpressionAttributeValues": {":job": {"S": job_id}, ":stats": {"S": "stats"}},
+            "Limit": limit + 1,
+            "ProjectionExpression": "pk, sk, announce",
+            "KeyConditionExpression": "pk = :job",
+            "ExpressionAttributeValues": {":job": {"S": job_id}},
         },
     )
-    return [(item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"]]
+    return [Run.from_raw_data(item) for item in answer["Items"] if item["sk"]["S"] != "stats"]
 
 
 def delete_many(keys: Sequence[tuple[str, str]]) -> None:
@@ -118,7 +118,8 @@ def _table() -> str:
 
 
 def _unchanged(run: Run) -> Condition:
-    return Run.pk.exists() & (Run.rev == run.rev)
+    condition: Condition = Run.pk.exists() & (Run.rev == run.rev)
+    return condition
 
 
 def change(run: Run, changes: dict[str, Any]) -> bool:

@@ -1,0 +1,166 @@
+"""Every route and event handler of Jobyard, and no logic: what the system does, on one page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from chalicelib import audit as auditing
+from chalicelib import jobs, lifecycle, log, reconcile, runs, scheduler, states, views
+from chalicelib.api import PROJECT, Api
+from chalicelib.cloud import aws
+from chalicelib.http import (
+    Answer,
+    Request,
+    body_hash,
+    created,
+    decode_cursor,
+    encode_cursor,
+    ok,
+    replayed,
+)
+from chalicelib.services import services
+from chalicelib.specs import JobCreate, JobPatch, ListJobs, ListRuns, RunOverrides
+
+JOBS = f"{PROJECT}/jobs"
+JOB = f"{JOBS}/{{job_id}}"
+RUNS = f"{JOB}/runs"
+RUN = f"{RUNS}/{{run_id}}"
+
+EVENT_SECONDS = 20.0
+"""For one event; Lambda's time-out of these functions is longer, so that an answer gets out."""
+
+app = Api("jobyard")
+
+
+@app.get("/health", role=None)
+def health(request: Request) -> Answer:
+    return ok("Jobyard answers.")
+
+
+@app.get(JOBS, role="read", query=ListJobs)
+def list_jobs(request: Request) -> Answer:
+    query = request.query(ListJobs)
+    scope = f"{request.project}/jobs"
+    found, last = jobs.list_page(
+        request.project,
+        limit=query.limit,
+        before=_before(query.cursor, "jobs", scope),
+        name=query.name,
+        tags=query.tag,
+    )
+    cursor = last and encode_cursor("jobs", scope, {"before": last})
+    return ok(f"{len(found)} job(s).", {"jobs": found, "next_cursor": cursor})
+
+
+@app.post(JOBS, role="write")
+def create_job(request: Request) -> Answer:
+    key = request.idempotency_key
+    spec = request.parse(JobCreate)
+    job, is_new = jobs.create(
+        request.project, spec, key=key, body_hash=body_hash(spec), on=services()
+    )
+    if not is_new:
+        return replayed("The job was created before.", views.job(job))
+    return created("The job was created.", views.job(job), f"jobs/{job.job_id}")
+
+
+@app.get(JOB, role="read")
+def get_job(request: Request, job_id: str) -> Answer:
+    return ok("The job.", views.job(jobs.get(request.project, job_id)))
+
+
+@app.patch(JOB, role="write")
+@app.put(JOB, role="write")
+def update_job(request: Request, job_id: str) -> Answer:
+    job = jobs.update(request.project, job_id, request.parse(JobPatch), on=services())
+    return ok("The job was updated; it takes effect on the next run.", views.job(job))
+
+
+@app.delete(JOB, role="write")
+def delete_job(request: Request, job_id: str) -> Answer:
+    jobs.delete(request.project, job_id, on=services())
+    return ok("The job was deleted.")
+
+
+@app.get(f"{JOB}/status", role="read")
+def get_status(request: Request, job_id: str) -> Answer:
+    return ok("The job's status.", jobs.status(request.project, job_id, on=services()))
+
+
+@app.post(RUNS, role="run")
+def trigger_run(request: Request, job_id: str) -> Answer:
+    key = request.idempotency_key
+    wanted = request.parse_optional(RunOverrides)
+    run, is_new = runs.trigger(
+        request.project, job_id, wanted, key=key, body_hash=body_hash(wanted), on=services()
+    )
+    if not is_new:
+        return replayed("The run was triggered before.", run)
+    return created("The run was triggered.", run, f"runs/{run['id']}")
+
+
+@app.get(RUNS, role="read", query=ListRuns)
+def list_runs(request: Request, job_id: str) -> Answer:
+    query = request.query(ListRuns)
+    found, last = runs.list_page(
+        request.project,
+        job_id,
+        limit=query.limit,
+        before=_before(query.cursor, "runs", job_id),
+        status=query.status,
+        trigger=query.trigger,
+        on=services(),
+    )
+    cursor = last and encode_cursor("runs", job_id, {"before": last})
+    return ok(f"{len(found)} run(s).", {"runs": found, "next_cursor": cursor})
+
+
+@app.get(RUN, role="read")
+def get_run(request: Request, job_id: str, run_id: str) -> Answer:
+    return ok("The run.", views.run(runs.get(request.project, job_id, run_id, on=services())))
+
+
+@app.post(f"{RUN}/cancel", role="run")
+@app.delete(RUN, role="run")
+def cancel_run(request: Request, job_id: str, run_id: str) -> Answer:
+    runs.cancel(request.project, job_id, run_id, on=services())
+    return ok("The run was cancelled.")
+
+
+def _before(cursor: str | None, kind: str, scope: str) -> str | None:
+    return None if cursor is None else str(decode_cursor(kind, scope, cursor).get("before"))
+
+
+@app.on_cw_event({"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"]})
+def task_changed(event: Any) -> dict[str, Any]:
+    """A task of our cluster changed its state."""
+    log.bind(str(getattr(event.context, "aws_request_id", "")))
+    with aws.deadline(EVENT_SECONDS):
+        run = lifecycle.task_seen(states.read_task(event.detail), on=services())
+    return {"run_id": run.run_id if run else None}
+
+
+@app.lambda_function()
+def fire(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A schedule's rule fired."""
+    log.bind(str(getattr(context, "aws_request_id", "")))
+    slot = datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
+    with aws.deadline(EVENT_SECONDS):
+        outcome = scheduler.fired(event["project"], event["job"], slot, on=services())
+    log.info("fired", job_id=event["job"], slot=event["time"], outcome=outcome)
+    return {"outcome": outcome}
+
+
+@app.schedule("rate(1 minute)")
+def sweep(event: Any) -> dict[str, Any]:
+    """Whatever events and callers left undone."""
+    log.bind(str(getattr(event.context, "aws_request_id", "")))
+    return dict(reconcile.sweep(on=services()))
+
+
+@app.schedule("rate(10 minutes)")
+def audit(event: Any) -> dict[str, Any]:
+    """What exists against what should."""
+    log.bind(str(getattr(event.context, "aws_request_id", "")))
+    return dict(auditing.turn(on=services()))

@@ -1,0 +1,264 @@
+"""ECS: task definitions, and tasks on Fargate."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.cloud import aws
+from chalicelib.settings import STAGE_TAG, Settings
+from chalicelib.states import CONTAINER, Refusal, Task, read_task, refused
+
+MAX_DEFINITION = 60_000
+"""Bytes of a rendered task definition that are accepted; ECS takes 64 KB."""
+MAX_OVERRIDES = 8_192
+"""Characters of RunTask's `overrides`, as JSON (RunTask, API reference)."""
+DESCRIBE_LIMIT = 100
+STOP_TIMEOUT = 30
+"""Seconds from SIGTERM to SIGKILL."""
+_REGISTER_TRIES = 5
+
+_FARGATE_ARCHITECTURE = {"x86_64": "X86_64", "arm64": "ARM64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """DescribeTasks' answer: what it knows, and the ARNs that it says are MISSING."""
+
+    tasks: dict[str, Task]
+    missing: frozenset[str]
+
+
+def render(job_id: str, spec: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """The arguments of RegisterTaskDefinition for a job; `spec` is a stored JobSpec."""
+    container: dict[str, Any] = {
+        "name": CONTAINER,
+        "image": spec["image"],
+        "essential": True,
+        "environment": [{"name": k, "value": v} for k, v in sorted(spec["env"].items())],
+        "secrets": [{"name": k, "valueFrom": v} for k, v in sorted(spec["secrets"].items())],
+        "stopTimeout": STOP_TIMEOUT,
+        # an init reaps what the command leaves behind and passes signals on
+        "linuxParameters": {"initProcessEnabled": True},
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": settings.log_group(job_id),
+                "awslogs-region": settings.region,
+                "awslogs-stream-prefix": "run",
+                # see docs/decisions/0004: a slow CloudWatch must not stop the command
+                "mode": "non-blocking",
+                "max-buffer-size": "25m",
+            },
+        },
+    }
+    if spec["entrypoint"] is not None:
+        container["entryPoint"] = spec["entrypoint"]
+    if spec["command"] is not None:
+        container["command"] = spec["command"]
+    definition = {
+        "family": settings.family(job_id),
+        "requiresCompatibilities": ["FARGATE"],
+        "networkMode": "awsvpc",
+        "cpu": str(round(spec["cpu"] * 1024)),
+        "memory": str(spec["memory_mib"]),
+        "runtimePlatform": {
+            "cpuArchitecture": _FARGATE_ARCHITECTURE[spec["architecture"]],
+            "operatingSystemFamily": "LINUX",
+        },
+        "executionRoleArn": settings.execution_role_arn,
+        "containerDefinitions": [container],
+        "tags": [
+            {"key": STAGE_TAG, "value": settings.stage},
+            {"key": "jobyard:job", "value": job_id},
+        ],
+    }
+    role = spec["task_role_arn"] or settings.default_task_role_arn
+    if role is not None:
+        definition["taskRoleArn"] = role
+    return definition
+
+
+def size(definition: Mapping[str, Any]) -> int:
+    """Bytes of a rendered task definition."""
+    return len(json.dumps(definition).encode())
+
+
+def overrides(
+    command: Sequence[str] | None, env: Mapping[str, str], own: Mapping[str, str]
+) -> dict[str, Any]:
+    """RunTask's `overrides`: a run's own command and env, and what Jobyard tells it."""
+    container: dict[str, Any] = {
+        "name": CONTAINER,
+        "environment": [{"name": k, "value": v} for k, v in {**env, **own}.items()],
+    }
+    if command is not None:
+        container["command"] = list(command)
+    return {"containerOverrides": [container]}
+
+
+def task_tags(tags: Sequence[str]) -> list[dict[str, str]]:
+    """A job's tags as AWS tags: `key=value`, or a bare one with an empty value."""
+    pairs = (tag.partition("=") for tag in tags)
+    return [{"key": key, "value": value} for key, _, value in pairs]
+
+
+class Ecs:
+    """The calls to ECS that Jobyard makes, on one cluster."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def _client(self) -> Any:
+        return aws.client("ecs")
+
+    def register(self, definition: Mapping[str, Any]) -> str:
+        """
+        Register a revision; its ARN.
+
+        Two registrations of one family at once are refused by ECS ("Too many concurrent
+        attempts to create a new revision"); the later one is tried again, with jitter.
+        """
+        for turn in range(_REGISTER_TRIES):
+            try:
+                with aws.translated("register the task definition"):
+                    answer = self._client.register_task_definition(**definition)
+                return str(answer["taskDefinition"]["taskDefinitionArn"])
+            except ClientError as error:
+                if "concurrent" not in aws.error_message(error) or turn == _REGISTER_TRIES - 1:
+                    raise
+                time.sleep(random.uniform(0.1, 0.4 * 2**turn))
+        raise AssertionError("unreachable: the last turn returns or raises")
+
+    def run(
+        self,
+        *,
+        task_definition: str,
+        client_token: str,
+        started_by: str,
+        overrides: Mapping[str, Any],
+        tags: Sequence[Mapping[str, str]],
+    ) -> str | Refusal:
+        """
+        Start one task: its ARN, or why ECS made none.
+
+        `client_token` makes asking again safe: ECS answers with the task it made before, for as
+        long as that lives and an hour (RunTask, "Ensuring idempotency"). Unavailable: ECS did
+        not answer, and whether it made a task is not known.
+        """
+        settings = self._settings
+        try:
+            answer = self._client.run_task(
+                cluster=settings.cluster,
+                taskDefinition=task_definition,
+                launchType="FARGATE",
+                count=1,
+                clientToken=client_token,
+                startedBy=started_by,
+                overrides=overrides,
+                tags=list(tags),
+                networkConfiguration={
+                    "awsvpcConfiguration": {
+                        "subnets": list(settings.subnets),
+                        "securityGroups": list(settings.security_groups),
+                        "assignPublicIp": "ENABLED" if settings.assign_public_ip else "DISABLED",
+                    }
+                },
+            )
+        except ClientError as error:
+            if aws.error_code(error) == "ConflictException":
+                ids: Any = error.response.get("resourceIds")
+                if ids:
+                    return str(ids[0])
+            if aws.is_throttle(error) or not aws.is_unavailable(error):
+                return refused(aws.error_code(error), aws.error_message(error))
+            raise aws.unavailable("start the task") from error
+        except BotoCoreError as error:
+            if aws.is_unavailable(error):
+                raise aws.unavailable("start the task") from error
+            raise
+        if answer.get("tasks"):
+            return str(answer["tasks"][0]["taskArn"])
+        failure: dict[str, str] = next(iter(answer.get("failures") or []), {})
+        return refused(failure.get("reason", ""), failure.get("detail", ""))
+
+    def describe(self, arns: Sequence[str]) -> Described:
+        """What ECS knows of at most 100 tasks; a STOPPED one is shown for about an hour."""
+        with aws.translated("describe tasks"):
+            answer = self._client.describe_tasks(cluster=self._settings.cluster, tasks=list(arns))
+        tasks = [read_task(raw) for raw in answer["tasks"]]
+        missing = (f["arn"] for f in answer["failures"] if f.get("reason") == "MISSING")
+        return Described({task.arn: task for task in tasks}, frozenset(missing))
+
+    def stop(self, arn: str, reason: str) -> None:
+        """Stop a task: SIGTERM, and SIGKILL after STOP_TIMEOUT. One that is gone is stopped."""
+        try:
+            with aws.translated("stop the task"):
+                self._client.stop_task(cluster=self._settings.cluster, task=arn, reason=reason)
+        except ClientError as error:
+            if "not found" not in aws.error_message(error):
+                raise
+
+    def started(self, started_by: str) -> list[str]:
+        """ARNs of the tasks that are to run and carry `started_by`."""
+        with aws.translated("list tasks"):
+            answer = self._client.list_tasks(cluster=self._settings.cluster, startedBy=started_by)
+        return list(answer["taskArns"])
+
+    def running(self, token: str | None) -> tuple[list[str], str | None]:
+        """A page of at most 100 ARNs of the cluster's tasks that are to run, and how to go on."""
+        more = {"nextToken": token} if token else {}
+        with aws.translated("list tasks"):
+            answer = self._client.list_tasks(cluster=self._settings.cluster, **more)
+        return list(answer["taskArns"]), answer.get("nextToken")
+
+    def definitions(self, token: str | None) -> tuple[list[str], str | None]:
+        """
+        A page of the stage's active revisions, and how to go on.
+
+        ListTaskDefinitions takes no prefix of families, so the account's others are passed over
+        here; a hundred a call, it is still far fewer calls than one a family.
+        """
+        more = {"nextToken": token} if token else {}
+        with aws.translated("list task definitions"):
+            answer = self._client.list_task_definitions(status="ACTIVE", sort="ASC", **more)
+        ours = f":task-definition/{self._settings.prefix}-job_"
+        return [a for a in answer["taskDefinitionArns"] if ours in a], answer.get("nextToken")
+
+    def registered_at(self, definition: str) -> datetime | None:
+        """When a revision was registered."""
+        with aws.translated("describe a task definition"):
+            answer = self._client.describe_task_definition(taskDefinition=definition)
+        registered: datetime | None = answer["taskDefinition"].get("registeredAt")
+        return registered
+
+    def job_of(self, definition: str) -> str:
+        """Whose a revision of this stage is."""
+        family = definition.rpartition("/")[2].partition(":")[0]
+        return family.removeprefix(f"{self._settings.prefix}-")
+
+    def revisions(self, family: str) -> list[str]:
+        """ARNs of a family's active revisions, at most 100, oldest first."""
+        with aws.translated("list task definitions"):
+            answer = self._client.list_task_definitions(
+                familyPrefix=family, status="ACTIVE", sort="ASC"
+            )
+        # a family prefix matches longer names too; job ids have one length, but say what is meant
+        return [arn for arn in answer["taskDefinitionArns"] if f"/{family}:" in arn]
+
+    def retire(self, arns: Sequence[str]) -> None:
+        """Deregister revisions and have them deleted; one that is gone already is fine."""
+        for arn in arns:
+            with aws.translated("deregister a task definition"):
+                self._client.deregister_task_definition(taskDefinition=arn)
+        for start in range(0, len(arns), 10):
+            with aws.translated("delete task definitions"):
+                self._client.delete_task_definitions(taskDefinitions=arns[start : start + 10])

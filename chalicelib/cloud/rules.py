@@ -1,0 +1,160 @@
+"""
+EventBridge rules: what wakes a schedule at its minute.
+
+Each schedule has one or two rules on the default bus, `{prefix}-{job}-{n}`, at most 61 of the 64
+characters allowed, so their names alone say whose they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import schedule
+from chalicelib.cloud import aws
+from chalicelib.errors import Conflict, Unavailable
+from chalicelib.settings import STAGE_TAG, Settings
+
+TARGET_ID = "fire"
+RETRY = {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 20}
+"""The sweep notices within two minutes what no fire has told, so day-long retries are no use."""
+
+
+def project_of(template: str) -> str | None:
+    """The project that a rule's input names, if it is one of ours."""
+    try:
+        project = json.loads(template.replace("<time>", '""')).get("project")
+    except (ValueError, AttributeError):
+        return None
+    return project if isinstance(project, str) else None
+
+
+class Rules:
+    """The calls to EventBridge that schedules need."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def _client(self) -> Any:
+        return aws.client("events")
+
+    def render(self, job_id: str, project: str, spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rules that a job should have, as PutRule takes them; none without a schedule."""
+        if spec["schedule"] is None:
+            return []
+        plan = schedule.parse(spec["schedule"], spec["timezone"])
+        what = (
+            f"Jobyard: wakes job '{spec['name']}' ({job_id}) of {project.replace('#', '/')}, "
+            f"cron '{plan.expression}' in {plan.timezone}."
+        )
+        return [
+            {
+                "Name": f"{self._settings.prefix}-{job_id}-{number}",
+                "ScheduleExpression": expression,
+                "State": "DISABLED" if spec["paused"] else "ENABLED",
+                "Description": what[:512],
+            }
+            for number, expression in enumerate(plan.rules())
+        ]
+
+    def put(self, job_id: str, project: str, rules: Sequence[Mapping[str, Any]]) -> None:
+        """
+        Make rules, or make them as they should be, with their target.
+
+        409 `schedule_quota_reached` where the bus has no room for another.
+        """
+        for rule in rules:
+            try:
+                with aws.translated("make the schedule's rule"):
+                    self._put_rule(rule, job_id)
+            except ClientError as error:
+                if aws.error_code(error) == "LimitExceededException":
+                    raise quota_reached(aws.error_message(error)) from error
+                raise
+            with aws.translated("make the schedule's target"):
+                answer = self._client.put_targets(
+                    Rule=rule["Name"], Targets=[self.target(job_id, project)]
+                )
+            if answer["FailedEntryCount"]:
+                failed = answer["FailedEntries"][0]
+                raise Unavailable(
+                    "EventBridge did not take the schedule's target: "
+                    f"{failed.get('ErrorCode')} {failed.get('ErrorMessage', '')}. Try again."
+                )
+
+    def _put_rule(self, rule: Mapping[str, Any], job_id: str) -> None:
+        tags = [
+            {"Key": STAGE_TAG, "Value": self._settings.stage},
+            {"Key": "jobyard:job", "Value": job_id},
+        ]
+        # tags count when the rule is made; EventBridge ignores them on an update (PutRule)
+        self._client.put_rule(**rule, Tags=tags)
+
+    def target(self, job_id: str, project: str) -> dict[str, Any]:
+        """The fire function, told which job and which slot."""
+        target: dict[str, Any] = {
+            "Id": TARGET_ID,
+            "Arn": self._settings.fire_function_arn,
+            "InputTransformer": {
+                "InputPathsMap": {"time": "$.time"},
+                "InputTemplate": json.dumps({"project": project, "job": job_id})[:-1]
+                + ', "time": <time>}',
+            },
+            "RetryPolicy": RETRY,
+        }
+        if self._settings.rule_dead_letter_arn:
+            target["DeadLetterConfig"] = {"Arn": self._settings.rule_dead_letter_arn}
+        return target
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove rules with their targets; those that are gone already are fine."""
+        for name in names:
+            try:
+                with aws.translated("remove a rule"):
+                    # a rule with targets cannot be deleted
+                    self._client.remove_targets(Rule=name, Ids=[TARGET_ID])
+                    self._client.delete_rule(Name=name)
+            except ClientError as error:
+                if aws.error_code(error) != "ResourceNotFoundException":
+                    raise
+
+    def of_job(self, job_id: str) -> list[dict[str, Any]]:
+        """A job's rules as they are, as ListRules shows them."""
+        with aws.translated("list rules"):
+            answer = self._client.list_rules(NamePrefix=f"{self._settings.prefix}-{job_id}-")
+        return list(answer["Rules"])
+
+    def all(self, token: str | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of the stage's rules, and how to go on."""
+        more = {"NextToken": token} if token else {}
+        with aws.translated("list rules"):
+            answer = self._client.list_rules(
+                NamePrefix=f"{self._settings.prefix}-job_", Limit=limit, **more
+            )
+        return list(answer["Rules"]), answer.get("NextToken")
+
+    def job_of(self, name: str) -> str:
+        """Whose a rule of this stage is."""
+        return name.removeprefix(f"{self._settings.prefix}-").rpartition("-")[0]
+
+    def targets(self, name: str) -> list[dict[str, Any]]:
+        """A rule's targets as they are."""
+        try:
+            with aws.translated("list a rule's targets"):
+                return list(self._client.list_targets_by_rule(Rule=name)["Targets"])
+        except ClientError as error:
+            if aws.error_code(error) == "ResourceNotFoundException":
+                return []
+            raise
+
+
+def quota_reached(why: str) -> Conflict:
+    return Conflict(
+        "EventBridge takes no more rules: raise the account's quota 'Rules per event bus' "
+        f"(Service Quotas, EventBridge), or remove schedules. Nothing was changed. ({why})",
+        code="schedule_quota_reached",
+    )

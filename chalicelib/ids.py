@@ -1,0 +1,36 @@
+"""Ids: a prefix and a ULID, so that they sort by time."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from ulid import ULID
+
+
+def new_job(now: datetime) -> str:
+    return f"job_{_at(now)}"
+
+
+def new_run(now: datetime) -> str:
+    return f"run_{_at(now)}"
+
+
+def of_slot(job_id: str, schedule_version: int, slot: datetime) -> str:
+    """
+    The run of a slot: its time, and a hash of what it is a slot of.
+
+    The same slot is always the same run, so that putting it twice fails: no two processes can
+    both claim it.
+    """
+    named = f"{job_id}/{schedule_version}/{int(slot.timestamp())}"
+    randomness = hashlib.sha256(named.encode()).digest()[:10]
+    return f"run_{_ulid(slot, randomness)}"
+
+
+def _at(now: datetime) -> ULID:
+    return ULID.from_datetime(now)
+
+
+def _ulid(at: datetime, randomness: bytes) -> ULID:
+    return ULID.from_bytes(int(at.timestamp() * 1000).to_bytes(6, "big") + randomness)

@@ -1,0 +1,47 @@
+"""
+Structured logs of the control plane: one JSON object a line, for CloudWatch Logs Insights.
+
+Callers name what they log; env values, secrets, tokens and bodies are never among it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from contextvars import ContextVar
+from typing import Any
+
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def bind(request_id: str) -> None:
+    """Give every line of this invocation its request id."""
+    _request_id.set(request_id)
+
+
+def info(message: str, **fields: Any) -> None:
+    _write("info", message, fields)
+
+
+def warning(message: str, **fields: Any) -> None:
+    _write("warning", message, fields)
+
+
+def error(message: str, **fields: Any) -> None:
+    _write("error", message, fields)
+
+
+def exception(message: str, **fields: Any) -> None:
+    """An error with the traceback of the exception being handled: the stack, not its values."""
+    kind, value, trace = sys.exc_info()
+    stack = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(trace)][-12:]
+    name = kind.__name__ if kind else None
+    _write("error", message, {**fields, "exception": name, "reason": str(value), "stack": stack})
+
+
+def _write(level: str, message: str, fields: dict[str, Any]) -> None:
+    line = {"level": level, "message": message, "request_id": _request_id.get(), **fields}
+    # one write: lines of concurrent threads must not mix
+    sys.stdout.write(json.dumps(line, default=str, separators=(",", ":")) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,241 @@
+"""
+The system under test: the real handlers over moto, events delivered when the test says so.
+
+Nothing of ours is replaced but the clock; AWS is moto with the fidelity of infra/local.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from moto import mock_aws
+
+import app
+from chalicelib import auth, lifecycle, reconcile, scheduler, states
+from chalicelib import audit as auditing
+from chalicelib.cloud import aws as cloud
+from chalicelib.services import Services
+from chalicelib.settings import settings
+from chalicelib.tables import db, tokens
+from chalicelib.tables.records import Run
+from infra.local import fidelity, provision
+
+START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+WORKSPACE = "acme"
+PROJECT = "etl"
+BASE = f"/workspaces/{WORKSPACE}/projects/{PROJECT}"
+IMAGE = "public.ecr.aws/docker/library/busybox:1.36"
+
+
+class Clock:
+    """Time as the test has it."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def move(self, **span: float) -> datetime:
+        self.at += timedelta(**span)
+        return self.at
+
+
+class Context:
+    aws_request_id = "00000000-0000-4000-8000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+class Answer:
+    """What came back over HTTP."""
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.status = raw["statusCode"]
+        self.headers = raw["headers"]
+        self.envelope = json.loads(raw["body"])
+        self.data = self.envelope.get("data")
+
+
+class Calls:
+    """Every AWS call that botocore is asked to make: `Service.Operation`, in order."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def note(self, model: Any, **_: Any) -> None:
+        self.made.append(f"{model.service_model.service_name}.{model.name}")
+
+    @property
+    def counted(self) -> dict[str, int]:
+        return dict(Counter(self.made))
+
+
+class Yard:
+    """Handles on the system, and what a test does with it."""
+
+    def __init__(self, aws: fidelity.Fidelity, clock: Clock) -> None:
+        self.aws = aws
+        self.clock = clock
+        self.on = Services(settings(), now=clock)
+        self.events: list[dict[str, Any]] = []
+        self.aws.ecs.subscribe(self.events.append)
+        self.token = self.make_token("write")
+
+    def make_token(
+        self, role: str, workspace: str = WORKSPACE, projects: list[str] | None = None
+    ) -> str:
+        text, _ = auth.create(
+            workspace, role, projects=projects, name="test", life=None, now=self.clock()
+        )
+        return text
+
+    # over HTTP
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        base: str = BASE,
+    ) -> Answer:
+        """One request, as API Gateway hands it on."""
+        sent = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        if body is not None:
+            sent.setdefault("Content-Type", "application/json")
+        pairs = {name: v if isinstance(v, list) else [str(v)] for name, v in (query or {}).items()}
+        event = {
+            "resource": "/{proxy+}",
+            "path": base + path,
+            "httpMethod": method,
+            "headers": sent,
+            "multiValueHeaders": {name: [value] for name, value in sent.items()},
+            "queryStringParameters": {name: v[-1] for name, v in pairs.items()} or None,
+            "multiValueQueryStringParameters": pairs or None,
+            "pathParameters": {"proxy": (base + path).lstrip("/")},
+            "stageVariables": None,
+            "requestContext": {
+                "resourcePath": "/{proxy+}",
+                "httpMethod": method,
+                "requestId": Context.aws_request_id,
+            },
+            "body": body if isinstance(body, str) or body is None else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        return Answer(app.app(event, Context()))
+
+    def create(self, **spec: Any) -> dict[str, Any]:
+        """A job, made over HTTP."""
+        spec = {"name": f"job {len(self.aws.ecs.tasks)}-{self.clock.at}", "image": IMAGE} | spec
+        answer = self.call("POST", "/jobs", spec)
+        assert answer.status == 201, answer.envelope
+        return dict(answer.data)
+
+    def trigger(self, job: dict[str, Any], **overrides: Any) -> dict[str, Any]:
+        """A run, triggered over HTTP."""
+        answer = self.call("POST", f"/jobs/{job['id']}/runs", overrides or None)
+        assert answer.status == 201, answer.envelope
+        return dict(answer.data)
+
+    def run(self, run: dict[str, Any]) -> dict[str, Any]:
+        """A run as GET shows it."""
+        answer = self.call("GET", f"/jobs/{run['job_id']}/runs/{run['id']}")
+        assert answer.status == 200, answer.envelope
+        return dict(answer.data)
+
+    def runs(self, job: dict[str, Any], **query: Any) -> list[dict[str, Any]]:
+        answer = self.call("GET", f"/jobs/{job['id']}/runs", query=query)
+        assert answer.status == 200, answer.envelope
+        return list(answer.data["runs"])
+
+    def status(self, job: dict[str, Any]) -> dict[str, Any]:
+        answer = self.call("GET", f"/jobs/{job['id']}/status")
+        assert answer.status == 200, answer.envelope
+        return dict(answer.data)
+
+    def counts(self, job: dict[str, Any]) -> dict[str, int]:
+        """Those of a job's run counts that are not zero."""
+        return {name: n for name, n in self.status(job)["run_counts"].items() if n}
+
+    # behind it
+
+    def stored(self, run: dict[str, Any]) -> Run:
+        found = db.get(Run, run["job_id"], run["id"])
+        assert found is not None
+        return found
+
+    def task_of(self, run: dict[str, Any]) -> str:
+        """ARN of a run's current task."""
+        arn = self.stored(run).task_arn
+        assert arn is not None
+        return arn
+
+    def deliver(self, *events: dict[str, Any]) -> None:
+        """Hand state-change events to their handler: those given, or all that were sent."""
+        for event in events or self.take_events():
+            lifecycle.task_seen(states.read_task(event["detail"]), on=self.on)
+
+    def take_events(self) -> list[dict[str, Any]]:
+        taken, self.events[:] = list(self.events), []
+        return taken
+
+    def finish(self, run: dict[str, Any], exit_code: int = 0, **why: Any) -> None:
+        """A run's container starts and ends, and the events arrive."""
+        arn = self.task_of(run)
+        self.aws.ecs.start(arn)
+        self.aws.ecs.stop(arn, exit_code=exit_code, **why)
+        self.deliver()
+
+    def sweep(self, **later: float) -> None:
+        """A sweep, some time later."""
+        self.clock.move(**later)
+        reconcile.sweep(on=self.on)
+
+    def audit(self, **later: float) -> None:
+        self.clock.move(**later)
+        auditing.turn(on=self.on)
+
+    def fire(self, job: dict[str, Any], slot: datetime | None = None) -> str:
+        """A rule's fire for a slot: this minute's, if none is given."""
+        at = slot or self.clock.at.replace(second=0, microsecond=0)
+        return scheduler.fired(f"{WORKSPACE}#{PROJECT}", job["id"], at, on=self.on)
+
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[Calls]:
+        """The AWS calls made inside."""
+        calls = Calls()
+        clients = [db.connect().client, *(cloud.client(s) for s in ("ecs", "events", "logs"))]
+        for client in clients:
+            client.meta.events.register("before-call.*.*", calls.note)
+        try:
+            yield calls
+        finally:
+            for client in clients:
+                client.meta.events.unregister("before-call.*.*", calls.note)
+
+
+@contextlib.contextmanager
+def make_yard(stage: str) -> Iterator[Yard]:
+    """A fresh system over an empty moto."""
+    clock = Clock()
+    with mock_aws(), fidelity.install(now=clock) as aws:
+        provision.create(stage)
+        auth.forget()
+        tokens.bind(settings().tokens_table, db.connect())
+        yard = Yard(aws, clock)
+        app.app.clock = clock
+        here = app.services
+        app.services = lambda: yard.on
+        try:
+            yield yard
+        finally:
+            app.services = here

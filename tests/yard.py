@@ -16,10 +16,10 @@ from typing import Any
 from moto import mock_aws
 
 import app
-from chalicelib import auth, lifecycle, reconcile, scheduler, states
 from chalicelib import audit as auditing
+from chalicelib import auth, lifecycle, reconcile, scheduler, states
 from chalicelib.cloud import aws as cloud
-from chalicelib.services import Services
+from chalicelib.services import services
 from chalicelib.settings import settings
 from chalicelib.tables import db, tokens
 from chalicelib.tables.records import Run
@@ -83,7 +83,8 @@ class Yard:
     def __init__(self, aws: fidelity.Fidelity, clock: Clock) -> None:
         self.aws = aws
         self.clock = clock
-        self.on = Services(settings(), now=clock)
+        self.on = services()
+        self.on.now = clock
         self.events: list[dict[str, Any]] = []
         self.aws.ecs.subscribe(self.events.append)
         self.token = self.make_token("write")
@@ -233,9 +234,4 @@ def make_yard(stage: str) -> Iterator[Yard]:
         tokens.bind(settings().tokens_table, db.connect())
         yard = Yard(aws, clock)
         app.app.clock = clock
-        here = app.services
-        app.services = lambda: yard.on
-        try:
-            yield yard
-        finally:
-            app.services = here
+        yield yard

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from infra.local.fidelity.dynamodb import DynamoDbFidelity
 from infra.local.fidelity.ecs import EcsFidelity
 from infra.local.fidelity.events import EventsFidelity
 
@@ -19,10 +20,12 @@ from infra.local.fidelity.events import EventsFidelity
 class Fidelity:
     """Everything that was installed; leaving the `with` takes it out again."""
 
+    dynamodb: DynamoDbFidelity
     ecs: EcsFidelity
     events: EventsFidelity
 
     def uninstall(self) -> None:
+        self.dynamodb.uninstall()
         self.ecs.uninstall()
         self.events.uninstall()
 
@@ -35,4 +38,8 @@ class Fidelity:
 
 def install(now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Fidelity:
     """Put the fidelity over moto, with an empty store of tasks; `now` is ECS's clock."""
-    return Fidelity(ecs=EcsFidelity.install(now), events=EventsFidelity.install())
+    return Fidelity(
+        dynamodb=DynamoDbFidelity.install(),
+        ecs=EcsFidelity.install(now),
+        events=EventsFidelity.install(),
+    )

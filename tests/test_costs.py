@@ -1,0 +1,144 @@
+"""What each operation may cost: the table of docs/decisions/0001, held call by call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.yard import Yard
+
+GET, PUT = "dynamodb.GetItem", "dynamodb.TransactWriteItems"
+BATCH, QUERY, UPDATE = "dynamodb.BatchGetItem", "dynamodb.Query", "dynamodb.UpdateItem"
+DESCRIBE, RUN_TASK = "ecs.DescribeTasks", "ecs.RunTask"
+
+
+@pytest.fixture
+def warm(yard: Yard) -> Yard:
+    """A function that has checked this token in the last seconds."""
+    yard.call("GET", "/jobs")
+    return yard
+
+
+def cost(yard: Yard, act: Callable[[], Any]) -> dict[str, int]:
+    with yard.counting() as calls:
+        act()
+    return calls.counted
+
+
+def test_a_token_costs_one_read_and_none_within_30_seconds(yard: Yard) -> None:
+    """A warm function knows a token for half a minute."""
+    list_jobs = lambda: yard.call("GET", "/jobs")  # noqa: E731 - the same call, thrice
+    assert cost(yard, list_jobs)[GET] == 1
+    yard.clock.move(seconds=29)
+    assert GET not in cost(yard, list_jobs)
+    yard.clock.move(seconds=2)
+    assert cost(yard, list_jobs)[GET] == 1
+
+
+def test_creating_a_job(warm: Yard) -> None:
+    """One look at the name, then what AWS must hold, then one transaction."""
+    assert cost(warm, lambda: warm.create()) == {
+        GET: 1,
+        PUT: 1,
+        "ecs.RegisterTaskDefinition": 1,
+        "logs.CreateLogGroup": 1,
+        "logs.PutRetentionPolicy": 1,
+    }
+
+
+def test_creating_a_scheduled_job(warm: Yard) -> None:
+    """Besides, its rule and the rule's target; the job is stored with its cursor."""
+    assert cost(warm, lambda: warm.create(schedule="0 3 * * *")) == {
+        GET: 1,
+        PUT: 1,
+        "ecs.RegisterTaskDefinition": 1,
+        "logs.CreateLogGroup": 1,
+        "logs.PutRetentionPolicy": 1,
+        "events.PutRule": 1,
+        "events.PutTargets": 1,
+    }
+
+
+def test_reading_jobs(warm: Yard) -> None:
+    """One query a page; one read for one job."""
+    job = warm.create()
+    assert cost(warm, lambda: warm.call("GET", "/jobs")) == {QUERY: 1}
+    assert cost(warm, lambda: warm.call("GET", f"/jobs/{job['id']}")) == {GET: 1}
+
+
+def test_updating_a_job(warm: Yard) -> None:
+    """No registration unless the container changed; no rule unless the schedule did."""
+    job = warm.create()
+    path = f"/jobs/{job['id']}"
+    assert cost(warm, lambda: warm.call("PATCH", path, {"tags": ["a"]})) == {GET: 1, UPDATE: 1}
+    assert cost(warm, lambda: warm.call("PATCH", path, {"name": "other"})) == {GET: 1, PUT: 1}
+    assert cost(warm, lambda: warm.call("PATCH", path, {"command": ["a"]})) == {
+        GET: 1,
+        UPDATE: 1,
+        "ecs.RegisterTaskDefinition": 1,
+    }
+    assert cost(warm, lambda: warm.call("PATCH", path, {"schedule": "5 * * * *"})) == {
+        GET: 1,
+        UPDATE: 1,
+        "events.PutRule": 1,
+        "events.PutTargets": 1,
+    }
+    assert cost(warm, lambda: warm.call("PATCH", path, {"paused": True})) == {
+        GET: 1,
+        UPDATE: 1,
+        "events.PutRule": 1,
+        "events.PutTargets": 1,
+    }
+
+
+def test_a_runs_life(warm: Yard) -> None:
+    """Trigger, running, finish, and reading at each point."""
+    job = warm.create()
+    triggered: list[dict[str, Any]] = []
+    assert cost(warm, lambda: triggered.append(warm.trigger(job))) == {
+        GET: 1,
+        PUT: 1,
+        RUN_TASK: 1,
+        UPDATE: 1,
+    }
+    run = triggered[0]
+    arn = warm.task_of(run)
+    warm.aws.ecs.start(arn)
+    running = warm.take_events()[-1]
+    # an event reads its run; no more than that and the write
+    assert cost(warm, lambda: warm.deliver(running)) == {GET: 1, UPDATE: 1}
+    assert cost(warm, lambda: warm.deliver(running)) == {GET: 1}
+    assert cost(warm, lambda: warm.run(run)) == {BATCH: 1, DESCRIBE: 1}
+    assert cost(warm, lambda: warm.status(job)) == {BATCH: 1, QUERY: 2, DESCRIBE: 1}
+    assert cost(warm, lambda: warm.runs(job)) == {GET: 1, QUERY: 1, DESCRIBE: 1}
+    warm.aws.ecs.stop(arn, exit_code=0)
+    stopped = warm.take_events()[-1]
+    assert cost(warm, lambda: warm.deliver(stopped)) == {GET: 1, PUT: 1}
+    assert cost(warm, lambda: warm.run(run)) == {BATCH: 1}
+    assert cost(warm, lambda: warm.status(job)) == {BATCH: 1, QUERY: 2}
+    assert cost(warm, lambda: warm.runs(job)) == {GET: 1, QUERY: 1}
+
+
+def test_status_costs_the_same_whatever_the_number_of_runs(warm: Yard) -> None:
+    """Neither finished runs nor skipped slots are walked through."""
+    job = warm.create()
+    for _ in range(30):
+        warm.finish(warm.trigger(job))
+    assert cost(warm, lambda: warm.status(job)) == {BATCH: 1, QUERY: 2}
+
+
+@pytest.mark.parametrize(("policy", "queries"), [("allow", 0), ("forbid", 1), ("replace", 1)])
+def test_a_scheduled_fire(warm: Yard, policy: str, queries: int) -> None:
+    """A trigger, and the cursor's move; a query more where runs must not overlap."""
+    job = warm.create(schedule="* * * * *", concurrency_policy=policy)
+    warm.clock.move(minutes=1)
+    expected = {GET: 1, PUT: 1, RUN_TASK: 1, UPDATE: 2}
+    assert cost(warm, lambda: warm.fire(job)) == expected | ({QUERY: queries} if queries else {})
+
+
+def test_a_fire_that_is_not_due_costs_one_read(warm: Yard) -> None:
+    """Rules may fire wider than the schedule, so this is common."""
+    job = warm.create(schedule="0 3 * * *")
+    assert cost(warm, lambda: warm.fire(job)) == {GET: 1}

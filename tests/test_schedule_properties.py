@@ -1,0 +1,243 @@
+"""
+Thousands of random expressions, read by three libraries that know nothing of ours.
+
+- `croniter` says what is due where no clock changes (with Vixie's reading of a day field that
+  begins with `*`, which is the one we took).
+- `cronsim` says what is due around a clock change: it follows Debian's cron.
+- `aws_croniter` says when EventBridge fires the compiled rules.
+
+Where an oracle is known to be wrong, the comment beside the exception says how; a plain model
+of Debian's cron, minute by minute, then takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import takewhile
+from zoneinfo import ZoneInfo
+
+import pytest
+from aws_croniter.aws_croniter import AwsCroniter
+from croniter import croniter
+from cronsim import CronSim, CronSimError
+from hypothesis import example, given, reject, settings
+from hypothesis import strategies as st
+
+from chalicelib.schedule import InvalidSchedule, Schedule, parse
+
+ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC")
+CHANGING = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
+ODD = (
+    "Africa/Casablanca",  # changes with Ramadan
+    "America/Havana",  # skips midnight
+    "America/Scoresbysund",  # skips the hour before midnight
+    "America/St_Johns",  # a quarter to, UTC
+    "Antarctica/Troll",  # changes by two hours
+    "Asia/Gaza",  # both, and for a week only
+)
+MINUTE = timedelta(minutes=1)
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+@st.composite
+def terms(draw: st.DrawFn, low: int, high: int, names: tuple[str, ...] = ()) -> str:
+    def written(value: int) -> str:
+        named = names and value - low < len(names) and draw(st.booleans())
+        return names[value - low] if named else str(value)
+
+    first = draw(st.integers(low, high))
+    kind = draw(st.sampled_from(["value", "value", "value", "range", "stepped", "every"]))
+    if kind == "every":
+        return f"*/{draw(st.integers(1, min(high, 15)))}"
+    # cronsim reads 9-9/2 as 9-59/2, croniter 7-7 as every day: tests/test_schedule.py has those.
+    if kind == "value" or first == high:
+        return written(first)
+    last = draw(st.integers(first + 1, high))
+    if kind == "range":
+        return f"{written(first)}-{written(last)}"
+    return f"{first}-{last}/{draw(st.integers(1, min(high, 9)))}"
+
+
+def fields(low: int, high: int, names: tuple[str, ...] = ()) -> st.SearchStrategy[str]:
+    lists = st.lists(terms(low, high, names), min_size=1, max_size=3).map(",".join)
+    return st.just("*") | lists
+
+
+NIGHT = st.sampled_from(["0", "1", "2", "3", "0-2", "1-3", "1,2", "*/2", "22-23", "23", "0-23"])
+EXPRESSIONS = st.tuples(
+    fields(0, 59),
+    fields(0, 23) | NIGHT,
+    st.just("*") | fields(1, 31),
+    st.just("*") | fields(1, 12, MONTHS),
+    st.just("*") | fields(0, 7, WEEKDAYS),
+).map(" ".join)
+INSTANTS = st.integers(0, 10 * 366 * 24 * 60).map(
+    lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + minutes * MINUTE
+)
+
+
+@cache
+def changes(zone: str) -> list[datetime]:
+    """The first minutes of a new offset, 2026 to 2035."""
+    local = ZoneInfo(zone)
+    found = []
+    hour = datetime(2026, 1, 1, tzinfo=UTC)
+    while hour.year < 2036:
+        later = hour + timedelta(hours=1)
+        if hour.astimezone(local).utcoffset() != later.astimezone(local).utcoffset():
+            minutes = (hour + minute * MINUTE for minute in range(61))
+            before = hour.astimezone(local).utcoffset()
+            found.append(next(m for m in minutes if m.astimezone(local).utcoffset() != before))
+        hour = later
+    return found
+
+
+def is_steady(zone: str, start: datetime, end: datetime) -> bool:
+    return not any(start - timedelta(days=1) < each <= end for each in changes(zone))
+
+
+def every_hour(expression: str) -> bool:
+    return len(CronSim(expression, datetime(2026, 1, 1)).hours) == 24
+
+
+def is_wildcard(expression: str) -> bool:
+    minute, hour, *_ = expression.split()
+    return minute.startswith("*") or hour.startswith("*") or every_hour(expression)
+
+
+def cronsim_is_right(expression: str, zone: str) -> bool:
+    """
+    It steps by real hours, so after Lord Howe's half hour a wildcard's hours begin at half
+    past; and where midnight is skipped it names the midnight that is not there.
+    """
+    return not is_wildcard(expression) or zone in ("Europe/Berlin", "America/New_York")
+
+
+def by_croniter(expression: str, zone: str, after: datetime, until: datetime) -> Iterator[datetime]:
+    following = croniter(expression, after.astimezone(ZoneInfo(zone)), implement_cron_bug=True)
+    slots = (following.get_next(datetime).astimezone(UTC) for _ in iter(int, 1))
+    return takewhile(lambda slot: slot <= until, slots)
+
+
+def by_cronsim(expression: str, zone: str, after: datetime, until: datetime) -> list[datetime]:
+    if every_hour(expression):
+        # Debian decides by how it is written; we also let 0-23 follow the clock, as * does.
+        parts = expression.split()
+        expression = " ".join([parts[0], "*", *parts[2:]])
+    slots = CronSim(expression, after.astimezone(ZoneInfo(zone)))
+    return list(takewhile(lambda slot: slot <= until, (each.astimezone(UTC) for each in slots)))
+
+
+def by_debian(expression: str, zone: str, after: datetime, until: datetime) -> list[datetime]:
+    """What a daemon that looks at the clock every minute runs, as cron(8) describes it."""
+    wildcard = is_wildcard(expression)
+    start = after - timedelta(days=1)
+    clock = start.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    end = until.astimezone(ZoneInfo(zone)).replace(tzinfo=None) + timedelta(hours=3)
+    matching = set(takewhile(lambda time: time <= end, CronSim(expression, clock - MINUTE)))
+    latest, ran = clock - MINUTE, []
+    for now in (start + n * MINUTE for n in range(int((until - start) / MINUTE) + 1)):
+        shown = now.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        if wildcard:
+            runs = shown in matching
+        else:  # once for all that the clock has passed since it last showed something new
+            passed = (latest + n * MINUTE for n in range(1, int((shown - latest) / MINUTE) + 1))
+            runs = any(time in matching for time in passed)
+        latest = max(latest, shown)
+        if runs and now > after:
+            ran.append(now)
+    return ran
+
+
+def fires(rules: tuple[str, ...], after: datetime, until: datetime) -> set[datetime]:
+    """When EventBridge fires any of the rules."""
+    found: set[datetime] = set()
+    for rule in rules:
+        assert rule.startswith("cron(") and rule.endswith(")") and len(rule) <= 256
+        # It wants what follows the start to be near: 29 February four years off it calls never.
+        found.update(AwsCroniter(rule[5:-1]).get_all_schedule_bw_dates(after + MINUTE, until))
+    return found
+
+
+def parsed(expression: str, zone: str) -> Schedule:
+    try:
+        return parse(expression, zone)
+    except InvalidSchedule:
+        with pytest.raises(CronSimError):  # it, too, refuses what never fires
+            CronSim(expression, datetime(2026, 1, 1))
+        reject()
+
+
+@settings(max_examples=2000, deadline=None, derandomize=True)
+@given(EXPRESSIONS, st.sampled_from(ZONES), INSTANTS)
+@example("0 0 * * */2", "Europe/Berlin", datetime(2026, 11, 23, tzinfo=UTC))
+@example("0 0 */2 * 1", "Europe/Berlin", datetime(2026, 11, 23, tzinfo=UTC))
+@example("0 0 29 2 *", "Asia/Kolkata", datetime(2026, 11, 23, tzinfo=UTC))
+def test_the_rules_filtered_by_is_slot_fire_exactly_at_the_slots_of_cron(
+    expression: str, zone: str, instant: datetime
+) -> None:
+    """EventBridge's fires that `is_slot` lets through are croniter's slots, none more or less."""
+    schedule = parsed(expression, zone)
+    # A window that begins shortly before a slot, so that it has some, and holds at most 25.
+    after = schedule.next_slot(instant) - timedelta(minutes=100)
+    slots = list(schedule.slots_between(after, after + timedelta(days=40), limit=25))
+    until = slots[-1] if len(slots) == 25 else after + timedelta(days=40)
+    dow = croniter.expand(expression)[0][4]
+    if not is_steady(zone, after, until):
+        if not cronsim_is_right(expression, zone):
+            return  # the next test has these
+        expected = by_cronsim(expression, zone, after, until)
+    elif dow == ["*"] and not expression.split()[4].startswith("*"):
+        # croniter takes 0-6 for *, and so loses "or any weekday" beside a day-of-month.
+        expected = by_cronsim(expression, zone, after, until)
+    else:
+        expected = list(by_croniter(expression, zone, after, until))
+    assert slots == expected
+    assert sorted(filter(schedule.is_slot, fires(schedule.rules(), after, until))) == expected
+
+
+@settings(max_examples=2000, deadline=None, derandomize=True)
+@given(EXPRESSIONS, st.sampled_from(CHANGING + ODD), st.integers(0, 19), st.integers(-90, 90))
+def test_around_a_clock_change_the_slots_are_those_of_debian_s_cron(
+    expression: str, zone: str, which: int, shift: int
+) -> None:
+    """A skipped time fires once after the gap, a repeated one once, hourly ones follow time."""
+    schedule = parsed(expression, zone)
+    change = changes(zone)[which % len(changes(zone))]
+    busy = len(expression.split()[0]) > 3 or "*" in expression.split()[0]
+    width = timedelta(hours=3 if busy else 14)
+    after, until = change - width + shift * MINUTE, change + width
+    slots = list(schedule.slots_between(after, until))
+    assert slots == by_debian(expression, zone, after, until)
+    assert slots == sorted(filter(schedule.is_slot, fires(schedule.rules(), after, until)))
+    if cronsim_is_right(expression, zone):
+        assert slots == by_cronsim(expression, zone, after, until)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(EXPRESSIONS, st.sampled_from(ZONES), INSTANTS, st.integers(0, 3000), st.integers(0, 30))
+def test_due_is_the_newest_slots_and_a_count_of_the_rest(
+    expression: str, zone: str, start: datetime, minutes: int, newest: int
+) -> None:
+    """`due` includes both ends; what it leaves out, it counts."""
+    schedule = parsed(expression, zone)
+    end = start + minutes * MINUTE
+    every = list(schedule.slots_between(start - MINUTE, end))
+    kept, older = schedule.due(start, end, newest)
+    assert kept == (every[-newest:] if newest else [])
+    assert older == len(every) - len(kept)
+    assert every[:1] == [s for s in [schedule.next_slot(start - MINUTE)] if s <= end]
+
+
+@pytest.mark.parametrize("zone", CHANGING + ODD)
+def test_every_minute_of_a_decade_of_changes_has_one_meaning(zone: str) -> None:
+    """`slots_between` walks days, `is_slot` asks for a minute; around changes they agree."""
+    for change in changes(zone):
+        for expression in ("*/7 * * * *", "*/15 0-3,22,23 * * *", "5,35 0-3,22,23 * * *"):
+            schedule = parse(expression, zone)
+            minutes = [change + n * MINUTE for n in range(-1600, 1600)]
+            walked = list(schedule.slots_between(minutes[0] - MINUTE, minutes[-1]))
+            assert walked == list(filter(schedule.is_slot, minutes))

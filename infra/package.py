@@ -1,7 +1,6 @@
 """
 From the checkout to what CloudFormation takes: a template and one archive for all functions.
 
-    build/staging/    a clean copy of the product, and vendor/ with what it runs on
     build/package/    template.json and deployment.zip
 
 The template is the same for every stage; the stage is its parameter. The archive is the same
@@ -28,6 +27,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "build" / "package"
 CHALICE_STAGE = "any"
 """The one stage of .chalice/config.json: what differs by stage is a CloudFormation parameter."""
 
@@ -89,13 +89,12 @@ def copy_product(staging: Path) -> None:
 
 def install(vendor: Path, platform: Platform) -> None:
     """Wheels for `platform`, whatever machine this is; nothing is compiled here."""
-    wheels = [word for wheel in platform.wheels for word in ("--platform", wheel)]
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        + ["--requirement", str(ROOT / "requirements.txt"), "--target", str(vendor)]
-        + ["--only-binary=:all:", "--implementation", "cp", "--no-compile"]
-        + ["--python-version", platform.python, *wheels],
-        check=True,
+    run_python(
+        *("-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check"),
+        *("--requirement", str(ROOT / "requirements.txt"), "--target", str(vendor)),
+        *("--only-binary=:all:", "--implementation", "cp", "--no-compile"),
+        *("--python-version", platform.python),
+        *(word for wheel in platform.wheels for word in ("--platform", wheel)),
     )
 
 
@@ -124,15 +123,23 @@ def _directories(path: Path) -> Iterator[Path]:
 
 def run_chalice(staging: Path, out: Path) -> None:
     """`chalice package` with the stack merged in; a region must be named, but nothing is asked."""
-    subprocess.run(
-        [sys.executable, "-c", "from chalice.cli import main; main()", "package"]
-        + ["--stage", CHALICE_STAGE, "--merge-template", str(ROOT / "infra" / "stack.yaml")]
-        + ["--template-format", "yaml", str(out.resolve())],
+    run_python(
+        *("-c", "from chalice.cli import main; main()", "package", "--stage", CHALICE_STAGE),
+        *("--merge-template", str(ROOT / "infra" / "stack.yaml"), "--template-format", "yaml"),
+        str(out.resolve()),
         cwd=staging,
-        env=os.environ | {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=subprocess.DEVNULL,
-        check=True,
     )
+
+
+def run_python(*words: str, cwd: Path = ROOT) -> None:
+    """This interpreter on those words, its output kept unless it fails (CalledProcessError)."""
+    environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=cwd, env=environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
+        done.check_returncode()
 
 
 def finish(template: dict[str, Any]) -> dict[str, Any]:
@@ -169,9 +176,8 @@ def repack(archive: Path, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make package", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "package")
-    out = parser.parse_args().out
-    made = build(out, LAMBDA)
+    parser.parse_args()
+    made = build(OUT, LAMBDA)
     print(f"{made.template}\n{made.archive}: {made.archive.stat().st_size / 1e6:.1f} MB")
 
 

@@ -1,0 +1,147 @@
+"""
+The AWS account that a deployment goes into: which one it is, and what it must have.
+
+What all stages of an account share is made once by the first deployment and belongs to no stack,
+so that taking one stage away never takes it from the others: the artifact bucket, ECS's
+service-linked role, and the role that lets API Gateway write logs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
+GATEWAY_LOGS_ROLE = "jobyard-apigateway-logs"
+GATEWAY_LOGS_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+AWS_HOST = re.compile(r"https://[a-z0-9.-]+\.(amazonaws\.com|amazonaws\.com\.cn|api\.aws)")
+
+
+class Refused(Exception):
+    """Nothing was done; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where a command acts."""
+
+    id: str
+    region: str
+    caller: str
+    partition: str
+
+    @property
+    def bucket(self) -> str:
+        return f"jobyard-artifacts-{self.id}-{self.region}"
+
+
+def announce(stage: str, act: str) -> Account:
+    """
+    Find out where we are and say it, before anything is done there.
+
+    Raises Refused for a stage that cannot be a name, for credentials or a region that are missing,
+    and for an endpoint that is not AWS: a shell that has sourced `.local/env` would otherwise put
+    half a deployment into the local stack. JOBYARD_E2E=1 lets the emulator of `make e2e` through.
+    """
+    if not STAGE.fullmatch(stage):
+        raise Refused(f"STAGE={stage!r} must be 1 to 20 of a-z, 0-9 and -, beginning with a letter")
+    if os.environ.get("JOBYARD_E2E") != "1":
+        _refuse_other_endpoints()
+    session = boto3.session.Session()
+    if not session.region_name:
+        raise Refused("no region is set; set AWS_REGION, or name one in the AWS profile")
+    try:
+        identity = session.client("sts", region_name=session.region_name).get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        raise Refused(f"AWS does not know who is asking: {error}") from error
+    partition = identity["Arn"].split(":")[1]
+    account = Account(identity["Account"], session.region_name, identity["Arn"], partition)
+    print(f"{act} stage {stage} in account {account.id}, region {account.region}")
+    print(f"as {account.caller}")
+    return account
+
+
+def _refuse_other_endpoints() -> None:
+    named = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL"))
+    if named:
+        raise Refused(f"{', '.join(named)} is set, so this would not reach AWS; unset it")
+    region = boto3.session.Session().region_name
+    if region:
+        endpoint = boto3.client("cloudformation", region_name=region).meta.endpoint_url
+        if not AWS_HOST.fullmatch(endpoint):
+            raise Refused(f"the AWS profile sends CloudFormation to {endpoint}; use another one")
+
+
+def prepare(account: Account) -> None:
+    """Make what all stages share, where it is not there yet; safe to repeat, or to die in."""
+    _make_bucket(account)
+    _make_ecs_role()
+    _let_gateway_log(account)
+
+
+def _make_bucket(account: Account) -> None:
+    s3 = boto3.client("s3")
+    try:
+        s3.head_bucket(Bucket=account.bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
+            raise
+        print(f"making the artifact bucket {account.bucket}")
+        where: dict[str, Any] = {"LocationConstraint": account.region}
+        options = {} if account.region == "us-east-1" else {"CreateBucketConfiguration": where}
+        s3.create_bucket(Bucket=account.bucket, **options)
+    closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    s3.put_public_access_block(
+        Bucket=account.bucket, PublicAccessBlockConfiguration=dict.fromkeys(closed, True)
+    )
+
+
+def _make_ecs_role() -> None:
+    """A new account has no service-linked role for ECS, and its first RunTask would fail."""
+    iam = boto3.client("iam")
+    if not iam.list_roles(PathPrefix="/aws-service-role/ecs.amazonaws.com/")["Roles"]:
+        print("making ECS's service-linked role")
+        iam.create_service_linked_role(AWSServiceName="ecs.amazonaws.com")
+
+
+def _let_gateway_log(account: Account) -> None:
+    """API Gateway refuses a stage with access logs until the account names it a role to log by."""
+    gateway = boto3.client("apigateway")
+    if gateway.get_account().get("cloudwatchRoleArn"):
+        return
+    print(f"making the role {GATEWAY_LOGS_ROLE}, for API Gateway's logs")
+    iam = boto3.client("iam")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "apigateway.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    try:
+        role = iam.create_role(
+            RoleName=GATEWAY_LOGS_ROLE, AssumeRolePolicyDocument=json.dumps(trust)
+        )
+    except iam.exceptions.EntityAlreadyExistsException:
+        role = iam.get_role(RoleName=GATEWAY_LOGS_ROLE)
+    policy = f"arn:{account.partition}:iam::aws:policy/{GATEWAY_LOGS_POLICY}"
+    iam.attach_role_policy(RoleName=GATEWAY_LOGS_ROLE, PolicyArn=policy)
+    change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": role["Role"]["Arn"]}
+    for wait in (2, 4, 8, 16, 0):  # a new role takes some seconds to be known everywhere
+        try:
+            gateway.update_account(patchOperations=[change])
+            return
+        except gateway.exceptions.BadRequestException:
+            if not wait:
+                raise
+            time.sleep(wait)

@@ -1,0 +1,192 @@
+"""
+`make destroy STAGE=prod [DATA=delete]`: take a stage away again.
+
+    halted     the functions, so that no sweep or audit puts back what is being removed
+    drained    every rule and running task of the stage, which live outside CloudFormation
+    deleted    the stack: API, functions, roles, cluster, network, queues, alarms
+
+What people put in stays unless DATA=delete is given and confirmed: the tables, the task
+definitions (a job's env values are in them) and the containers' output. `make deploy` takes all
+of it over again, and the next audit puts the rules back. Every step may be repeated, so
+dying anywhere is answered by running it again; only deploying undoes the halt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+import boto3
+from botocore.config import Config
+
+from infra import account
+from infra.account import Refused
+from infra.deploy import FUNCTIONS, delete_stack, find_stack, kept_tables, stack_name
+
+PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 12})
+"""DeregisterTaskDefinition is limited to one a second, whatever we would like."""
+TASKS_GONE_SECONDS = 300
+"""A task has its stop timeout (at most 120 s), and then its network interface is taken down."""
+
+
+def halt(stage: str) -> None:
+    """No function of the stage runs from here on; `make deploy` takes this away again."""
+    functions = boto3.client("lambda")
+    for name in FUNCTIONS:
+        try:
+            functions.put_function_concurrency(
+                FunctionName=f"jobyard-{stage}-{name}", ReservedConcurrentExecutions=0
+            )
+        except functions.exceptions.ResourceNotFoundException:
+            continue  # the stack never got as far as this function, or is half deleted
+
+
+def remove_rules(stage: str) -> int:
+    """Remove the rules of the stage's jobs; how many there were."""
+    events = boto3.client("events", config=PATIENT)
+    prefix = f"jobyard-{stage}-job_"
+    pages = events.get_paginator("list_rules").paginate(NamePrefix=prefix)
+    names = [rule["Name"] for page in pages for rule in page["Rules"]]
+    for name in names:
+        targets = events.list_targets_by_rule(Rule=name)["Targets"]
+        if targets:
+            events.remove_targets(Rule=name, Ids=[target["Id"] for target in targets])
+        events.delete_rule(Name=name)
+    return len(names)
+
+
+def stop_tasks(stage: str) -> int:
+    """
+    Stop what runs in the stage's cluster and wait until it is gone; how many there were.
+
+    Asked again until nothing is left: a function that was on its way when the stage was halted
+    may still have launched one. Raises Refused if they have not gone in TASKS_GONE_SECONDS.
+    """
+    ecs = boto3.client("ecs", config=PATIENT)
+    cluster = stack_name(stage)
+    if not ecs.describe_clusters(clusters=[cluster])["clusters"]:
+        return 0
+    seen: set[str] = set()
+    gone: set[str] = set()
+    patience = time.monotonic() + TASKS_GONE_SECONDS
+    while time.monotonic() < patience:
+        for arn in _running_tasks(cluster):
+            if arn not in seen:
+                ecs.stop_task(cluster=cluster, task=arn, reason=f"stage {stage} is being removed")
+                seen.add(arn)
+        gone |= _stopped(cluster, sorted(seen - gone))
+        if gone == seen:
+            return len(seen)
+        time.sleep(2)
+    raise Refused(f"{len(seen - gone)} tasks do not stop; wait a little, then run this again")
+
+
+def _running_tasks(cluster: str) -> Iterator[str]:
+    ecs = boto3.client("ecs", config=PATIENT)
+    for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster):
+        yield from page["taskArns"]
+
+
+def _stopped(cluster: str, arns: list[str]) -> set[str]:
+    """Those of `arns` that are STOPPED, or that ECS has forgotten."""
+    ecs = boto3.client("ecs", config=PATIENT)
+    alive: set[str] = set()
+    for start in range(0, len(arns), 100):
+        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns[start : start + 100])["tasks"]
+        alive |= {task["taskArn"] for task in tasks if task["lastStatus"] != "STOPPED"}
+    return set(arns) - alive
+
+
+def delete_task_definitions(stage: str) -> int:
+    """Deregister and delete every revision of the stage's families; how many families."""
+    ecs = boto3.client("ecs", config=PATIENT)
+    pages = ecs.get_paginator("list_task_definition_families").paginate(
+        familyPrefix=f"jobyard-{stage}-job_"
+    )
+    families = [family for page in pages for family in page["families"]]
+    listing = ecs.get_paginator("list_task_definitions")
+    for family in families:
+        active, inactive = (
+            [
+                arn
+                for page in listing.paginate(familyPrefix=family, status=status)
+                for arn in page["taskDefinitionArns"]
+            ]
+            for status in ("ACTIVE", "INACTIVE")
+        )
+        for arn in active:
+            ecs.deregister_task_definition(taskDefinition=arn)
+        arns = active + inactive
+        for start in range(0, len(arns), 10):
+            ecs.delete_task_definitions(taskDefinitions=arns[start : start + 10])
+    return len(families)
+
+
+def delete_log_groups(stage: str) -> int:
+    """Delete the output of the stage's containers; how many groups."""
+    logs = boto3.client("logs", config=PATIENT)
+    pages = logs.get_paginator("describe_log_groups").paginate(
+        logGroupNamePrefix=f"/jobyard/{stage}/job_"
+    )
+    names = [group["logGroupName"] for page in pages for group in page["logGroups"]]
+    for name in names:
+        logs.delete_log_group(logGroupName=name)
+    return len(names)
+
+
+def delete_tables(stage: str) -> int:
+    """Delete the stage's tables, their protection first; how many. Their backups stay."""
+    dynamodb = boto3.client("dynamodb", config=PATIENT)
+    tables = kept_tables(stage)
+    for table in tables:
+        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=table)
+    return len(tables)
+
+
+def destroy(stage: str, *, data: bool) -> None:
+    """All of it, in the order in which nothing can come back."""
+    name = stack_name(stage)
+    halt(stage)
+    print(f"removed {remove_rules(stage)} rules, stopped {stop_tasks(stage)} tasks")
+    if find_stack(name) is not None:
+        print(f"deleting the stack {name}; this takes some minutes", flush=True)
+        delete_stack(name)
+    remove_rules(stage)  # by a request that was on its way when the stage was halted
+    if data:
+        print(f"deleted {delete_task_definitions(stage)} task definition families")
+        print(f"deleted {delete_log_groups(stage)} log groups, {delete_tables(stage)} tables")
+    else:
+        kept = ", ".join(kept_tables(stage)) or "no tables"
+        print(f"kept: {kept}, task definitions and container output; DATA=delete removes them too")
+
+
+def confirm(stage: str) -> None:
+    """The operator types the stage's name, or says it in CONFIRM. Raises Refused otherwise."""
+    answer = os.environ.get("CONFIRM")
+    if answer is None and sys.stdin.isatty():
+        print("jobs, runs, tokens and all container output of this stage will be gone for good")
+        answer = input(f"type {stage} to go on: ")
+    if answer != stage:
+        raise Refused(f"not confirmed; CONFIRM={stage} does it without asking")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make destroy", description=__doc__)
+    parser.add_argument("stage")
+    parser.add_argument("--data", choices=["keep", "delete"], default="keep")
+    arguments = parser.parse_args()
+    try:
+        account.announce(arguments.stage, "destroying")
+        if arguments.data == "delete":
+            confirm(arguments.stage)
+        destroy(arguments.stage, data=arguments.data == "delete")
+    except Refused as refusal:
+        sys.exit(f"make destroy: {refusal}")
+
+
+if __name__ == "__main__":
+    main()

@@ -52,7 +52,8 @@ def bind(table: str, connection: Connection) -> None:
     db.bind(Token, table, connection)
 
 
-def _connect() -> str:
+def connect() -> str:
+    """The name of the settings' table, bound at first use."""
     table = settings().tokens_table
     if Token.Meta.table_name != table:
         bind(table, db.connect())
@@ -61,7 +62,7 @@ def _connect() -> str:
 
 def find(digest: str) -> Token | None:
     """The token of that SHA-256, read consistently: a revoked one is gone at once."""
-    request = {"TableName": _connect(), "Key": {"pk": {"S": digest}}, "ConsistentRead": True}
+    request = {"TableName": connect(), "Key": {"pk": {"S": digest}}, "ConsistentRead": True}
     item: dict[str, Any] | None = db.call("GetItem", request).get("Item")
     return Token.from_raw_data(item) if item else None
 
@@ -72,7 +73,7 @@ def touch(token: Token, day: str) -> bool:
 
     False: somebody else did, or it was revoked meanwhile, and nothing was changed.
     """
-    _connect()
+    connect()
     unused = Token.last_used.does_not_exist() | (Token.last_used < day)
     return db.update(token, [Token.last_used.set(day)], Token.pk.exists() & unused)
 

@@ -1,0 +1,342 @@
+"""One way from an event to an answer, for every route."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from chalice.app import Blueprint
+
+from chalicelib import http
+from chalicelib.api import PROJECT, Api
+from chalicelib.cloud import aws
+from chalicelib.errors import Conflict, FieldError, InvalidFields, Unavailable
+from chalicelib.http import Answer, Request
+from chalicelib.queries import ListRuns
+from chalicelib.specs import JobCreate
+from tests.http.conftest import Clock, token
+
+JOB = "job_01KAR0Z3J5T8WQ2V4X6Y8ZABCD"
+RUN = "run_01KAR0Z3J5T8WQ2V4X6Y8ZABCD"
+BASE = "/workspaces/acme/projects/etl"
+CONTEXT = SimpleNamespace(aws_request_id="r-1", get_remaining_time_in_millis=lambda: 30_000)
+
+
+@pytest.fixture
+def app(clock: Clock) -> Api:
+    """Routes of every kind; each answers what it was given."""
+    app = Api("test", clock=clock)
+
+    @app.get("/health", role=None)
+    def health(request: Request) -> Answer:
+        return http.ok("up")
+
+    @app.post(PROJECT + "/jobs", role="write")
+    def create(request: Request) -> Answer:
+        return http.created("made", {"name": request.parse(JobCreate).name}, f"jobs/{JOB}")
+
+    @app.get(PROJECT + "/jobs/{job_id}/runs", role="read", query=ListRuns)
+    def list_runs(request: Request, job_id: str) -> Answer:
+        return http.ok("runs", {"limit": request.query(ListRuns).limit, "project": request.project})
+
+    @app.delete(PROJECT + "/jobs/{job_id}/runs/{run_id}", role="run")
+    @app.post(PROJECT + "/jobs/{job_id}/runs/{run_id}/cancel", role="run")
+    def cancel(request: Request, job_id: str, run_id: str) -> Answer:
+        return http.ok("cancelled", {"job": job_id, "run": run_id})
+
+    return app
+
+
+@pytest.fixture
+def write(tables: None) -> str:
+    return token()
+
+
+def call(
+    app: Api,
+    method: str,
+    path: str,
+    bearer: str | None = None,
+    body: bytes | None = None,
+    query: dict[str, list[str]] | None = None,
+    context: Any = CONTEXT,
+) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Status, envelope and headers; through a catch-all resource, as the strangest event comes."""
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    if bearer is not None:
+        headers["Authorization"] = f"Bearer {bearer}"
+    response = app(
+        {
+            "requestContext": {"resourcePath": "/{proxy+}", "httpMethod": method},
+            "path": path,
+            "headers": headers,
+            "multiValueQueryStringParameters": query,
+            "body": body.decode() if body is not None else None,
+        },
+        context,
+    )
+    return response["statusCode"], json.loads(response["body"]), response["headers"]
+
+
+def test_a_route_without_a_role_does_not_start() -> None:
+    """Forgetting it is an error at import, not an open door."""
+    app = Api("test")
+    with pytest.raises(TypeError, match="role"):
+        app.get("/open")(lambda request: http.ok("x"))
+    with pytest.raises(TypeError, match="role"):
+        app.get(PROJECT + "/jobs", role="admin")(lambda request: http.ok("x"))
+    with pytest.raises(TypeError, match="path"):
+        app.get("/jobs/{job_id}", role="read")(lambda request: http.ok("x"))
+    with pytest.raises(TypeError, match="role"):
+        app.route("/open", methods=["GET"])(dict)
+    assert not app.routes
+
+
+def test_a_route_that_came_in_another_way_closes_everything(
+    app: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Chalice's blueprints know nothing of roles: better no answer than an open one."""
+    blueprint = Blueprint("extra")
+    blueprint.route("/open")(dict)
+    app.register_blueprint(blueprint)
+    assert call(app, "GET", "/open")[0] == 500
+    assert call(app, "GET", "/health")[0] == 500
+    assert "GET /open was registered without a role" in capsys.readouterr().out
+
+
+def test_chalice_sees_every_route_with_its_methods(app: Api) -> None:
+    """The package's API is made from Chalice's own table."""
+    assert {path: sorted(methods) for path, methods in app.routes.items()} == {
+        "/health": ["GET"],
+        f"{PROJECT}/jobs": ["POST"],
+        f"{PROJECT}/jobs/{{job_id}}/runs": ["GET"],
+        f"{PROJECT}/jobs/{{job_id}}/runs/{{run_id}}": ["DELETE"],
+        f"{PROJECT}/jobs/{{job_id}}/runs/{{run_id}}/cancel": ["POST"],
+    }
+
+
+def test_a_public_route_needs_nothing(app: Api) -> None:
+    """No token, no table, no settings."""
+    status, envelope, headers = call(app, "GET", "/health")
+    assert (status, envelope) == (200, {"status": "success", "message": "up", "data": None})
+    assert headers["X-Request-Id"] == "r-1"
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_handler_gets_the_request_and_the_ids_of_its_path(app: Api, write: str) -> None:
+    """Workspace and project are the framework's; two decorators are two routes."""
+    runs = f"{BASE}/jobs/{JOB}/runs"
+    assert call(app, "GET", runs, write, query={"limit": ["5"]})[:2] == (
+        200,
+        {"status": "success", "message": "runs", "data": {"limit": 5, "project": "acme#etl"}},
+    )
+    expected = {"status": "success", "message": "cancelled", "data": {"job": JOB, "run": RUN}}
+    assert call(app, "DELETE", f"{runs}/{RUN}", write)[:2] == (200, expected)
+    assert call(app, "POST", f"{runs}/{RUN}/cancel", write)[:2] == (200, expected)
+    status, envelope, headers = call(
+        app, "POST", f"{BASE}/jobs", write, b'{"name":"n","image":"i"}'
+    )
+    assert (status, envelope["data"], headers["Location"]) == (201, {"name": "n"}, f"jobs/{JOB}")
+
+
+def test_an_unknown_path_is_404_and_an_unknown_method_405_with_allow(app: Api) -> None:
+    """Both without a token: the table of routes is no secret."""
+    status, envelope, _ = call(app, "GET", "/nothing")
+    assert (status, envelope["status"], envelope["code"]) == (404, "error", "not_found")
+    for method in ("POST", "HEAD", "OPTIONS", "TRACE", "get", ""):
+        status, envelope, headers = call(app, method, "/health")
+        assert (status, envelope["code"], headers["Allow"]) == (405, "method_not_allowed", "GET")
+
+
+def test_checks_come_in_their_order(app: Api, write: str) -> None:
+    """Token, then tenancy and role, then the form of ids and query, then the body."""
+    reader = token(role="read")
+    bad = {"bogus": ["1"]}
+    jobs = f"{BASE}/jobs"
+    assert call(app, "POST", jobs, None, b"{", bad)[0] == 401
+    assert call(app, "POST", jobs, reader, b"{", bad)[0] == 403
+    assert call(app, "POST", "/workspaces/other/projects/etl/jobs", write, b"{", bad)[0] == 403
+    assert call(app, "POST", jobs, write, b"{", bad)[0] == 400
+    assert "bogus" in call(app, "POST", jobs, write, b"{", bad)[1]["message"]
+    assert "not JSON" in call(app, "POST", jobs, write, b"{")[1]["message"]
+    assert call(app, "POST", jobs, write, b"{}")[0] == 422
+    assert call(app, "GET", f"{jobs}/nonsense/runs", None)[0] == 401
+    assert call(app, "GET", f"{jobs}/nonsense/runs", write, query=bad)[0] == 404
+
+
+def test_a_401_says_how_and_a_403_says_nothing_about_what_is_there(app: Api, write: str) -> None:
+    """The same words for every path of another workspace."""
+    status, envelope, headers = call(app, "GET", f"{BASE}/jobs/{JOB}/runs")
+    assert (status, envelope["code"]) == (401, "unauthenticated")
+    assert headers["WWW-Authenticate"] == "Bearer"
+    paths = [
+        f"/workspaces/{workspace}/projects/etl/jobs/{job}/runs"
+        for workspace in ("other", "a%2Fb", "acme%00")
+        for job in (JOB, "x", "%2e%2e")
+    ]
+    answers = {json.dumps(call(app, "GET", path, write)) for path in paths}
+    assert len(answers) == 1
+    assert '"forbidden"' in answers.pop()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{BASE}/jobs/{JOB.lower()}/runs",
+        f"{BASE}/jobs/{JOB}x/runs",
+        f"{BASE}/jobs/{RUN}/runs",
+        f"{BASE}/jobs/job_%3001KAR0Z3J5T8WQ2V4X6Y8ZABC/runs",
+        f"{BASE}/jobs/job_91KAR0Z3J5T8WQ2V4X6Y8ZABCD/runs",
+        f"{BASE}/jobs//runs",
+        f"{BASE}/jobs/{'x' * 5000}/runs",
+        f"{BASE}/jobs/\ud800/runs",
+        f"/workspaces/acme/projects/a%2Fb/jobs/{JOB}/runs",
+        f"/workspaces/acme/projects/a#b/jobs/{JOB}/runs",
+        f"/workspaces/acme/projects/{'p' * 64}/jobs/{JOB}/runs",
+    ],
+)
+def test_an_id_of_another_form_is_404_without_a_look(app: Api, write: str, path: str) -> None:
+    """Nothing of that name can be there, and it is not repeated at length."""
+    status, envelope, _ = call(app, "GET", path, write)
+    assert (status, envelope["code"]) == (404, "not_found")
+    assert len(envelope["message"]) < 200
+
+
+def raising(app: Api, error: Callable[[], BaseException]) -> Api:
+    @app.get("/raise", role=None)
+    def fail(request: Request) -> Answer:
+        raise error()
+
+    return app
+
+
+def test_an_error_of_ours_is_its_envelope_with_its_headers(app: Api) -> None:
+    """Code, data and headers come from the error tree."""
+    raising(app, lambda: Unavailable("AWS is throttling.", retry_after=7))
+    status, envelope, headers = call(app, "GET", "/raise")
+    assert (status, envelope) == (
+        503,
+        {"status": "error", "message": "AWS is throttling.", "code": "unavailable", "data": None},
+    )
+    assert headers["Retry-After"] == "7"
+
+
+def test_invalid_fields_and_conflicts_carry_their_data_and_code(app: Api) -> None:
+    """One envelope for all."""
+    errors = iter([InvalidFields([FieldError("a", "b")]), Conflict("x", code="job_name_taken")])
+    raising(app, lambda: next(errors))
+    assert call(app, "GET", "/raise")[1]["data"] == {"errors": [{"field": "a", "message": "b"}]}
+    assert call(app, "GET", "/raise")[1]["code"] == "job_name_taken"
+
+
+def test_a_defect_is_a_500_that_says_nothing_and_a_log_line_that_says_where(
+    app: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The caller gets no trace, the operator does."""
+    raising(app, lambda: KeyError("secret detail"))
+    status, envelope, _ = call(app, "GET", "/raise")
+    assert (status, envelope["code"], envelope["data"]) == (500, "internal", None)
+    assert "secret" not in json.dumps(envelope)
+    first, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["level"], first["exception"], first["resource"]) == (
+        "error",
+        "KeyError",
+        "/raise",
+    )
+    assert any("test_api.py" in frame for frame in first["stack"])
+    assert (last["message"], last["status"]) == ("request", 500)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "RunTask"),
+        ClientError({"Error": {"Code": "InternalServerError", "Message": ""}}, "X"),
+        EndpointConnectionError(endpoint_url="http://x"),
+    ],
+)
+def test_aws_down_or_throttling_is_a_503_even_where_nobody_caught_it(
+    app: Api, error: Exception
+) -> None:
+    """Trying again helps, so the caller must hear that it does."""
+    raising(app, lambda: error)
+    status, envelope, headers = call(app, "GET", "/raise")
+    assert (status, envelope["code"]) == (503, "unavailable")
+    assert int(headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(("left_ms", "expected"), [(30_000, 20.0), (10_000, 8.0), (900_000, 20.0)])
+def test_a_request_has_a_deadline_within_the_function_s(
+    app: Api, left_ms: int, expected: float
+) -> None:
+    """At most 20 s, and 2 s less than the function has left."""
+    seen: list[float] = []
+
+    @app.get("/time", role=None)
+    def time(request: Request) -> Answer:
+        seen.append(aws.remaining())
+        return http.ok("x")
+
+    context = SimpleNamespace(aws_request_id="r-1", get_remaining_time_in_millis=lambda: left_ms)
+    assert call(app, "GET", "/time", context=context)[0] == 200
+    assert expected - 1 < seen[0] <= expected
+    assert aws.remaining() == float("inf")
+
+
+def test_a_request_s_log_line_names_ids_and_no_secret(
+    app: Api, write: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it was, how it ended, whose token; never a token, a body, a value."""
+    body = b'{"name": "n", "image": "i", "env": {"PASSWORD": "hunter2"}, "bogus": 1}'
+    call(app, "DELETE", f"{BASE}/jobs/{JOB}/runs/{RUN}", write)
+    call(app, "POST", f"{BASE}/jobs", write, body)
+    call(app, "POST", f"{BASE}/jobs", write[:-1], body)
+    out = capsys.readouterr().out
+    first, second, third = map(json.loads, out.splitlines())
+    assert (first["method"], first["status"], first["request_id"]) == ("DELETE", 200, "r-1")
+    assert (first["job_id"], first["run_id"], first["project_id"]) == (JOB, RUN, "etl")
+    assert first["resource"] == PROJECT + "/jobs/{job_id}/runs/{run_id}"
+    assert (second["status"], second["code"], third["status"]) == (422, "invalid_fields", 401)
+    assert write[4:30] not in out
+    assert "hunter2" not in out and "PASSWORD" not in out
+
+
+def test_requests_in_threads_do_not_see_each_other(app: Api, write: str) -> None:
+    """Nothing of a request is kept on the app."""
+    wrong: list[Any] = []
+
+    def many(project: str) -> None:
+        for _ in range(25):
+            path = f"/workspaces/acme/projects/{project}/jobs/{JOB}/runs"
+            seen = call(app, "GET", path, write)[1]["data"]
+            if seen["project"] != f"acme#{project}":
+                wrong.append(seen)
+
+    threads = [threading.Thread(target=many, args=(f"p{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_time_is_read_once_a_request(app: Api, write: str, clock: Clock) -> None:
+    """Authentication and handler see the same now."""
+    seen = []
+
+    @app.get("/now", role=None)
+    def now(request: Request) -> Answer:
+        clock.passes(timedelta(hours=1))
+        seen.append(request.now)
+        return http.ok("x")
+
+    before = clock.now
+    call(app, "GET", "/now")
+    assert seen == [before]

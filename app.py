@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 from chalicelib import audit as auditing
-from chalicelib import jobs, lifecycle, log, reconcile, runs, scheduler, states, views
+from chalicelib import ids, jobs, lifecycle, log, reconcile, runs, scheduler, states, views
 from chalicelib.api import PROJECT, Api
 from chalicelib.cloud import aws
 from chalicelib.http import (
@@ -45,7 +46,7 @@ def list_jobs(request: Request) -> Answer:
     found, last = jobs.list_page(
         request.project,
         limit=query.limit,
-        before=_before(query.cursor, "jobs", scope),
+        before=_before(query.cursor, "jobs", scope, ids.JOB),
         name=query.name,
         tags=query.tag,
     )
@@ -107,7 +108,7 @@ def list_runs(request: Request, job_id: str) -> Answer:
         request.project,
         job_id,
         limit=query.limit,
-        before=_before(query.cursor, "runs", job_id),
+        before=_before(query.cursor, "runs", job_id, ids.RUN),
         status=query.status,
         trigger=query.trigger,
         on=services(),
@@ -128,8 +129,8 @@ def cancel_run(request: Request, job_id: str, run_id: str) -> Answer:
     return ok("The run was cancelled.")
 
 
-def _before(cursor: str | None, kind: str, scope: str) -> str | None:
-    return None if cursor is None else str(decode_cursor(kind, scope, cursor).get("before"))
+def _before(cursor: str | None, kind: str, scope: str, form: re.Pattern[str]) -> str | None:
+    return None if cursor is None else decode_cursor(kind, scope, cursor, before=form)["before"]
 
 
 @app.on_cw_event({"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"]})

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeVar
 
 from chalice.app import Chalice
 
-from chalicelib import auth, gateway, http, log
+from chalicelib import auth, gateway, http, ids, log
 from chalicelib.cloud import aws
 from chalicelib.errors import Forbidden, Internal, JobyardError, MethodNotAllowed, NotFound
 from chalicelib.http import Answer, Request
@@ -33,12 +33,11 @@ SPARE_SECONDS = 2.0
 Handler = TypeVar("Handler", bound=Callable[..., Answer])
 
 _TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
-_ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 _FORMS = {
     "workspace_id": (_TENANT_ID, "There is no workspace {} here."),
     "project_id": (_TENANT_ID, "There is no project {} here."),
-    "job_id": (re.compile(f"job_{_ULID}"), "There is no job {} in this project."),
-    "run_id": (re.compile(f"run_{_ULID}"), "There is no run {} of this job."),
+    "job_id": (ids.JOB, "There is no job {} in this project."),
+    "run_id": (ids.RUN, "There is no run {} of this job."),
 }
 
 

@@ -218,19 +218,27 @@ def encode_cursor(kind: str, scope: str, payload: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode_cursor(kind: str, scope: str, text: str) -> dict[str, Any]:
-    """The payload of a cursor of this very list; BadRequest for any other text."""
+def decode_cursor(kind: str, scope: str, text: str, **forms: re.Pattern[str]) -> dict[str, Any]:
+    """
+    The payload of a cursor of this very list; BadRequest for any other text.
+
+    Each of `forms` names a part of the payload, which must be a string of that form.
+    """
     wrong = BadRequest("cursor is not one that this list gave: start again without it.")
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         found = strict_json.decode(raw)
     except (binascii.Error, ValueError, BadRequest) as error:
         raise wrong from error
-    if not isinstance(found, list) or found[:2] != [kind, _scope_hash(scope)] or len(found) != 3:
+    if not isinstance(found, list) or len(found) != 3 or found[:2] != [kind, _scope_hash(scope)]:
         raise wrong
-    if not isinstance(found[2], dict):
+    payload = found[2]
+    if not isinstance(payload, dict):
         raise wrong
-    return found[2]
+    for name, form in forms.items():
+        if not isinstance(payload.get(name), str) or not form.fullmatch(payload[name]):
+            raise wrong
+    return payload
 
 
 def _scope_hash(scope: str) -> str:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 
 from ulid import ULID
+
+_ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
+JOB = re.compile(f"job_{_ULID}")
+RUN = re.compile(f"run_{_ULID}")
+"""What ids look like; whatever does not is nobody's."""
 
 
 def new_job(now: datetime) -> str:

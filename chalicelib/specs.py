@@ -8,7 +8,6 @@ What a workspace may name (roles, secrets) depends on whose job it is: the valid
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -62,10 +61,6 @@ CONTAINER_FIELDS = frozenset(
     }
 )
 """What is part of the task definition: a change of any needs a new revision."""
-
-TASK_DEFINITION_BYTES = 60_000
-_TASK_DEFINITION_REST = 2_000
-"""Room for what Jobyard adds to a task definition: family, roles, log options, tags."""
 
 Argument = Annotated[str, AfterValidator(fields.many_lines)]
 Arguments = Annotated[list[Argument], AfterValidator(fields.argument_list)]
@@ -167,15 +162,6 @@ class JobSpec(_Body):
     def _role_is_the_workspace_s(cls, arn: str | None, info: ValidationInfo) -> str | None:
         return None if arn is None else fields.task_role_arn(arn, info.context)
 
-    @model_validator(mode="after")
-    def _fits_a_task_definition(self) -> JobSpec:
-        sizes = {name: _json_size(part) for name, part in _container(self).items()}
-        if sum(sizes.values()) + _TASK_DEFINITION_REST > TASK_DEFINITION_BYTES:
-            largest = max(sizes, key=lambda name: sizes[name])
-            error = ValueError("is too large: the task definition would be over 60 KB")
-            raise ValidationError.from_exception_data("JobSpec", [_line((largest,), error)])
-        return self
-
 
 JobCreate = JobSpec
 """A new job has the rules of any job."""
@@ -263,23 +249,3 @@ def _line(loc: tuple[str, ...], error: ValueError) -> InitErrorDetails:
         loc=loc,
         input=None,
     )
-
-
-def _container(spec: JobSpec) -> dict[str, Any]:
-    """The parts of the container's definition whose size the caller chooses."""
-    return {
-        "command": spec.command or [],
-        "entrypoint": spec.entrypoint or [],
-        "env": _pairs(spec.env, "value"),
-        "secrets": _pairs(spec.secrets, "valueFrom"),
-    }
-
-
-def _pairs(values: dict[str, str], key: str) -> list[dict[str, str]]:
-    """As ECS takes variables."""
-    return [{"name": name, key: value} for name, value in values.items()]
-
-
-def _json_size(value: Any) -> int:
-    """Characters on the way to AWS, where botocore escapes what is not ASCII."""
-    return len(json.dumps(value))

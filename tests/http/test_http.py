@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -274,3 +275,16 @@ def test_no_text_breaks_the_reading_of_a_cursor(text: str) -> None:
     """It is input like any other."""
     with pytest.raises(BadRequest):
         http.decode_cursor("runs", "job_1", text)
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, {"before": ""}, {"before": None}, {"before": "job_1\n"}, {"after": "job_1"}]
+)
+def test_a_cursor_s_content_is_checked_like_any_input(payload: dict[str, Any]) -> None:
+    """Nothing is signed, so a forged place must look like a place."""
+    form = re.compile("job_[0-9]")
+    genuine = http.encode_cursor("jobs", "acme#etl", {"before": "job_1"})
+    assert http.decode_cursor("jobs", "acme#etl", genuine, before=form) == {"before": "job_1"}
+    with pytest.raises(BadRequest, match="start again"):
+        forged = http.encode_cursor("jobs", "acme#etl", payload)
+        http.decode_cursor("jobs", "acme#etl", forged, before=form)

@@ -443,14 +443,6 @@ def test_a_role_deeper_under_the_path_is_taken() -> None:
     assert spec(task_role_arn=deeper).task_role_arn == deeper
 
 
-def test_what_would_not_fit_a_task_definition_is_refused_under_its_largest_field() -> None:
-    """2,000 short variables are within 32 KiB, but ECS counts the JSON around each."""
-    env = {f"A{n}": "" for n in range(2_000)}
-    assert set(errors(env=env)) == {"env"}
-    quotes = ['"' * 16_384]
-    assert set(errors(command=quotes, entrypoint=quotes)) <= {"command", "entrypoint"}
-
-
 def test_a_body_of_nothing_but_mistakes_gets_a_short_answer() -> None:
     """20,000 unknown fields are a kind of attack, not a help to anybody."""
     with pytest.raises(InvalidFields) as refused:

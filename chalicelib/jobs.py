@@ -75,7 +75,7 @@ def create(
     now = on.now()
     marker = None
     if key is not None:
-        owner, marker = table.name_and_key(project, spec.name, runs.key_id(key).partition("#")[2])
+        owner, marker = table.name_and_key(project, spec.name, runs.key_id(key))
         if marker is not None and marker.expires > now.timestamp():
             return _replayed(project, marker, body_hash), False
     else:
@@ -108,7 +108,7 @@ def create(
         return job, True
     _take_back(job_id, definition, rules, on=on)
     if "key" in failed and key is not None:
-        made = table.key(project, runs.key_id(key).partition("#")[2])
+        made = table.key(project, runs.key_id(key))
         if made is not None:
             return _replayed(project, made, body_hash), False
     raise _name_taken(spec.name)

@@ -35,11 +35,9 @@ def named(project: str, name: str) -> Name | None:
     return db.get(Name, project, name_key(name))
 
 
-def name_and_key(project: str, name: str, key_hash: str) -> tuple[Name | None, JobKey | None]:
+def name_and_key(project: str, name: str, key_id: str) -> tuple[Name | None, JobKey | None]:
     """Whose a name is, and what an Idempotency-Key made, in one call."""
-    found, key = db.get_many(
-        [(Name, project, name_key(name)), (JobKey, project, f"key#{key_hash}")]
-    )
+    found, key = db.get_many([(Name, project, name_key(name)), (JobKey, project, key_id)])
     return found, key
 
 
@@ -154,7 +152,7 @@ def remove(job: Job) -> None:
 
 def key(project: str, key_hash: str) -> JobKey | None:
     """What an Idempotency-Key made."""
-    return db.get(JobKey, project, f"key#{key_hash}")
+    return db.get(JobKey, project, key_id)
 
 
 def due(shard_number: int, now: datetime, limit: int) -> list[tuple[str, str]]:

@@ -76,9 +76,9 @@ def stats(job_id: str) -> Stats | None:
     return db.get(Stats, job_id, "stats")
 
 
-def key(job_id: str, key_hash: str) -> RunKey | None:
-    """What an Idempotency-Key made."""
-    return db.get(RunKey, job_id, f"key#{key_hash}")
+def key(job_id: str, key_id: str) -> RunKey | None:
+    """What an Idempotency-Key made; `key_id` is the sort key of its record."""
+    return db.get(RunKey, job_id, key_id)
 
 
 def due(shard_number: int, now: datetime, limit: int) -> list[tuple[str, str]]:

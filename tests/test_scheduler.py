@@ -1,0 +1,305 @@
+"""Schedules at work: every slot has exactly one run, or one recorded miss."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from infra.local.fidelity.operations import Failure
+from tests.yard import START, Yard
+
+MINUTE = timedelta(minutes=1)
+
+
+def slots(yard: Yard, job: dict[str, Any]) -> list[tuple[str, str, str | None]]:
+    """(slot, status, error code) of a job's scheduled runs, oldest first."""
+    return [
+        (run["scheduled_for"][11:16], run["status"], run["error"] and run["error"]["code"])
+        for run in reversed(yard.runs(job, trigger="schedule"))
+    ]
+
+
+def rules() -> list[tuple[str, str]]:
+    return [
+        (rule["ScheduleExpression"], rule["State"])
+        for rule in boto3.client("events").list_rules()["Rules"]
+    ]
+
+
+def test_a_slot_runs_with_its_time(yard: Yard) -> None:
+    """In the run, in the container's environment, and the next one in job and status."""
+    job = yard.create(schedule="*/5 * * * *")
+    assert job["next_run_at"] == "2026-11-23T12:05:00.000Z"
+    yard.clock.move(minutes=5, seconds=3)
+    assert yard.fire(job) == "advanced"
+    (run,) = yard.runs(job)
+    assert (run["trigger"], run["scheduled_for"]) == ("schedule", "2026-11-23T12:05:00.000Z")
+    told = yard.aws.ecs.tasks[0].overrides["containerOverrides"][0]["environment"]
+    assert {"name": "JOBYARD_SCHEDULED_FOR", "value": "2026-11-23T12:05:00.000Z"} in told
+    assert yard.status(job)["next_run_at"] == "2026-11-23T12:10:00.000Z"
+
+
+def test_a_fire_delivered_twice_starts_one_task(yard: Yard) -> None:
+    """Whether the second comes at once or hours later."""
+    job = yard.create(schedule="*/5 * * * *")
+    slot = yard.clock.move(minutes=5)
+    yard.fire(job, slot)
+    assert yard.fire(job, slot) == "not due"
+    yard.clock.move(minutes=4)
+    assert yard.fire(job, slot) == "not due"
+    assert len(yard.aws.ecs.tasks) == 1
+
+
+def test_a_fire_may_come_before_our_clock_reaches_its_slot(yard: Yard) -> None:
+    """The slot is what EventBridge says it is; clocks differ."""
+    job = yard.create(schedule="*/5 * * * *")
+    yard.clock.move(minutes=4, seconds=59)
+    yard.fire(job, START + 5 * MINUTE)
+    assert slots(yard, job) == [("12:05", "pending", None)]
+
+
+def test_a_fire_that_never_came_is_made_up_for_by_the_sweep(yard: Yard) -> None:
+    """90 seconds after the slot."""
+    job = yard.create(schedule="*/5 * * * *")
+    yard.sweep(minutes=6)
+    assert yard.runs(job) == []
+    yard.sweep(seconds=30)
+    assert slots(yard, job) == [("12:05", "pending", None)]
+
+
+def test_of_several_late_slots_the_newest_starts_and_the_rest_are_missed(yard: Yard) -> None:
+    """And those less than two minutes old; misses are visible but not counted as runs."""
+    job = yard.create(schedule="* * * * *")
+    yard.sweep(minutes=5, seconds=30)
+    assert slots(yard, job) == [
+        ("12:01", "cancelled", "missed_deadline"),
+        ("12:02", "cancelled", "missed_deadline"),
+        ("12:03", "cancelled", "missed_deadline"),
+        ("12:04", "pending", None),
+        ("12:05", "pending", None),
+    ]
+    status = yard.status(job)
+    assert status["run_counts"]["skipped"] == 3
+    assert status["run_counts"]["total"] == 2
+    assert status["latest_run"]["scheduled_for"] == "2026-11-23T12:05:00.000Z"
+
+
+def test_a_slot_noticed_after_its_deadline_is_missed(yard: Yard) -> None:
+    """Even if it is the newest."""
+    job = yard.create(schedule="0 12 * * *", starting_deadline_seconds=300)
+    yard.sweep(hours=24, minutes=6)
+    assert slots(yard, job) == [("12:00", "cancelled", "missed_deadline")]
+
+
+def test_of_a_long_gap_the_newest_hundred_misses_are_recorded_and_all_counted(yard: Yard) -> None:
+    """The oldest record says how many it stands for."""
+    job = yard.create(schedule="* * * * *")
+    yard.sweep(minutes=300)
+    status = yard.status(job)
+    assert status["run_counts"]["pending"] == 2
+    assert status["run_counts"]["skipped"] == 298
+    runs = yard.runs(job)
+    assert len(runs) == 100
+    assert "200 older" in runs[-1]["error"]["message"]
+
+
+def test_a_changed_schedule_does_not_fire_retroactively(yard: Yard) -> None:
+    """The old one is brought up to date, the new one begins after now."""
+    job = yard.create(schedule="0 * * * *")
+    yard.clock.move(minutes=90)
+    yard.call("PATCH", f"/jobs/{job['id']}", {"schedule": "15 * * * *"})
+    assert slots(yard, job) == [("13:00", "pending", None)]
+    assert yard.status(job)["next_run_at"] == "2026-11-23T14:15:00.000Z"
+    assert yard.fire(job, START + 75 * MINUTE) == "not due"
+    assert len(yard.runs(job)) == 1
+
+
+def test_a_paused_schedule_does_not_fire_and_does_not_catch_up(yard: Yard) -> None:
+    """Manual runs still work; its rule is disabled, so that unpausing needs no room for one."""
+    job = yard.create(schedule="*/5 * * * *")
+    path = f"/jobs/{job['id']}"
+    assert yard.call("PATCH", path, {"paused": True}).data["next_run_at"] is None
+    assert rules() == [("cron(0/5 * * * ? *)", "DISABLED")] or rules()[0][1] == "DISABLED"
+    yard.clock.move(hours=1)
+    assert yard.fire(job) == "not scheduled"
+    yard.sweep()
+    assert yard.runs(job) == []
+    yard.trigger(job)
+    status = yard.status(job)
+    assert (status["paused"], status["schedule"], status["next_run_at"]) == (
+        True,
+        "*/5 * * * *",
+        None,
+    )
+    assert yard.call("PATCH", path, {"paused": False}).data["next_run_at"] is not None
+    yard.sweep(minutes=1)
+    assert len(yard.runs(job)) == 1
+    assert [state for _, state in rules()] == ["ENABLED"]
+
+
+def test_fires_of_what_is_gone_are_answers(yard: Yard) -> None:
+    """Deleted, unknown, or on demand by now."""
+    job = yard.create(schedule="* * * * *")
+    yard.call("PATCH", f"/jobs/{job['id']}", {"schedule": None})
+    yard.clock.move(minutes=1)
+    assert yard.fire(job) == "not scheduled"
+    assert rules() == []
+    yard.call("DELETE", f"/jobs/{job['id']}")
+    assert yard.fire(job) == "gone"
+
+
+def test_a_rule_is_as_eventbridge_and_its_reader_want_it(yard: Yard) -> None:
+    """Named within 64 characters, described, tagged, with retries and a dead-letter queue."""
+    job = yard.create(name="nightly", schedule="0 3 1 * 1")
+    events = boto3.client("events")
+    found = events.list_rules()["Rules"]
+    assert len(found) == 2  # day of month or day of week
+    for rule in found:
+        assert len(rule["Name"]) <= 64
+        assert "nightly" in rule["Description"]
+        assert "'0 3 1 * 1' in UTC" in rule["Description"]
+        tags = events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]
+        assert {"Key": "jobyard:job", "Value": job["id"]} in tags
+        (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        assert target["DeadLetterConfig"]["Arn"].startswith("arn:aws:sqs:")
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+        assert '"time": <time>' in target["InputTransformer"]["InputTemplate"]
+
+
+def test_when_eventbridge_has_no_room_nothing_is_stored(yard: Yard) -> None:
+    """The caller hears which quota to raise; an update leaves job and rules as they were."""
+    yard.aws.events.rules_per_bus = 1
+    job = yard.create(name="a", schedule="0 3 * * *")
+    refused = yard.call("POST", "/jobs", {"name": "b", "image": "busybox", "schedule": "0 4 * * *"})
+    assert (refused.status, refused.envelope["code"]) == (409, "schedule_quota_reached")
+    assert "quota" in refused.envelope["message"]
+    refused = yard.call("PATCH", f"/jobs/{job['id']}", {"schedule": "0 5 1 * 1"})
+    assert refused.status == 409
+    assert [j["schedule"] for j in yard.call("GET", "/jobs").data["jobs"]] == ["0 3 * * *"]
+    assert rules() == [("cron(0 3 * * ? *)", "ENABLED")]
+    assert len(boto3.client("logs").describe_log_groups()["logGroups"]) == 1
+    assert (
+        len(boto3.client("ecs").list_task_definitions(status="ACTIVE")["taskDefinitionArns"]) == 1
+    )
+
+
+def test_a_target_that_eventbridge_does_not_take_is_an_error(yard: Yard) -> None:
+    """It says so in an answer of 200; the audit clears up the rule."""
+    yard.aws.events.fail_targets_next("InternalException", "try again")
+    answer = yard.call("POST", "/jobs", {"name": "a", "image": "busybox", "schedule": "0 4 * * *"})
+    assert answer.status == 503
+    assert yard.call("GET", "/jobs").data["jobs"] == []
+    yard.audit(hours=2)
+    assert rules() == []
+
+
+def test_forbid_skips_a_slot_while_a_run_is_in_flight(yard: Yard) -> None:
+    """Also one started by hand, and one that waits for a retry; the skip is in the history."""
+    job = yard.create(schedule="*/5 * * * *", concurrency_policy="forbid", max_retries=1)
+    manual = yard.trigger(job)
+    yard.clock.move(minutes=5)
+    yard.fire(job)
+    assert slots(yard, job) == [("12:05", "cancelled", "skipped_overlap")]
+    yard.finish(manual, exit_code=1)  # waits for its retry
+    yard.clock.move(minutes=5)
+    yard.fire(job)
+    assert slots(yard, job)[1:] == [("12:10", "cancelled", "skipped_overlap")]
+    yard.sweep()
+    yard.finish(manual)
+    yard.clock.move(minutes=5)
+    yard.fire(job)
+    assert slots(yard, job)[2:] == [("12:15", "pending", None)]
+
+
+def test_a_stale_record_does_not_block_later_slots(yard: Yard) -> None:
+    """Its events were lost; before a slot is skipped, ECS is asked."""
+    job = yard.create(schedule="*/5 * * * *", concurrency_policy="forbid")
+    run = yard.trigger(job)
+    yard.aws.ecs.start(yard.task_of(run))
+    yard.aws.ecs.stop(yard.task_of(run), exit_code=0)
+    yard.take_events()
+    yard.clock.move(minutes=5)
+    yard.fire(job)
+    assert slots(yard, job) == [("12:05", "pending", None)]
+
+
+def test_replace_starts_after_the_earlier_run_has_stopped(yard: Yard) -> None:
+    """It is cancelled at once; the new one is pending until its container is gone."""
+    job = yard.create(schedule="*/5 * * * *", concurrency_policy="replace")
+    first = yard.trigger(job)
+    arn = yard.task_of(first)
+    yard.aws.ecs.start(arn)
+    yard.deliver()
+    yard.clock.move(minutes=5)
+    yard.fire(job)
+    assert yard.run(first)["error"]["code"] == "replaced"
+    assert slots(yard, job) == [("12:05", "pending", None)]
+    assert len(yard.aws.ecs.tasks) == 1
+    yard.sweep(minutes=2)
+    assert len(yard.aws.ecs.tasks) == 1
+    yard.aws.ecs.stop(arn, exit_code=143)
+    yard.deliver()
+    assert len(yard.aws.ecs.tasks) == 2
+    second = yard.runs(job, trigger="schedule")[0]
+    yard.finish(second)
+    assert yard.counts(job) == {"succeeded": 1, "cancelled": 1, "total": 2}
+
+
+def test_the_audit_puts_rules_right(yard: Yard) -> None:
+    """One removed by hand comes back, a changed one is mended, a stray one goes."""
+    yard.create(name="a", schedule="0 3 * * *")
+    yard.create(name="b", schedule="0 4 * * *")
+    events = boto3.client("events")
+    first, second = (rule["Name"] for rule in events.list_rules()["Rules"])
+    events.remove_targets(Rule=first, Ids=["fire"])
+    events.delete_rule(Name=first)
+    events.put_rule(Name=second, ScheduleExpression="cron(0 0 * * ? *)", State="DISABLED")
+    events.put_rule(
+        Name="jobyard-test-job_01ARZ3NDEKTSV4RRFFQ69G5FAV-0", ScheduleExpression="rate(1 day)"
+    )
+    yard.audit(hours=2)
+    assert sorted(rules()) == [
+        ("cron(0 3 * * ? *)", "ENABLED"),
+        ("cron(0 4 * * ? *)", "ENABLED"),
+    ]
+    for rule in (first, second):
+        assert len(events.list_targets_by_rule(Rule=rule)["Targets"]) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_delivery_of_fires_gives_each_slot_one_run_or_one_miss(yard: Yard, seed: int) -> None:
+    """Each fire comes 0 to 3 times, in any order within minutes, some launches are refused."""
+    chance = random.Random(seed)
+    policy = chance.choice(["allow", "forbid", "replace"])
+    job = yard.create(schedule="*/2 * * * *", concurrency_policy=policy)
+    due = [START + n * 2 * MINUTE for n in range(1, 13)]
+    fires = [
+        (slot + timedelta(seconds=chance.uniform(0, 400)), slot)
+        for slot in due
+        for _ in range(chance.choice([0, 1, 1, 2, 3]))
+    ]
+    sweeps = [(START + n * MINUTE, None) for n in range(1, 45)]
+    for at, slot in sorted([*fires, *sweeps], key=lambda wake: wake[0]):
+        yard.clock.at = max(yard.clock.at, at)
+        if chance.random() < 0.2:
+            yard.aws.ecs.refuse_next(Failure("Capacity is unavailable at this time"))
+        if slot is None:
+            yard.sweep()
+        else:
+            yard.fire(job, slot)
+        for task in yard.aws.ecs.tasks:
+            if task.last_status != "STOPPED" and chance.random() < 0.5:
+                yard.aws.ecs.stop(task.arn, exit_code=0)
+        if chance.random() < 0.8:
+            yard.deliver()
+    seen = [run["scheduled_for"] for run in yard.runs(job)]
+    expected = [datetime.fromisoformat(f"{text[:-1]}+00:00") for text in reversed(seen)]
+    assert expected[: len(due)] == due
+    assert len(set(seen)) == len(seen)
+    launched = [task.started_by for task in yard.aws.ecs.tasks]
+    assert len(set(launched)) == len(launched)
+    assert all(slot.tzinfo is UTC for slot in due)

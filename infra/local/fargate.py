@@ -1,0 +1,210 @@
+"""
+The local Fargate: really runs what RunTask asked for.
+
+Each task has a worker thread of its own for as long as it is on the machine; those over the cap
+wait in PENDING, first come first served. The worker starts the container through the engine,
+ships its output, watches for StopTask, and tells ECS each state as it is reached:
+
+    RunTask → PROVISIONING → PENDING → RUNNING → (StopTask: SIGTERM, later SIGKILL) → STOPPED
+
+STOPPED comes last: by then every line is in CloudWatch Logs and the last sample in CloudWatch.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from infra.local import task_secrets, task_spec
+from infra.local.engines import OUTPUT, Engine, Exit, Handlers, Running, StartError
+from infra.local.fidelity.ecs import EcsFidelity
+from infra.local.fidelity.tasks import Task
+from infra.local.sampling import Sampler
+from infra.local.shipping import Shipper
+from infra.local.task_spec import Spec
+
+CAP = 20
+"""Tasks on the machine at once."""
+SHIP_EVERY = 0.4
+"""Seconds between two looks at a task's output: a line is readable within one."""
+
+log = logging.getLogger(__name__)
+
+
+class Fargate:
+    """
+    Runs the tasks of `ecs` with `engine`, in a directory that it empties of each when it is over.
+
+    `client("logs")` makes a boto3 client; they are used by all threads.
+    """
+
+    def __init__(
+        self,
+        ecs: EcsFidelity,
+        engine: Engine,
+        directory: Path,
+        client: Callable[[str], Any],
+        cap: int = CAP,
+    ) -> None:
+        self.engine = engine
+        self.ecs = ecs
+        self.client = client
+        self._directory = directory
+        self._attempts: dict[str, _Attempt] = {}
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(max_workers=cap, thread_name_prefix="fargate")
+        engine.clear_leftovers()
+        self.sampler = Sampler(engine, lambda: client("cloudwatch"))
+        ecs.on_run.append(self._launch)
+        ecs.on_stop.append(self._stop)
+
+    def close(self) -> None:
+        """Kill what runs, forget what waits, and leave no thread; ECS hears of each end."""
+        self.ecs.on_run.remove(self._launch)
+        self.ecs.on_stop.remove(self._stop)
+        with self._lock:
+            attempts = list(self._attempts.values())
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for attempt in attempts:
+            attempt.ask(signal.SIGKILL)
+        self._pool.shutdown(wait=True)
+        self.sampler.close()
+        self.engine.close()
+
+    def _launch(self, task: Task) -> None:
+        attempt = _Attempt(self, task)
+        with self._lock:
+            self._attempts[task.id] = attempt
+        self.ecs.pend(task.arn)
+        attempt.place = self._pool.submit(self._work, attempt)
+
+    def _stop(self, task: Task) -> None:
+        with self._lock:
+            attempt = self._attempts.get(task.id)
+        if attempt is None:
+            return
+        attempt.ask(signal.SIGTERM)
+        if attempt.place is not None and attempt.place.cancel():
+            # It was waiting for a place, and nothing of it is on the machine.
+            self.ecs.stop(task.arn)
+            self._forget(attempt)
+
+    def _work(self, attempt: _Attempt) -> None:
+        directory = self._directory / attempt.task.id
+        try:
+            directory.mkdir(parents=True)
+            attempt.run(directory)
+        except Exception as error:
+            log.exception("task %s was lost by the local Fargate", attempt.task.id)
+            self.ecs.stop(
+                attempt.task.arn,
+                exit_code=None,
+                stop_code="InfrastructureHealth",
+                stopped_reason=f"The local Fargate failed: {error!r}",
+            )
+        finally:
+            self._forget(attempt)
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _forget(self, attempt: _Attempt) -> None:
+        with self._lock:
+            del self._attempts[attempt.task.id]
+
+
+class _Attempt:
+    """One task on the machine, in its worker's thread."""
+
+    def __init__(self, fargate: Fargate, task: Task) -> None:
+        self.task = task
+        self.place: Future[None] | None = None
+        """Its turn in the pool."""
+        self._fargate = fargate
+        self._exit: Exit | None = None
+        self._changed = threading.Event()
+        self._asked: signal.Signals | None = None
+
+    def ask(self, how: signal.Signals) -> None:
+        """From any thread: SIGTERM as StopTask does, SIGKILL to end it at once."""
+        self._asked = how
+        self._changed.set()
+
+    def run(self, directory: Path) -> None:
+        """
+        1. Read what is wanted; resolve secrets and make the log stream, as the agent does.
+        2. Start it, unless StopTask came first.
+        3. Ship its output until it has exited, and all of it then.
+        4. Publish its last sample, and only then tell ECS that it is over.
+        """
+        ecs = self._fargate.ecs
+        try:
+            spec, shipper = self._prepare(directory)
+            running = None if self._asked else self._start(spec, directory)
+        except StartError as error:
+            if self._asked is None:
+                ecs.fail_to_start(self.task.arn, str(error))
+                return
+            running = None
+        if running is None:
+            ecs.stop(self.task.arn)
+            return
+        try:
+            ecs.start(self.task.arn)
+            exit_ = self._follow(spec, running, shipper)
+            shipper.finish()
+            self._fargate.sampler.finish(spec, exit_)
+        except BaseException:
+            running.signal(signal.SIGKILL)
+            raise
+        ecs.stop(
+            self.task.arn,
+            exit_code=exit_.code,
+            reason=exit_.reason,
+            stop_code="InfrastructureHealth" if exit_.code is None else None,
+        )
+
+    def _prepare(self, directory: Path) -> tuple[Spec, Shipper]:
+        fargate = self._fargate
+        spec = task_spec.read(self.task)
+        if (target := spec.log) is None:
+            raise StartError("ResourceInitializationError: only the awslogs driver is there")
+        spec = replace(spec, env=spec.env | task_secrets.resolve(spec.secrets, fargate.client))
+        notice = fargate.engine.notice(spec)
+        output = directory / OUTPUT
+        output.write_text(f"{notice}\n" if notice else "", encoding="utf-8")
+        shipper = Shipper(fargate.client("logs"), target, output)
+        shipper.create_stream()
+        return spec, shipper
+
+    def _start(self, spec: Spec, directory: Path) -> Running:
+        handlers = Handlers(is_wanted=lambda: self._asked is None, exited=self._exited)
+        running = self._fargate.engine.start(spec, directory, handlers)
+        self._fargate.sampler.add(spec, running)
+        return running
+
+    def _exited(self, exit_: Exit) -> None:
+        self._exit = exit_
+        self._changed.set()
+
+    def _follow(self, spec: Spec, running: Running, shipper: Shipper) -> Exit:
+        """Until it has exited; SIGTERM when asked to stop, SIGKILL after the stop timeout."""
+        kill_at, is_behind = float("inf"), False
+        sent: signal.Signals | None = None
+        while self._exit is None:
+            self._changed.wait(0 if is_behind else SHIP_EVERY)
+            self._changed.clear()
+            if self._asked is not None and sent is None:
+                kill_at = time.monotonic() + spec.stop_timeout
+            due = signal.SIGKILL if time.monotonic() >= kill_at else self._asked
+            if due is not None and due != sent:
+                running.signal(due)
+                sent = due
+            is_behind = self._exit is None and shipper.pump()
+        return self._exit

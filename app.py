@@ -12,6 +12,7 @@ from chalicelib.api import PROJECT, Api
 from chalicelib.cloud import aws
 from chalicelib.http import (
     Answer,
+    Document,
     Request,
     body_hash,
     created,
@@ -20,8 +21,9 @@ from chalicelib.http import (
     ok,
     replayed,
 )
+from chalicelib.queries import ListJobs, ListRuns
 from chalicelib.services import services
-from chalicelib.specs import JobCreate, JobPatch, ListJobs, ListRuns, RunOverrides
+from chalicelib.specs import JobCreate, JobPatch, RunOverrides
 
 JOBS = f"{PROJECT}/jobs"
 JOB = f"{JOBS}/{{job_id}}"
@@ -37,6 +39,13 @@ app = Api("jobyard")
 @app.get("/health", role=None)
 def health(request: Request) -> Answer:
     return ok("Jobyard answers.")
+
+
+@app.get("/openapi.json", role=None)
+def get_openapi(request: Request) -> Answer:
+    from chalicelib import openapi  # at first use: nothing else needs it
+
+    return Document(200, "", openapi.build(app.endpoints))
 
 
 @app.get(JOBS, role="read", query=ListJobs)

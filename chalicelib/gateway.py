@@ -98,7 +98,7 @@ def body(event: Mapping[str, Any]) -> bytes:
 
 def response(answer: Answer, request_id: str) -> dict[str, Any]:
     """ValueError for an answer that Lambda could not carry: lists have to end before that."""
-    text = render(answer.envelope)
+    text = render(answer.body)
     if len(text) > LAMBDA_BYTES // 12 and len(json.dumps(text)) > LAMBDA_BYTES:
         raise ValueError(f"the answer of {len(text)} characters is too large for Lambda")
     sent = {**_ALWAYS, "X-Request-Id": request_id, **answer.headers}

@@ -21,9 +21,9 @@ from pydantic import BaseModel, ValidationError
 
 from chalicelib import strict_json
 from chalicelib.errors import BadRequest, JobyardError, TooLarge, UnsupportedMediaType
+from chalicelib.fields import Tenancy
 from chalicelib.queries import Query
 from chalicelib.settings import settings
-from chalicelib.specs import Tenancy
 from chalicelib.validation import field_errors, validate
 
 if TYPE_CHECKING:
@@ -149,10 +149,19 @@ class Answer:
     """Of an error."""
 
     @property
-    def envelope(self) -> dict[str, Any]:
+    def body(self) -> dict[str, Any]:
+        """The envelope."""
         if self.code is None:
             return {"status": "success", "message": self.message, "data": self.data}
         return {"status": "error", "message": self.message, "code": self.code, "data": self.data}
+
+
+class Document(Answer):
+    """An answer that is `data` itself: a format that others define has no envelope."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return dict(self.data)
 
 
 def ok(message: str, data: Any = None) -> Answer:

@@ -113,8 +113,14 @@ Since = Annotated[
     BeforeValidator(_duration_or_time),
     WithJsonSchema({"type": "string", "description": "a duration such as 1h30m, or a time"}),
 ]
-Limit = Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=10_000)]
-Cursor = Annotated[str, Field(min_length=1, max_length=8_192)]
+Limit = Annotated[
+    int,
+    BeforeValidator(_whole_number),
+    Field(ge=1, le=10_000, description="A page may hold fewer, even none, and still go on."),
+]
+Cursor = Annotated[
+    str, Field(min_length=1, max_length=8_192, description="What an earlier answer gave.")
+]
 
 
 class Query(BaseModel):

@@ -3,7 +3,7 @@ What a request may ask for: JSON bodies as validated models (pure; queries are i
 
 Every rule of a job is here, those across fields too, so that one answer names all that is wrong.
 What a workspace may name (roles, secrets) depends on whose job it is: the validation context is a
-`Tenancy`, and without one no role and no secret is allowed.
+`fields.Tenancy`, and without one no role and no secret is allowed.
 """
 
 from __future__ import annotations
@@ -22,30 +22,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from chalicelib import fields
 from chalicelib.errors import FieldError, InvalidFields
-from chalicelib.fields import Tenancy
-from chalicelib.queries import ListJobs, ListRuns, LogsQuery, MetricsQuery
 from chalicelib.validation import validate
-
-__all__ = [
-    "CONTAINER_FIELDS",
-    "JobCreate",
-    "JobPatch",
-    "JobSpec",
-    "ListJobs",
-    "ListRuns",
-    "LogsQuery",
-    "MetricsQuery",
-    "RunOverrides",
-    "Tenancy",
-    "apply_patch",
-    "check_overrides",
-    "stored_spec",
-]
 
 CONTAINER_FIELDS = frozenset(
     {
@@ -63,7 +46,11 @@ CONTAINER_FIELDS = frozenset(
 """What is part of the task definition: a change of any needs a new revision."""
 
 Argument = Annotated[str, AfterValidator(fields.many_lines)]
-Arguments = Annotated[list[Argument], AfterValidator(fields.argument_list)]
+Arguments = Annotated[
+    list[Argument],
+    Field(json_schema_extra={"minItems": 1}),
+    AfterValidator(fields.argument_list),
+]
 Command = Annotated[
     Arguments,
     BeforeValidator(fields.command_words),
@@ -76,49 +63,105 @@ Command = Annotated[
         }
     ),
 ]
+_NAMES_SCHEMA: JsonDict = {"propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}}
+_TAG_SCHEMA: JsonDict = {"pattern": "^[A-Za-z0-9_.:/=+@-]+$", "minLength": 1, "maxLength": 64}
 VariableName = Annotated[str, AfterValidator(fields.variable_name)]
 Env = Annotated[
     dict[VariableName, Annotated[str, AfterValidator(fields.many_lines)]],
+    Field(
+        description="Names must not begin with JOBYARD_, AWS_ or ECS_; at most 32 KiB in all.",
+        json_schema_extra=_NAMES_SCHEMA,
+    ),
     AfterValidator(fields.environment),
 ]
 
 
+def _nulls_allowed(schema: dict[str, Any]) -> None:
+    """null is taken in every field that has a default, so the schema says so."""
+    required = schema.get("required", ())
+    for name, part in schema["properties"].items():
+        kinds = part.get("anyOf", [])
+        if name not in required and {"type": "null"} not in kinds:
+            value = {key: part.pop(key) for key in list(part) if key not in _ANNOTATIONS}
+            part["anyOf"] = [value, {"type": "null"}]
+
+
+_ANNOTATIONS = frozenset({"title", "description", "default"})
+
+
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, json_schema_extra=_nulls_allowed
+    )
 
 
 class JobSpec(_Body):
-    """
-    A job as its owner wrote it, complete and valid; `model_dump(mode="json")` is what is stored.
+    """A job as its owner wrote it; null means the default in every field that has one."""
 
-    null means the default in every field that has one.
-    """
+    # complete and valid: model_dump(mode="json") is what is stored
 
-    name: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(fields.job_name)]
-    image: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(fields.image)]
-    entrypoint: Arguments | None = None
-    command: Command | None = None
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=128, description="Printable; unique in its project."),
+        AfterValidator(fields.job_name),
+    ]
+    image: Annotated[
+        str,
+        Field(min_length=1, max_length=255, description="An OCI image reference."),
+        AfterValidator(fields.image),
+    ]
+    entrypoint: Arguments | None = Field(
+        None, description="Replaces the image's ENTRYPOINT; null: the image's own."
+    )
+    command: Command | None = Field(
+        None,
+        description="Replaces the image's CMD; null: the image's own. A string is split as a shell "
+        "splits words, and no shell is run.",
+    )
     env: Env = {}
-    secrets: dict[VariableName, Annotated[str, Field(max_length=2048)]] = {}
+    secrets: dict[VariableName, Annotated[str, Field(max_length=2048)]] = Field(
+        {},
+        description="Name to ARN of a Secrets Manager secret or an SSM parameter, under the "
+        "prefixes that the stage allows.",
+        json_schema_extra=_NAMES_SCHEMA,
+    )
     tags: Annotated[
-        list[Annotated[str, AfterValidator(fields.tag)]],
-        Field(max_length=20),
+        list[Annotated[str, Field(json_schema_extra=_TAG_SCHEMA), AfterValidator(fields.tag)]],
+        Field(
+            max_length=20, description="`key=value`, or a key alone; AWS tags of each run's task."
+        ),
         AfterValidator(fields.distinct_tags),
     ] = []
-    timezone: Annotated[str, AfterValidator(fields.timezone)] = "UTC"
-    schedule: Annotated[str, Field(max_length=256)] | None = None
-    paused: bool = False
-    concurrency_policy: Literal["allow", "forbid", "replace"] = "allow"
-    starting_deadline_seconds: Annotated[int, Field(ge=300, le=86_400)] = 3_600
+    timezone: Annotated[
+        str, Field(description="An IANA name."), AfterValidator(fields.timezone)
+    ] = "UTC"
+    schedule: Annotated[str, Field(max_length=256)] | None = Field(
+        None, description="Five-field cron, or a macro such as @daily; null: on demand."
+    )
+    paused: bool = Field(False, description="The schedule does not fire; manual runs still work.")
+    concurrency_policy: Literal["allow", "forbid", "replace"] = Field(
+        "allow", description="What a due slot does while a run is in flight."
+    )
+    starting_deadline_seconds: Annotated[int, Field(ge=300, le=86_400)] = Field(
+        3_600, description="A slot noticed later than this is recorded as missed."
+    )
     cpu: Annotated[
         float,
         BeforeValidator(fields.vcpu),
-        WithJsonSchema({"enum": [0.25, 0.5, 1, 2, 4, 8, 16]}),
+        WithJsonSchema({"enum": [0.25, 0.5, 1, 2, 4, 8, 16], "description": "vCPU"}),
     ] = 0.25
-    memory_mib: int = Field(default=512, validate_default=True)
+    memory_mib: Annotated[int, Field(json_schema_extra={"minimum": 512, "maximum": 122_880})] = (
+        Field(512, validate_default=True, description="One of those that Fargate has for cpu.")
+    )
     architecture: Literal["x86_64", "arm64"] = "x86_64"
-    task_role_arn: Annotated[str, Field(max_length=700)] | None = None
-    timeout_seconds: Annotated[int, Field(ge=1, le=1_209_600)] = 86_400
+    task_role_arn: Annotated[str, Field(max_length=700)] | None = Field(
+        None,
+        description="An IAM role under /jobyard/{stage}/{workspace_id}/ for the container; null: "
+        "the stage's, which may do nothing unless its operator says otherwise.",
+    )
+    timeout_seconds: Annotated[int, Field(ge=1, le=1_209_600)] = Field(
+        86_400, description="Per attempt, from its task's start."
+    )
     max_retries: Annotated[int, Field(ge=0, le=10)] = 0
 
     @model_validator(mode="before")
@@ -190,7 +233,7 @@ class JobPatch(BaseModel):
     ) -> JsonSchemaValue:
         schema = JobSpec.model_json_schema()
         del schema["required"]
-        return schema
+        return schema | {"title": "JobPatch", "description": "The fields of a job to change."}
 
 
 def apply_patch(current: JobSpec, patch: JobPatch) -> JobSpec:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from chalicelib import fields
 from chalicelib.errors import InvalidFields
+from chalicelib.fields import Tenancy
 from chalicelib.specs import (
     CONTAINER_FIELDS,
     JobPatch,
     JobSpec,
     RunOverrides,
-    Tenancy,
     apply_patch,
     check_overrides,
     stored_spec,

@@ -1,0 +1,215 @@
+"""
+What answers look like: `data` of each kind, as models, for GET /openapi.json.
+
+Views make the JSON itself; a test validates what they make against these. Only openapi.py
+imports them, so that no other request pays for them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"
+Time = Annotated[str, Field(pattern=TIME, json_schema_extra={"format": "date-time"})]
+JobId = Annotated[str, Field(pattern="^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+RunId = Annotated[str, Field(pattern="^run_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+Status = Literal["pending", "running", "succeeded", "failed", "cancelled"]
+Count = Annotated[int, Field(ge=0)]
+Cursor = Annotated[str | None, Field(description="Opaque; null at the end.")]
+
+
+class Answered(BaseModel):
+    """Part of an answer."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Job(Answered):
+    """A job as it is configured now."""
+
+    id: JobId
+    workspace_id: str
+    project_id: str
+    name: str
+    image: str
+    entrypoint: list[str] | None
+    command: list[str] | None
+    env: dict[str, str]
+    secrets: dict[str, str]
+    tags: list[str]
+    schedule: str | None
+    timezone: str
+    paused: bool
+    concurrency_policy: Literal["allow", "forbid", "replace"]
+    starting_deadline_seconds: int
+    cpu: Annotated[float, Field(description="vCPU")]
+    memory_mib: int
+    architecture: Literal["x86_64", "arm64"]
+    task_role_arn: str | None
+    timeout_seconds: int
+    max_retries: int
+    version: Annotated[int, Field(ge=1, description="Raised by every change.")]
+    created_at: Time
+    updated_at: Time
+    next_run_at: Annotated[
+        Time | None, Field(description="The next slot; null without a schedule, or while paused.")
+    ]
+
+
+class JobList(Answered):
+    """Newest first."""
+
+    jobs: list[Job]
+    next_cursor: Cursor
+
+
+class RunError(Answered):
+    """Why a run did not succeed."""
+
+    code: Literal[
+        "nonzero_exit",
+        "out_of_memory",
+        "timed_out",
+        "image_pull_failed",
+        "start_failed",
+        "capacity_unavailable",
+        "infrastructure",
+        "lost",
+        "cancelled_by_user",
+        "replaced",
+        "skipped_overlap",
+        "missed_deadline",
+        "job_deleted",
+    ]
+    message: Annotated[str, Field(description="AWS's own reason where there is one.")]
+    hint: Annotated[str, Field(description="What the reader can do.")]
+
+
+class Attempt(Answered):
+    """One task of a run."""
+
+    attempt: Annotated[int, Field(ge=1)]
+    task_arn: str | None
+    started_at: Time | None
+    finished_at: Time | None
+    exit_code: int | None
+    error: RunError | None
+
+
+class Run(Answered):
+    """A run as it is now."""
+
+    id: RunId
+    job_id: JobId
+    job_version: int
+    status: Annotated[Status, Field(description="The last three are terminal: they never change.")]
+    trigger: Literal["manual", "schedule"]
+    scheduled_for: Time | None
+    attempt: Annotated[int, Field(ge=1)]
+    max_attempts: Annotated[int, Field(ge=1)]
+    retry_at: Time | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    duration_seconds: float | None
+    exit_code: int | None
+    error: RunError | None
+    attempts: list[Attempt]
+    image: str
+    command: list[str] | None
+    cpu: float
+    memory_mib: int
+    task_arn: str | None
+    observed_at: Annotated[Time | None, Field(description="When the backend was last asked.")]
+
+
+class RunList(Answered):
+    """Newest first."""
+
+    runs: list[Run]
+    next_cursor: Cursor
+
+
+class RunCounts(Answered):
+    """Lifetime counts: runs that retention removed stay counted."""
+
+    pending: Count
+    running: Count
+    succeeded: Count
+    failed: Count
+    cancelled: Count
+    skipped: Annotated[
+        int, Field(ge=0, description="Slots that were skipped or missed; in no other count.")
+    ]
+    total: Count
+
+
+class JobStatus(Answered):
+    """A job's latest run, its counts and its next slot."""
+
+    job_id: JobId
+    latest_run: Run | None
+    run_counts: RunCounts
+    consecutive_failures: Count
+    last_succeeded_at: Time | None
+    schedule: Annotated[
+        str | None, Field(description="Null without a schedule, as are the next three.")
+    ]
+    timezone: str | None
+    paused: bool | None
+    next_run_at: Annotated[Time | None, Field(description="Null while paused, too.")]
+
+
+class LogLine(Answered):
+    """One line of a container's output."""
+
+    timestamp: Time
+    message: str
+    run_id: Annotated[RunId | None, Field(description="Null where the run is not known any more.")]
+    attempt: int | None
+
+
+class Logs(Answered):
+    """Lines in time order."""
+
+    logs: list[LogLine]
+    next_cursor: Annotated[
+        str | None, Field(description="Goes on behind the last line; null: nothing more can come.")
+    ]
+    previous_cursor: Annotated[
+        str | None, Field(description="Goes back before the first line; null at the beginning.")
+    ]
+
+
+class Point(Answered):
+    """One value of a time series."""
+
+    timestamp: Time
+    value: float
+
+
+class Series(Answered):
+    """A metric that could be read."""
+
+    status: Literal["success"]
+    unit: Literal["cores", "bytes"]
+    points: list[Point]
+
+
+class FailedSeries(Answered):
+    """A metric that could not be read, or that there is not."""
+
+    status: Literal["error"]
+    message: str
+    code: str
+
+
+class Metrics(Answered):
+    """Each metric says for itself whether it could be read."""
+
+    start: Time
+    end: Time
+    period_seconds: int
+    metrics: dict[str, Series | FailedSeries]

@@ -1,0 +1,251 @@
+"""
+The API's description of itself: OpenAPI 3.1 from the route table and the models that validate.
+
+What a route needs is taken from where it is registered (path, role, query model); what its body
+and its answers are, from operations.py, under the name of its handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from chalicelib.api import Endpoint
+from chalicelib.examples import EXAMPLES
+from chalicelib.operations import OPERATIONS, Operation
+from chalicelib.queries import Query
+
+VERSION = "0.1.0"
+_SCHEMAS = "#/components/schemas/"
+_RESPONSES = "#/components/responses/"
+
+
+_ERRORS = {
+    400: ("bad_request", "Not JSON, or a bad or unknown query parameter"),
+    401: (
+        "unauthenticated",
+        "No valid token. API Gateway sends `WWW-Authenticate` as "
+        "`x-amzn-Remapped-WWW-Authenticate`.",
+    ),
+    403: ("forbidden", "The token may not do that there, whether or not the thing exists"),
+    404: ("not_found", "No such job or run"),
+    409: ("conflict", ""),
+    413: ("body_too_large", "The body is over 256 KiB"),
+    415: ("unsupported_media_type", "The body is not sent as application/json"),
+    422: ("invalid_fields", "Every invalid field, in `data.errors`"),
+    429: ("too_many_requests", "Too many requests: try again after a while"),
+    500: ("internal", "A defect"),
+    503: ("unavailable", "AWS throttles or is down: try again after `Retry-After` seconds"),
+}
+_PATH_FORMS = {
+    "workspace_id": "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
+    "project_id": "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
+    "job_id": "^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$",
+    "run_id": "^run_[0-7][0-9A-HJKMNP-TV-Z]{25}$",
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "For 24 h the same key answers with what the first call made.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+}
+
+
+def build(endpoints: Mapping[tuple[str, str], Endpoint]) -> dict[str, Any]:
+    """The OpenAPI document of these routes; KeyError for a handler that nothing is said about."""
+    paths: dict[str, dict[str, Any]] = {}
+    seen: set[str] = set()
+    for (method, path), endpoint in endpoints.items():
+        name = endpoint.handler.__name__
+        # of two routes to one handler the first has its name, as an operation's must be its own
+        operation_id = f"{name}_by_{method.lower()}" if name in seen else name
+        seen.add(name)
+        described = _operation(OPERATIONS[name], endpoint, path)
+        paths.setdefault(path, {})[method.lower()] = {"operationId": operation_id, **described}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Jobyard",
+            "version": VERSION,
+            "summary": "Runs containers to completion, on demand or on a schedule.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": ".", "description": "The stage that this document came from"}],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "responses": {
+                str(status): _error(status, text) for status, (_, text) in _ERRORS.items() if text
+            },
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "jyd_…"}
+            },
+        },
+    }
+
+
+def _operation(operation: Operation, endpoint: Endpoint, path: str) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "security": [] if endpoint.role is None else [{"token": []}],
+        "parameters": _path_parameters(path) + _query_parameters(endpoint.query),
+        "responses": _responses(operation, endpoint),
+    }
+    if endpoint.role is not None:
+        described["description"] = f"Needs a token with the role `{endpoint.role}`."
+    if operation.idempotent_by_key:
+        described["parameters"].append(_IDEMPOTENCY_KEY)
+    if operation.body is not None:
+        described["requestBody"] = {
+            "required": not operation.body_is_optional,
+            "content": _json(_ref(operation.body), EXAMPLES[operation.body.__name__]),
+        }
+    return described
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": form},
+        }
+        for name, form in _PATH_FORMS.items()
+        if f"{{{name}}}" in path
+    ]
+
+
+def _query_parameters(query: type[Query]) -> list[dict[str, Any]]:
+    schema = query.model_json_schema()
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": part.get("description", ""),
+            "schema": _without_null(part),
+        }
+        for name, part in schema.get("properties", {}).items()
+    ]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that is not there is absent; it cannot be null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    found = kinds[0] if len(kinds) == 1 else schema
+    return {
+        name: part
+        for name, part in found.items()
+        if name not in ("title", "description") and not (name == "default" and part is None)
+    }
+
+
+def _responses(operation: Operation, endpoint: Endpoint) -> dict[str, Any]:
+    responses = {
+        str(status): _success(operation, status, description)
+        for status, description in operation.success.items()
+    }
+    statuses = [400, 429, 500]
+    if endpoint.role is not None:
+        statuses += [401, 403, 404, 503]
+    if operation.body is not None:
+        statuses += [413, 415, 422]
+    responses |= {str(status): {"$ref": f"{_RESPONSES}{status}"} for status in sorted(statuses)}
+    if operation.conflict:
+        responses["409"] = _error(409, operation.conflict)
+    return responses
+
+
+def _success(operation: Operation, status: int, description: str) -> dict[str, Any]:
+    if operation is OPERATIONS["get_openapi"]:
+        return {"description": description, "content": _json({"type": "object"}, None)}
+    data = {"type": "null"} if operation.data is None else _ref(operation.data)
+    envelope = {
+        "type": "object",
+        "required": ["status", "message", "data"],
+        "properties": {
+            "status": {"const": "success"},
+            "message": {"type": "string"},
+            "data": data,
+        },
+    }
+    example = EXAMPLES[operation.data.__name__] if operation.data else None
+    shown = {"status": "success", "message": f"{description}.", "data": example}
+    response: dict[str, Any] = {"description": description, "content": _json(envelope, shown)}
+    if status == 201:
+        response["headers"] = {
+            "Location": {"required": True, "schema": {"type": "string"}, "description": "Relative"}
+        }
+        response["links"] = {name: _link(name) for name in operation.links}
+    elif operation.idempotent_by_key:
+        response["headers"] = {
+            "Idempotent-Replayed": {"required": True, "schema": {"const": "true"}}
+        }
+    return response
+
+
+def _link(name: str) -> dict[str, Any]:
+    parameters = {part: f"$request.path.{part}" for part in ("workspace_id", "project_id")}
+    made = "$response.body#/data/id"
+    if name in ("get_run", "cancel_run"):
+        parameters |= {"job_id": "$request.path.job_id", "run_id": made}
+    else:
+        parameters["job_id"] = made
+    return {"operationId": name, "parameters": parameters}
+
+
+def _error(status: int, text: str) -> dict[str, Any]:
+    code = _ERRORS[status][0]
+    schema = _SCHEMAS + ("InvalidFields" if status == 422 else "Error")
+    data = {"errors": [{"field": "image", "message": "is required"}]} if status == 422 else None
+    shown = {"status": "error", "message": text, "code": code, "data": data}
+    response: dict[str, Any] = {"description": text, "content": _json({"$ref": schema}, shown)}
+    if status == 503:
+        response["headers"] = {"Retry-After": {"required": True, "schema": {"type": "string"}}}
+    return response
+
+
+def _json(schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": schema}
+    if example is not None:
+        content["example"] = example
+    return {"application/json": content}
+
+
+def _ref(model: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": _SCHEMAS + model.__name__}
+
+
+def _schemas() -> dict[str, Any]:
+    bodies: set[type[BaseModel]] = {one.body for one in OPERATIONS.values() if one.body}
+    data: set[type[BaseModel]] = {one.data for one in OPERATIONS.values() if one.data}
+    models = sorted(bodies | data, key=lambda model: model.__name__)
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in models], ref_template=_SCHEMAS + "{model}"
+    )
+    error: dict[str, Any] = {
+        "type": "object",
+        "required": ["status", "message", "code", "data"],
+        "properties": {
+            "status": {"const": "error"},
+            "message": {"type": "string", "description": "What is wrong, and what to do"},
+            "code": {"type": "string", "pattern": "^[a-z_]+$"},
+            "data": {"type": "null"},
+        },
+    }
+    field_error = {
+        "type": "object",
+        "required": ["field", "message"],
+        "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+    }
+    invalid = deepcopy(error)
+    invalid["properties"]["data"] = {
+        "type": "object",
+        "required": ["errors"],
+        "properties": {"errors": {"type": "array", "minItems": 1, "items": field_error}},
+    }
+    return {**definitions["$defs"], "Error": error, "InvalidFields": invalid}

@@ -16,9 +16,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
-from ulid import ULID
 
-from chalicelib import lifecycle, log, states
+from chalicelib import ids, lifecycle, log, states
 from chalicelib.cloud import aws
 from chalicelib.errors import Conflict
 from chalicelib.reconcile import FAILURES
@@ -86,10 +85,8 @@ def _part(name: str, page: Page, every: timedelta, *, on: Services) -> int:
 
 def _age(job_id: str, now: datetime) -> timedelta:
     """How long ago a job's id was made; for ever where it is none of ours."""
-    try:
-        return now - ULID.from_str(job_id.removeprefix("job_")).datetime
-    except ValueError:
-        return timedelta.max
+    made_at = ids.made_at(job_id)
+    return timedelta.max if made_at is None else now - made_at
 
 
 def _tasks(token: str | None, *, on: Services) -> str | None:
@@ -209,14 +206,16 @@ def _log_groups(token: str | None, *, on: Services) -> str | None:
     """Log groups without a job are removed."""
     prefix = on.settings.log_group("job_")
     names, token = on.logs.list_groups(prefix, token)
-    ids = [name.rpartition("/")[2] for name in names]
-    for name, job_id in _without_job(names, ids):
+    job_ids = [name.rpartition("/")[2] for name in names]
+    for name, job_id in _without_job(names, job_ids):
         if _age(job_id, on.now()) > OWNER_AGE:
             log.warning("log group without a job removed", group=name)
             on.logs.delete_group(name)
     return token
 
 
-def _without_job(names: Sequence[str], ids: Sequence[str]) -> list[tuple[str, str]]:
-    jobs = owners.of(ids)
-    return [(name, job_id) for name, job_id in zip(names, ids, strict=True) if jobs[job_id] is None]
+def _without_job(names: Sequence[str], job_ids: Sequence[str]) -> list[tuple[str, str]]:
+    jobs = owners.of(job_ids)
+    return [
+        (name, job_id) for name, job_id in zip(names, job_ids, strict=True) if jobs[job_id] is None
+    ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from ulid import ULID
+if TYPE_CHECKING:
+    from ulid import ULID
 
 _ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 JOB = re.compile(f"job_{_ULID}")
@@ -15,11 +17,11 @@ RUN = re.compile(f"run_{_ULID}")
 
 
 def new_job(now: datetime) -> str:
-    return f"job_{_at(now)}"
+    return f"job_{_ulid().from_datetime(now)}"
 
 
 def new_run(now: datetime) -> str:
-    return f"run_{_at(now)}"
+    return f"run_{_ulid().from_datetime(now)}"
 
 
 def of_slot(job_id: str, schedule_version: int, slot: datetime) -> str:
@@ -31,12 +33,19 @@ def of_slot(job_id: str, schedule_version: int, slot: datetime) -> str:
     """
     named = f"{job_id}/{schedule_version}/{int(slot.timestamp())}"
     randomness = hashlib.sha256(named.encode()).digest()[:10]
-    return f"run_{_ulid(slot, randomness)}"
+    milliseconds = int(slot.timestamp() * 1000).to_bytes(6, "big")
+    return f"run_{_ulid().from_bytes(milliseconds + randomness)}"
 
 
-def _at(now: datetime) -> ULID:
-    return ULID.from_datetime(now)
+def made_at(any_id: str) -> datetime | None:
+    """When an id was made; None where it is none of ours."""
+    try:
+        return _ulid().from_str(any_id.partition("_")[2]).datetime.astimezone(UTC)
+    except ValueError:
+        return None
 
 
-def _ulid(at: datetime, randomness: bytes) -> ULID:
-    return ULID.from_bytes(int(at.timestamp() * 1000).to_bytes(6, "big") + randomness)
+def _ulid() -> type[ULID]:
+    from ulid import ULID  # at first use: it reads its own package's metadata when imported
+
+    return ULID

@@ -172,6 +172,11 @@ def query(
         raise _unavailable(error, "read a list") from error
 
 
+def just_below(key: str) -> str:
+    """The end of a range of sort keys that leaves out `key` and what sorts behind it."""
+    return f"{key[:-1]}{chr(ord(key[-1]) - 1)}\x7f"
+
+
 def update(record: Model, actions: list[Action], condition: Condition) -> bool:
     """
     Change `record` where it is still as `condition` says, and bring the object up to date.

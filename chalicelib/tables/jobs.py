@@ -43,11 +43,9 @@ def name_and_key(project: str, name: str, key_id: str) -> tuple[Name | None, Job
 
 def newest(project: str, *, before: str | None, limit: int | None) -> Iterator[Job]:
     """The active jobs of a project, newest first, those older than the id `before` if given."""
-    for job in db.query(
-        Job, project, between=(_FIRST, before or _LAST), newest_first=True, limit=limit
-    ):
-        if job.job_id != before and job.state == ACTIVE:
-            yield job
+    end = db.just_below(before) if before else _LAST
+    found = db.query(Job, project, between=(_FIRST, end), newest_first=True, limit=limit)
+    return (job for job in found if job.state == ACTIVE)
 
 
 def create(job: Job, key: JobKey | None, now: datetime) -> frozenset[str]:
@@ -150,8 +148,8 @@ def remove(job: Job) -> None:
     db.delete_many(str(Job.Meta.table_name), [(job.pk, job.sk)])
 
 
-def key(project: str, key_hash: str) -> JobKey | None:
-    """What an Idempotency-Key made."""
+def key(project: str, key_id: str) -> JobKey | None:
+    """What an Idempotency-Key made; `key_id` is the sort key of its record."""
     return db.get(JobKey, project, key_id)
 
 

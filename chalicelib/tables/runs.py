@@ -36,17 +36,8 @@ def newest(
     job_id: str, *, before: str | None, limit: int | None, where: Condition | None
 ) -> Iterator[Run]:
     """The runs of a job, newest first, those older than the run id `before` if it is given."""
-    # `between` includes both ends: the id just below `before` is `before` less its last character
-    for run in db.query(
-        Run,
-        job_id,
-        between=(_FIRST, before or _LAST),
-        newest_first=True,
-        limit=limit,
-        where=where,
-    ):
-        if run.run_id != before:
-            yield run
+    end = db.just_below(before) if before else _LAST
+    return db.query(Run, job_id, between=(_FIRST, end), newest_first=True, limit=limit, where=where)
 
 
 def latest_claimed(job_id: str) -> Run | None:

@@ -1,0 +1,65 @@
+"""Dependencies point one way, and importing the app does no work that it may not need."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PURE = ("states", "transitions", "schedule", "cron", "zones", "specs", "queries", "views", "fields")
+CLOUDY = ("boto3", "botocore", "pynamodb", "chalice")
+
+
+def modules_after(statement: str) -> set[str]:
+    """Top-level names of what a fresh interpreter has imported after `statement`."""
+    code = f"{statement}\nimport sys; print(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_a_pure_module_knows_neither_aws_nor_chalice(name: str) -> None:
+    """What they import, they and what they import in turn."""
+    imported = modules_after(f"import chalicelib.{name}")
+    assert not {module for module in imported if module.split(".")[0] in CLOUDY}
+
+
+def test_importing_the_app_leaves_out_what_only_some_requests_need() -> None:
+    """No AWS client, no boto3, no croniter: a cold start pays for none of them."""
+    imported = modules_after("import app")
+    for name in ("boto3", "croniter", "chalicelib.openapi", "docker", "moto"):
+        assert name not in imported, name
+    made = "import app; from chalicelib.cloud import aws; from chalicelib.tables import db; "
+    modules_after(f"{made}assert not aws._clients._clients and db._connection is None")
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_only_cloud_and_tables_call_aws() -> None:
+    """boto3 is imported in one place, PynamoDB in another."""
+    for path in (ROOT / "chalicelib").rglob("*.py"):
+        here = imports(path)
+        if path.parent.name != "cloud":
+            assert not {name for name in here if name.split(".")[0] == "boto3"}, path
+        if path.parent.name != "tables" and path.name != "reconcile.py":
+            assert not {name for name in here if name.split(".")[0] == "pynamodb"}, path
+
+
+def test_product_code_does_not_know_the_local_stack() -> None:
+    """Nothing of infra, and no word of moto or a local engine."""
+    for path in [ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")]:
+        assert not {name for name in imports(path) if name.split(".")[0] in ("infra", "moto")}, path

@@ -32,19 +32,19 @@ def no_such_run(run_id: str) -> NotFound:
     return NotFound(f"There is no run {run_id} of this job.")
 
 
-def find(project: str, job_id: str, run_id: str) -> tuple[Job, Run]:
+def find(project: str, job_id: str, run_id: str, *, on: Services) -> tuple[Job, Run]:
     """A run and its job, where the job is active in this project and the run is its own."""
     job, run = table.get_with_job(project, job_id, run_id)
     if job is None or job.state != jobs_table.ACTIVE:
         raise NotFound(f"There is no job {job_id} in this project.")
-    if run is None:
+    if run is None or run.is_expired(on.now()):
         raise no_such_run(run_id)
     return job, run
 
 
 def get(project: str, job_id: str, run_id: str, *, on: Services) -> Run:
     """A run as it is now: the backend is asked if it is in flight."""
-    _, run = find(project, job_id, run_id)
+    _, run = find(project, job_id, run_id, on=on)
     fresh = _refreshed([run], on=on)
     if not fresh:
         raise no_such_run(run_id)
@@ -63,7 +63,7 @@ def _refreshed(runs: Sequence[Run], *, on: Services) -> list[Run]:
 def latest(project: str, job_id: str, *, on: Services) -> Run | None:
     """The newest run of a job that was to start, as it is now."""
     run = table.latest_claimed(job_id)
-    if run is None or run.project != project:
+    if run is None or run.project != project or run.is_expired(on.now()):
         return None
     return next(iter(_refreshed([run], on=on)), None)
 
@@ -248,7 +248,7 @@ def _override(run: Run, wanted: RunOverrides) -> None:
 
 def cancel(project: str, job_id: str, run_id: str, *, on: Services) -> None:
     """Cancel a run that is not over: 409 `run_already_finished` where it is."""
-    _, run = find(project, job_id, run_id)
+    _, run = find(project, job_id, run_id, on=on)
     was = run.status
     if run.is_terminal:
         raise _finished(was)

@@ -232,15 +232,16 @@ class Refusal:
 
 _PASSING_REFUSALS = (
     "capacity",
-    "limit on the number of vcpus",
-    "limit on the number of tasks",
+    "limitonthenumberofvcpus",
+    "limitonthenumberoftasks",
     "resource:",
     "agent",
     "throttl",
-    "request limit exceeded",
-    "rate exceeded",
-    "too many requests",
+    "requestlimitexceeded",
+    "rateexceeded",
+    "toomanyrequests",
 )
+"""Without spaces: they come as codes and as sentences."""
 
 
 def refused(reason: str, message: str) -> Refusal:
@@ -251,5 +252,6 @@ def refused(reason: str, message: str) -> Refusal:
     why = _both(reason, message) or "ECS accepted the request but started no task."
     text = why.lower()
     capacity = "capacity" in text or "vcpu" in text or "resource:" in text
-    may_pass = not reason or any(part in text for part in _PASSING_REFUSALS)
+    told = text.replace(" ", "")
+    may_pass = not reason or any(part in told for part in _PASSING_REFUSALS)
     return Refusal(error("capacity_unavailable" if capacity else "start_failed", why), may_pass)

@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from infra.local import task_secrets, task_spec
+from infra.local import CAP, task_secrets, task_spec
 from infra.local.engines import OUTPUT, Engine, Exit, Handlers, Running, StartError
 from infra.local.fidelity.ecs import EcsFidelity
 from infra.local.fidelity.tasks import Task
@@ -31,8 +31,6 @@ from infra.local.sampling import Sampler
 from infra.local.shipping import Shipper
 from infra.local.task_spec import Spec
 
-CAP = 20
-"""Tasks on the machine at once."""
 SHIP_EVERY = 0.4
 """Seconds between two looks at a task's output: a line is readable within one."""
 

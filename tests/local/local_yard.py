@@ -12,9 +12,9 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from infra.local import fidelity
+from infra.local import CAP, fidelity
 from infra.local.engines import Engine
-from infra.local.fargate import CAP, Fargate
+from infra.local.fargate import Fargate
 from infra.local.fidelity.ecs import EcsFidelity
 
 REGION = "eu-central-1"

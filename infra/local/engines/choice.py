@@ -14,8 +14,8 @@ from infra.local.engines.docker import DockerEngine
 from infra.local.engines.process import ProcessEngine
 
 HOW_TO_START = (
-    "No container engine answers, so tasks run as processes of this machine and images are not\n"
-    "used. For containers start Docker, or `podman system service --time=0 &`, and run this again."
+    "          For containers start Docker Desktop or the Docker service, or for Podman run\n"
+    "          `podman system service --time=0 &`; then `make up` again."
 )
 
 

@@ -57,7 +57,7 @@ class EcsFidelity:
         """Called with each task that RunTask made."""
         self.on_stop: list[TaskHook] = []
         """Called once with each task that StopTask wants stopped."""
-        self._subscribers: list[EventHook] = []
+        self.subscribers: list[EventHook] = []
         self._lock = threading.RLock()
         self._originals: dict[str, Any] = {}
         self.reset()
@@ -112,7 +112,7 @@ class EcsFidelity:
 
     def subscribe(self, callback: EventHook) -> None:
         """Send each "ECS Task State Change" event to `callback`."""
-        self._subscribers.append(callback)
+        self.subscribers.append(callback)
 
     def refuse_next(self, answer: Refusal, *, operation: str = "RunTask", times: int = 1) -> None:
         """
@@ -203,7 +203,7 @@ class EcsFidelity:
         self.emit(task, now)
 
     def emit(self, task: Task, now: datetime) -> None:
-        for callback in self._subscribers:
+        for callback in self.subscribers:
             callback(task.as_event(now))
 
     def _method(self, name: str) -> Callable[[Any], ActionResult]:

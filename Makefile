@@ -1,0 +1,55 @@
+# GNU make 3.81 (macOS) is enough. `make` alone says what there is.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+CAP ?= 20
+REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt
+INSTALLED := $(VENV)/.installed
+# The first Python that is new enough; PYTHON=… takes another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null \
+	&& { echo $$python; break; }; done)
+
+.PHONY: help up demo test check format clean
+
+help:
+	@echo "make up      start Jobyard on this machine (PORT=8000 ENGINE=auto|docker|process CAP=20)"
+	@echo "make demo    two jobs on a Jobyard of their own, and everything that happens to them"
+	@echo "make test    every test (ARGS=... goes to pytest)"
+	@echo "make check   lint, format and types"
+	@echo "make format  write the format that check wants"
+	@echo "make clean   remove the virtual environment and what was built"
+
+up: $(INSTALLED)
+	@exec $(BIN)/python -m infra.local --port $(PORT) --engine $(or $(ENGINE),auto) --cap $(CAP)
+
+demo: $(INSTALLED)
+	@exec $(BIN)/python -m infra.local.demo --engine $(or $(ENGINE),process)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(INSTALLED): $(REQUIREMENTS)
+	@$(or $(PYTHON),false) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { \
+	echo "Jobyard needs Python 3.11 or newer$(if $(PYTHON),: $(PYTHON) is not that,: none is in the PATH). \
+	Name one: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@$(PYTHON) -c "import venv, ensurepip" 2>/dev/null || { echo "$(PYTHON) lacks its venv module; \
+	on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) (once; again when a requirement changes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,116 @@
+"""`make up`: start the local stack and keep it until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shlex
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.local import CAP, LOOPBACK
+from infra.local.console import console
+
+if TYPE_CHECKING:
+    from infra.local.stack import Access, Stack
+
+DIRECTORY = Path(".local")
+
+
+def main() -> int:
+    options = _options()
+    if options.port and _is_taken(options.port):
+        other = options.port + 1
+        print(f"Port {options.port} is taken; take another: make up PORT={other}", file=sys.stderr)
+        return 1
+    # Imported here, because it takes a second that a taken port need not wait for.
+    from infra.local.engines.choice import NoEngine
+    from infra.local.stack import Stack
+
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopping.set())
+    with console(DIRECTORY / "log") as terminal:
+        try:
+            stack = Stack(
+                engine=options.engine, port=options.port, cap=options.cap, directory=DIRECTORY
+            )
+        except NoEngine as error:
+            print(error, file=sys.stderr)
+            return 1
+        env = DIRECTORY / "env"
+        try:
+            _write_env(env, stack.access)
+            print(_welcome(stack), file=terminal, flush=True)
+            stopping.wait()
+            print("\nStopping; its state is gone.", file=terminal, flush=True)
+        finally:
+            stack.close()
+            _remove_env(env, stack.access)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make up", description=__doc__)
+    parser.add_argument("--port", type=int, default=8000, help="of the API; 0 takes a free one")
+    parser.add_argument("--engine", default="auto", help="auto, docker or process")
+    parser.add_argument("--cap", type=int, default=CAP, help="tasks at once; others wait")
+    return parser.parse_args()
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        # As the server itself does: connections that linger do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return True
+    return False
+
+
+def _welcome(stack: Stack) -> str:
+    access = stack.access
+    job = (
+        '{"name": "hello", "image": "public.ecr.aws/docker/library/busybox:1.36", '
+        '"command": ["echo", "hello from Jobyard"]}'
+    )
+    return f"""\
+Jobyard is up at {access.url}
+Ctrl-C stops it, and then its state is gone.
+
+  engine  {stack.engine_words}
+  token   {access.token}
+  shell   . .local/env      (then `aws ecs list-tasks --cluster jobyard-local` works too)
+  log     .local/log
+
+Create a job:
+
+curl -sS {access.project_url("demo")}/jobs \
+-H 'Authorization: Bearer {access.token}' -H 'Content-Type: application/json' -d '{job}'
+"""
+
+
+def _write_env(path: Path, access: Access) -> None:
+    text = "".join(
+        f"export {name}={shlex.quote(value)}\n" for name, value in access.variables.items()
+    )
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _remove_env(path: Path, access: Access) -> None:
+    """Unless another stack has written its own meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        if access.token in path.read_text(encoding="utf-8"):
+            path.unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

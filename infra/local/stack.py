@@ -1,0 +1,165 @@
+"""
+The whole system in one process: AWS, the API, the local Fargate and the rule clock.
+
+Nothing here is known to the product: it gets its settings by environment, as in Lambda, and its
+handlers are called as API Gateway, EventBridge and Lambda call them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from infra.local import environment, provision
+from infra.local.aws_server import AwsServer
+from infra.local.clock import RuleClock, Ticker, scheduled_event
+from infra.local.engines.choice import HOW_TO_START, choose
+from infra.local.fargate import Fargate
+from infra.local.gateway import Gateway
+from infra.local.invoker import Invoker
+from infra.local.lambda_context import Context
+from infra.local.owner import Owner
+
+STAGE = "local"
+WORKSPACE = "local"
+SWEEP_SECONDS = 10
+"""Deployed it is a minute; on a laptop nobody wants to wait for what a sweep repairs."""
+AUDIT_SECONDS = 600
+TICK_SECONDS = 60
+SECONDS = 60
+"""For one sweep or audit, as Lambda's time-out of these functions."""
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a client needs."""
+
+    url: str
+    token: str
+    aws_endpoint: str
+    region: str
+
+    def project_url(self, project: str) -> str:
+        return f"{self.url}/workspaces/{WORKSPACE}/projects/{project}"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """For a shell: the API's and the AWS CLI's."""
+        return {
+            "JOBYARD_URL": self.url,
+            "JOBYARD_TOKEN": self.token,
+            "JOBYARD_WORKSPACE": WORKSPACE,
+            "AWS_ENDPOINT_URL": self.aws_endpoint,
+            "AWS_ACCESS_KEY_ID": environment.ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": environment.SECRET_KEY,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+
+class Stack:
+    """Everything, started; `close` leaves no thread, child, container or file of a task."""
+
+    def __init__(self, *, engine: str, port: int, cap: int, directory: Path) -> None:
+        """
+        1. Drop what the shell knows of AWS, before anything could use it.
+        2. Start AWS, make the tables and the cluster, and say so in the environment.
+        3. Import the product, which reads its settings there, and make a token.
+        4. Start what moves: the local Fargate, the events, the clock, the API.
+
+        Raises NoEngine and OSError (a taken port), with nothing left running.
+        """
+        with ExitStack() as started:
+            environment.isolate(os.environ, provision.REGION)
+            self.aws = AwsServer()
+            started.callback(self.aws.close)
+            os.environ["AWS_ENDPOINT_URL"] = self.aws.url
+            os.environ.update(provision.create(STAGE))
+            app = importlib.import_module("app")
+            self.engine = choose(engine, _task_environment(self.aws.url))
+            fargate = Fargate(
+                self.aws.fidelity.ecs,
+                self.engine,
+                _own_directory(directory, started),
+                self.aws.client,
+                cap,
+            )
+            started.callback(fargate.close)
+            self._start_events(app, started)
+            gateway = Gateway(app.app, app.app.routes, port)
+            started.callback(gateway.close)
+            self.access = Access(gateway.url, _token(), self.aws.url, provision.REGION)
+            self._started = started.pop_all()
+
+    def close(self) -> None:
+        self._started.close()
+
+    @property
+    def engine_words(self) -> str:
+        """What runs the tasks, for a person; with no engine in two lines how to start one."""
+        if (url := getattr(self.engine, "url", None)) is not None:
+            return f"containers, by the engine at {url}"
+        return f"processes of this machine; images are not used\n{HOW_TO_START}"
+
+    def _start_events(self, app: ModuleType, started: ExitStack) -> None:
+        invoker = Invoker()
+        started.callback(invoker.close)
+        ecs = self.aws.fidelity.ecs
+
+        def deliver(event: dict[str, Any]) -> None:
+            invoker.invoke(app.task_changed, event, key=event["resources"][0])
+
+        ecs.subscribe(deliver)
+        # Of what is killed at the end nobody needs to hear.
+        started.callback(ecs.subscribers.remove, deliver)
+        functions = {os.environ["JOBYARD_FIRE_FUNCTION_ARN"]: app.fire}
+        clock = RuleClock(self.aws.client("events"), functions, invoker)
+        for ticker in (
+            Ticker(TICK_SECONDS, clock.fire),
+            Ticker(SWEEP_SECONDS, lambda at: app.sweep(_turn("sweep", at), Context(SECONDS))),
+            Ticker(AUDIT_SECONDS, lambda at: app.audit(_turn("audit", at), Context(SECONDS))),
+        ):
+            started.callback(ticker.close)
+
+
+def _turn(name: str, at: datetime) -> dict[str, Any]:
+    account, region = provision.ACCOUNT, provision.REGION
+    return scheduled_event(f"arn:aws:events:{region}:{account}:rule/jobyard-{STAGE}-{name}", at)
+
+
+def _token() -> str:
+    auth = importlib.import_module("chalicelib.auth")
+    importlib.import_module("chalicelib.tables.tokens").connect()
+    now = importlib.import_module("chalicelib.services").utc_now()
+    text, _ = auth.create(WORKSPACE, "write", projects=None, name="local", life=None, now=now)
+    return str(text)
+
+
+def _task_environment(aws_endpoint: str) -> dict[str, str]:
+    """What a process task sees of AWS: this machine's, so that it cannot reach the real one."""
+    return {name: os.environ[name] for name in sorted(os.environ) if name.startswith("AWS_")} | {
+        "AWS_ENDPOINT_URL": aws_endpoint
+    }
+
+
+def _own_directory(directory: Path, started: ExitStack) -> Path:
+    """A directory for this stack's tasks; those of stacks that are gone are removed."""
+    tasks = directory / "tasks"
+    tasks.mkdir(parents=True, exist_ok=True)
+    this = Owner.this()
+    for other in tasks.iterdir():
+        pid, _, since = other.name.partition("-")
+        if Owner(this.host, int(pid), int(since)).is_gone:
+            shutil.rmtree(other, ignore_errors=True)
+    own = tasks / f"{this.pid}-{this.started}"
+    own.mkdir(exist_ok=True)
+    started.callback(shutil.rmtree, own, ignore_errors=True)
+    return own.resolve()

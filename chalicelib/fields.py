@@ -68,10 +68,9 @@ _HOST = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = rf"(?:{_HOST}(?:\.{_HOST})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _PATH = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _DIGEST = r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}"
-_IMAGE = re.compile(
-    rf"(?:{_DOMAIN}/)?{_PATH}(?:/{_PATH})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@(?:{_DIGEST}))?",
-    re.ASCII,
-)
+_TAG_PART = r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+IMAGE = rf"(?:{_DOMAIN}/)?{_PATH}(?:/{_PATH})*(?:{_TAG_PART})?(?:@(?:{_DIGEST}))?"
+_IMAGE = re.compile(IMAGE, re.ASCII)
 
 
 def image(text: str) -> str:
@@ -201,6 +200,11 @@ def timezone(name: str) -> str:
 
     schedule.check_timezone(name)
     return name
+
+
+def whole(value: object) -> object:
+    """JSON has one kind of number: 3.0 is the integer 3, as JSON Schema has it too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def vcpu(value: object) -> object:

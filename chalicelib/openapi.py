@@ -121,27 +121,17 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _query_parameters(query: type[Query]) -> list[dict[str, Any]]:
-    schema = query.model_json_schema()
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "description": part.get("description", ""),
-            "schema": _without_null(part),
-        }
-        for name, part in schema.get("properties", {}).items()
-    ]
+    properties = query.model_json_schema().get("properties", {})
+    return [_query_parameter(name, schema) for name, schema in properties.items()]
 
 
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter that is not there is absent; it cannot be null."""
+def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    # one that is not there is absent: null is a default of ours, nothing that could be sent
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
-    found = kinds[0] if len(kinds) == 1 else schema
-    return {
-        name: part
-        for name, part in found.items()
-        if name not in ("title", "description") and not (name == "default" and part is None)
-    }
+    found = dict(kinds[0] if kinds else schema)
+    description = found.pop("description", "")
+    found.pop("title", None)
+    return {"name": name, "in": "query", "description": description, "schema": found}
 
 
 def _responses(operation: Operation, endpoint: Endpoint) -> dict[str, Any]:

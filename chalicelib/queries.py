@@ -19,6 +19,7 @@ from pydantic.json_schema import WithJsonSchema
 
 from chalicelib import fields
 from chalicelib.errors import BadRequest
+from chalicelib.shapes import TAG_SCHEMA
 
 PATTERN_CHARACTERS = 1_024
 """CloudWatch's limit for a filter pattern, into which the text goes quoted."""
@@ -115,8 +116,8 @@ Since = Annotated[
 ]
 Limit = Annotated[
     int,
-    BeforeValidator(_whole_number),
     Field(ge=1, le=10_000, description="A page may hold fewer, even none, and still go on."),
+    BeforeValidator(_whole_number),
 ]
 Cursor = Annotated[
     str, Field(min_length=1, max_length=8_192, description="What an earlier answer gave.")
@@ -141,7 +142,10 @@ class ListJobs(Query):
     name: (
         Annotated[str, Field(min_length=1, max_length=128), AfterValidator(fields.one_line)] | None
     ) = None
-    tag: Annotated[list[Annotated[str, AfterValidator(fields.tag)]], Field(max_length=20)] = []
+    tag: Annotated[
+        list[Annotated[str, Field(json_schema_extra=TAG_SCHEMA), AfterValidator(fields.tag)]],
+        Field(max_length=20, description="All that are given must be a job's."),
+    ] = []
 
 
 class ListRuns(Query):

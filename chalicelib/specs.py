@@ -22,11 +22,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from chalicelib import fields
+from chalicelib import fields, shapes
 from chalicelib.errors import FieldError, InvalidFields
 from chalicelib.validation import validate
 
@@ -44,36 +43,6 @@ CONTAINER_FIELDS = frozenset(
     }
 )
 """What is part of the task definition: a change of any needs a new revision."""
-
-Argument = Annotated[str, AfterValidator(fields.many_lines)]
-Arguments = Annotated[
-    list[Argument],
-    Field(json_schema_extra={"minItems": 1}),
-    AfterValidator(fields.argument_list),
-]
-Command = Annotated[
-    Arguments,
-    BeforeValidator(fields.command_words),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "minLength": 1},
-                {"type": "array", "items": {"type": "string"}, "minItems": 1},
-            ]
-        }
-    ),
-]
-_NAMES_SCHEMA: JsonDict = {"propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}}
-_TAG_SCHEMA: JsonDict = {"pattern": "^[A-Za-z0-9_.:/=+@-]+$", "minLength": 1, "maxLength": 64}
-VariableName = Annotated[str, AfterValidator(fields.variable_name)]
-Env = Annotated[
-    dict[VariableName, Annotated[str, AfterValidator(fields.many_lines)]],
-    Field(
-        description="Names must not begin with JOBYARD_, AWS_ or ECS_; at most 32 KiB in all.",
-        json_schema_extra=_NAMES_SCHEMA,
-    ),
-    AfterValidator(fields.environment),
-]
 
 
 def _nulls_allowed(schema: dict[str, Any]) -> None:
@@ -107,26 +76,36 @@ class JobSpec(_Body):
     ]
     image: Annotated[
         str,
-        Field(min_length=1, max_length=255, description="An OCI image reference."),
+        Field(
+            min_length=1,
+            max_length=255,
+            description="An OCI image reference.",
+            json_schema_extra=shapes.IMAGE_SCHEMA,
+        ),
         AfterValidator(fields.image),
     ]
-    entrypoint: Arguments | None = Field(
+    entrypoint: shapes.Arguments | None = Field(
         None, description="Replaces the image's ENTRYPOINT; null: the image's own."
     )
-    command: Command | None = Field(
+    command: shapes.Command | None = Field(
         None,
         description="Replaces the image's CMD; null: the image's own. A string is split as a shell "
         "splits words, and no shell is run.",
     )
-    env: Env = {}
-    secrets: dict[VariableName, Annotated[str, Field(max_length=2048)]] = Field(
+    env: shapes.Env = {}
+    secrets: dict[
+        shapes.VariableName,
+        Annotated[str, Field(max_length=2048, json_schema_extra=shapes.SECRET_SCHEMA)],
+    ] = Field(
         {},
         description="Name to ARN of a Secrets Manager secret or an SSM parameter, under the "
         "prefixes that the stage allows.",
-        json_schema_extra=_NAMES_SCHEMA,
+        json_schema_extra=shapes.NAMES_SCHEMA,
     )
     tags: Annotated[
-        list[Annotated[str, Field(json_schema_extra=_TAG_SCHEMA), AfterValidator(fields.tag)]],
+        list[
+            Annotated[str, Field(json_schema_extra=shapes.TAG_SCHEMA), AfterValidator(fields.tag)]
+        ],
         Field(
             max_length=20, description="`key=value`, or a key alone; AWS tags of each run's task."
         ),
@@ -142,7 +121,7 @@ class JobSpec(_Body):
     concurrency_policy: Literal["allow", "forbid", "replace"] = Field(
         "allow", description="What a due slot does while a run is in flight."
     )
-    starting_deadline_seconds: Annotated[int, Field(ge=300, le=86_400)] = Field(
+    starting_deadline_seconds: Annotated[int, Field(ge=300, le=86_400), shapes.WHOLE] = Field(
         3_600, description="A slot noticed later than this is recorded as missed."
     )
     cpu: Annotated[
@@ -150,19 +129,21 @@ class JobSpec(_Body):
         BeforeValidator(fields.vcpu),
         WithJsonSchema({"enum": [0.25, 0.5, 1, 2, 4, 8, 16], "description": "vCPU"}),
     ] = 0.25
-    memory_mib: Annotated[int, Field(json_schema_extra={"minimum": 512, "maximum": 122_880})] = (
-        Field(512, validate_default=True, description="One of those that Fargate has for cpu.")
-    )
+    memory_mib: Annotated[
+        int, Field(json_schema_extra={"minimum": 512, "maximum": 122_880}), shapes.WHOLE
+    ] = Field(512, validate_default=True, description="One of those that Fargate has for cpu.")
     architecture: Literal["x86_64", "arm64"] = "x86_64"
-    task_role_arn: Annotated[str, Field(max_length=700)] | None = Field(
+    task_role_arn: (
+        Annotated[str, Field(max_length=700, json_schema_extra=shapes.ROLE_SCHEMA)] | None
+    ) = Field(
         None,
         description="An IAM role under /jobyard/{stage}/{workspace_id}/ for the container; null: "
         "the stage's, which may do nothing unless its operator says otherwise.",
     )
-    timeout_seconds: Annotated[int, Field(ge=1, le=1_209_600)] = Field(
+    timeout_seconds: Annotated[int, Field(ge=1, le=1_209_600), shapes.WHOLE] = Field(
         86_400, description="Per attempt, from its task's start."
     )
-    max_retries: Annotated[int, Field(ge=0, le=10)] = 0
+    max_retries: Annotated[int, Field(ge=0, le=10), shapes.WHOLE] = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -261,8 +242,8 @@ class RunOverrides(_Body):
     Whether it fits ECS's limit is known once Jobyard's own variables are in: `runs.trigger` says.
     """
 
-    command: Command | None = None
-    env: Env = {}
+    command: shapes.Command | None = None
+    env: shapes.Env = {}
 
     @model_validator(mode="before")
     @classmethod

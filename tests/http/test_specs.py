@@ -182,11 +182,11 @@ def test_a_body_that_is_no_object_is_one_error(body: Any) -> None:
         ("paused", 1),
         ("paused", "true"),
         ("starting_deadline_seconds", "3600"),
-        ("starting_deadline_seconds", 3600.0),
+        ("starting_deadline_seconds", 3600.5),
         ("cpu", "1"),
         ("cpu", True),
         ("cpu", [1]),
-        ("memory_mib", 512.0),
+        ("memory_mib", 512.5),
         ("memory_mib", True),
         ("timeout_seconds", True),
         ("max_retries", "1"),
@@ -196,6 +196,12 @@ def test_a_body_that_is_no_object_is_one_error(body: Any) -> None:
 def test_types_are_strict(field: str, value: Any) -> None:
     """No string for a number, no number for true: what was meant is not guessed."""
     assert field in errors(**{field.split(".")[0]: value})
+
+
+def test_a_whole_number_may_be_written_as_json_writes_numbers() -> None:
+    """Some clients know only one kind of number; it is stored as an integer."""
+    taken = spec(memory_mib=1024.0, timeout_seconds=6e1, max_retries=-0.0).model_dump_json()
+    assert '"memory_mib":1024,' in taken and '"timeout_seconds":60,' in taken
 
 
 @pytest.mark.parametrize("field", sorted(set(JobSpec.model_fields) - {"name", "image"}))

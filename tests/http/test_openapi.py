@@ -1,0 +1,177 @@
+"""GET /openapi.json says what there is, and what there is keeps to it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+from pydantic import BaseModel
+
+import app
+from chalicelib import answers, openapi
+from chalicelib.examples import EXAMPLES
+from chalicelib.operations import OPERATIONS
+from chalicelib.specs import JobPatch, JobSpec, RunOverrides
+from tests.yard import Yard
+
+ROUTES = sorted(app.app.endpoints)
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return openapi.build(app.app.endpoints)
+
+
+def test_it_is_served_as_it_is_without_a_token(yard: Yard) -> None:
+    """Tools expect the document itself, so this one answer has no envelope."""
+    served = yard.call("GET", "/openapi.json", headers={"Authorization": ""}, base="")
+    assert (served.status, served.headers["Content-Type"]) == (200, "application/json")
+    assert served.envelope == openapi.build(app.app.endpoints)
+
+
+def test_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    """As an independent validator reads the specification."""
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+
+
+def test_its_version_is_the_project_s() -> None:
+    """One number, in two places."""
+    project = tomllib.loads(Path("pyproject.toml").read_text())
+    assert project["project"]["version"] == openapi.VERSION
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_every_route_is_described(document: dict[str, Any], method: str, path: str) -> None:
+    """Its parameters, its token, every answer with an example; a new route fails here."""
+    operation = document["paths"][path][method.lower()]
+    endpoint = app.app.endpoints[method, path]
+    placed = {(part["in"], part["name"]) for part in operation["parameters"]}
+    assert {("path", name) for name in re.findall(r"{(\w+)}", path)} <= placed
+    assert {("query", name) for name in endpoint.query.model_fields} <= placed
+    assert operation["security"] == ([] if endpoint.role is None else [{"token": []}])
+    assert endpoint.role is None or f"`{endpoint.role}`" in operation["description"]
+    assert {"400", "429", "500"} <= operation["responses"].keys()
+    if endpoint.role is not None:
+        assert {"401", "403", "404", "503"} <= operation["responses"].keys()
+    for status, response in operation["responses"].items():
+        found = _resolved(document, response)
+        assert found["description"]
+        (content,) = found["content"].values()
+        assert "example" in content or path == "/openapi.json", status
+
+
+def test_nothing_is_described_that_is_not_there(document: dict[str, Any]) -> None:
+    """Neither a route nor a handler."""
+    described = {
+        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
+    }
+    assert described == set(app.app.endpoints)
+    assert {endpoint.handler.__name__ for endpoint in app.app.endpoints.values()} <= set(OPERATIONS)
+
+
+def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
+    """Client generators make functions of them."""
+    ids = [one["operationId"] for path in document["paths"].values() for one in path.values()]
+    assert len(ids) == len(set(ids))
+
+
+def _resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in part:
+        return part
+    found: Any = document
+    for step in part["$ref"].removeprefix("#/").split("/"):
+        found = found[step]
+    return dict(found)
+
+
+def _examples(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            parts = {
+                **operation["responses"],
+                "body": operation.get("requestBody", {"content": {}}),
+            }
+            for status, response in parts.items():
+                for content in _resolved(document, response)["content"].values():
+                    if "example" in content:
+                        yield f"{method} {path} {status}", content["schema"], content["example"]
+
+
+def test_every_example_is_valid(document: dict[str, Any]) -> None:
+    """Against the very schema beside it."""
+    shown = list(_examples(document))
+    assert len(shown) > len(ROUTES) * 5
+    for where, schema, example in shown:
+        whole = {**schema, "components": document["components"]}
+        jsonschema.validate(example, whole, cls=jsonschema.Draft202012Validator), where
+
+
+@pytest.mark.parametrize("model", [JobSpec, RunOverrides, JobPatch])
+def test_every_example_of_a_body_is_taken(yard: Yard, model: type[BaseModel]) -> None:
+    """Pasting it works."""
+    job = yard.create()
+    calls = {
+        "JobSpec": ("POST", "/jobs"),
+        "JobPatch": ("PATCH", f"/jobs/{job['id']}"),
+        "RunOverrides": ("POST", f"/jobs/{job['id']}/runs"),
+    }
+    answer = yard.call(*calls[model.__name__], EXAMPLES[model.__name__])
+    assert answer.status in (200, 201), answer.envelope
+
+
+def test_a_job_shows_all_that_its_spec_holds() -> None:
+    """What can be set can be read."""
+    assert set(JobSpec.model_fields) < set(answers.Job.model_fields)
+
+
+def keeps_to(model: type[BaseModel], data: Any) -> None:
+    """Exactly the fields of the model, each as it says; strict, and nothing besides."""
+    model.model_validate(data, extra="forbid")
+
+
+def test_answers_are_what_the_models_say(yard: Yard) -> None:
+    """Through a job's and a run's whole life, no field more and none less."""
+    plain = yard.create(name="plain")
+    keeps_to(answers.Job, plain)
+    job = yard.create(schedule="*/5 * * * *", command="false", max_retries=1, tags=["a=b"])
+    keeps_to(answers.Job, job)
+    keeps_to(answers.JobStatus, yard.status(plain))
+    pending = yard.trigger(job, env={"A": "1"})
+    keeps_to(answers.Run, pending)
+    yard.finish(pending, exit_code=1)
+    keeps_to(answers.Run, yard.run(pending))
+    yard.sweep(minutes=10)
+    keeps_to(answers.Run, yard.run(pending))
+    keeps_to(answers.JobStatus, yard.status(job))
+    keeps_to(answers.JobList, yard.call("GET", "/jobs", query={"limit": 1}).data)
+    keeps_to(answers.RunList, yard.call("GET", f"/jobs/{job['id']}/runs").data)
+    yard.call("POST", f"/jobs/{job['id']}/runs/{pending['id']}/cancel")
+    keeps_to(answers.Run, yard.run(pending))
+    failed = yard.trigger(plain)
+    yard.finish(failed, exit_code=3)
+    keeps_to(answers.Run, yard.run(failed))
+    assert yard.run(failed)["error"]["code"] == "nonzero_exit"
+    keeps_to(answers.JobStatus, yard.status(plain))
+
+
+def test_errors_are_what_the_document_says(document: dict[str, Any], yard: Yard) -> None:
+    """The envelope of an error, with and without fields."""
+    for answer in (
+        yard.call("GET", "/jobs", query={"bogus": "1"}),
+        yard.call("POST", "/jobs", {"name": 1}),
+        yard.call("GET", "/nothing"),
+        yard.call("POST", "/jobs", "{"),
+    ):
+        name = "InvalidFields" if answer.status == 422 else "Error"
+        schema = document["components"]["schemas"][name]
+        jsonschema.validate(answer.envelope, schema, cls=jsonschema.Draft202012Validator)
+        assert set(answer.envelope) == {"status", "message", "code", "data"}
+        assert json.dumps(answer.envelope)

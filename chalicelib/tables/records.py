@@ -267,6 +267,19 @@ class Run(Model):
         return self.expires is not None and self.expires <= now.timestamp()
 
 
+class TaskOwner(Model):
+    """`sk = task#…`: whose an ECS task is; the way from a log stream's name to its run."""
+
+    class Meta:
+        table_name = ""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    run_id = UnicodeAttribute()
+    attempt = whole()
+    expires = maybe(whole(null=True))
+
+
 class Stats(Model):
     """`sk = stats`: lifetime counts of finished runs; made with its job, removed before it."""
 
@@ -298,4 +311,4 @@ class Place(Model):
 
 
 JOBS_TABLE = (Job, Name, JobKey, Place)
-RUNS_TABLE = (Run, RunKey, Stats)
+RUNS_TABLE = (Run, RunKey, TaskOwner, Stats)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.states import CANCELLED, FAILED, SUCCEEDED
 from chalicelib.tables import db
-from chalicelib.tables.records import Job, Run, RunKey, Stats, shard
+from chalicelib.tables.records import Job, Run, RunKey, Stats, TaskOwner, shard
 
 SKIPPED = "skipped"
 _FIRST, _LAST = "run_", "run_~"
@@ -120,8 +120,15 @@ def change(run: Run, changes: dict[str, Any]) -> bool:
     False: somebody has, and nothing was changed.
     """
     _keep_indexed(run, changes)
-    actions = db.changes_to_actions(Run, {**changes, "rev": run.rev + 1})
-    return db.update(run, actions, _unchanged(run))
+    changes = {**changes, "rev": run.rev + 1}
+    actions = db.changes_to_actions(Run, changes)
+    task_arn = _new_task(run, changes)
+    if task_arn is None:
+        return db.update(run, actions, _unchanged(run))
+    transaction = db.Transaction()
+    transaction.update("run", run, actions, _unchanged(run))
+    _own_task(transaction, run, task_arn)
+    return _committed(transaction, run, changes)
 
 
 def finish(run: Run, changes: dict[str, Any], outcome: str) -> bool:
@@ -135,11 +142,50 @@ def finish(run: Run, changes: dict[str, Any], outcome: str) -> bool:
     transaction = db.Transaction()
     transaction.update("run", run, db.changes_to_actions(Run, changes), _unchanged(run))
     _count(transaction, run.pk, outcome, changes.get("finished_at"))
+    task_arn = _new_task(run, changes)
+    if task_arn is not None:
+        _own_task(transaction, run, task_arn)
+    return _committed(transaction, run, changes)
+
+
+def _committed(transaction: db.Transaction, run: Run, changes: dict[str, Any]) -> bool:
     if transaction.commit():
         return False
     for name, value in changes.items():
         setattr(run, name, value)
     return True
+
+
+def _new_task(run: Run, changes: dict[str, Any]) -> str | None:
+    """ARN of the task that a change is the first to tell of, be it that of an attempt that ends."""
+    ended: list[dict[str, Any]] = changes.get("past_attempts") or [{}]
+    arn: str | None = changes.get("task_arn") or ended[-1].get("task_arn")
+    return None if arn == run.task_arn else arn
+
+
+def _own_task(transaction: db.Transaction, run: Run, task_arn: str) -> None:
+    """
+    Note whose a task is, in the transaction that tells the run: its log stream carries the
+    task's id alone.
+    """
+    owner = TaskOwner(run.job_id, f"task#{_task_id(task_arn)}")
+    owner.run_id, owner.attempt = run.run_id, run.attempt
+    transaction.put("task", owner, TaskOwner.pk.does_not_exist() | (TaskOwner.run_id == run.run_id))
+
+
+def _task_id(task_arn: str) -> str:
+    return task_arn.rpartition("/")[2]
+
+
+def of_tasks(job_id: str, task_ids: Collection[str]) -> dict[str, tuple[str, int]]:
+    """Run id and attempt of those of a job's tasks that are known, 100 a call."""
+    wanted = sorted(task_ids)
+    found: list[TaskOwner | None] = []
+    for start in range(0, len(wanted), 100):
+        batch = wanted[start : start + 100]
+        found += db.get_many([(TaskOwner, job_id, f"task#{task_id}") for task_id in batch])
+    owners = [owner for owner in found if owner is not None]
+    return {owner.sk.removeprefix("task#"): (owner.run_id, owner.attempt) for owner in owners}
 
 
 def _keep_indexed(run: Run, changes: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ API reference; which failures to start may pass is the list that Dagster's ECS l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -121,7 +122,8 @@ def owner(task_started_by: str) -> tuple[str, str, int] | None:
     parts = task_started_by.split("/")
     if len(parts) != 3 or not parts[0].startswith("job_") or not parts[1].startswith("run_"):
         return None
-    return (parts[0], parts[1], int(parts[2])) if parts[2].isdigit() else None
+    is_number = parts[2].isascii() and parts[2].isdigit()
+    return (parts[0], parts[1], int(parts[2])) if is_number else None
 
 
 _HINTS = {
@@ -159,7 +161,9 @@ _PASSING = (
     "request limit exceeded",
     "rate exceeded",
 )
-_PASSING_PULL = ("i/o timeout", "eof", "invalid argument", "toomanyrequests", "too many requests")
+_PASSING_PULL = re.compile(
+    r"i/o timeout|\beof\b|invalid argument|toomanyrequests|too many requests"
+)
 
 
 def _start_may_pass(reason: str) -> bool:
@@ -167,7 +171,7 @@ def _start_may_pass(reason: str) -> bool:
     if any(part in text for part in _PASSING):
         return True
     if "cannotpullcontainererror" in text:
-        return any(part in text for part in _PASSING_PULL)
+        return _PASSING_PULL.search(text) is not None
     return "unexpected ec2 error while attempting to create network interface" in text and (
         "authfailure" in text
     )
@@ -179,7 +183,7 @@ def _start_error(reason: str) -> RunError:
         return error("image_pull_failed", reason)
     if "capacity is unavailable" in text:
         return error("capacity_unavailable", reason)
-    if "outofmemory" in text:
+    if "outofmemory" in text or "oom-killed" in text:
         return error("out_of_memory", reason)
     return error("start_failed", reason)
 
@@ -193,14 +197,27 @@ def verdict(task: Task) -> Verdict:
     if task.container_reason.startswith("OutOfMemory"):
         # the kernel may kill a child and leave the container to end with 0
         return Verdict(False, task.exit_code, error("out_of_memory", task.container_reason))
+    ended_by_itself = _ended_by_itself(task)
     never_started = task.exit_code is None and task.started_at is None
-    if task.stop_code == "TaskFailedToStart" or (never_started and task.stop_code == ""):
+    if task.stop_code == "TaskFailedToStart" or (never_started and ended_by_itself):
         why = _both(task.stopped_reason, task.container_reason) or "The task did not start."
         return Verdict(False, task.exit_code, _start_error(why), _start_may_pass(why))
-    if task.stop_code in ("", "EssentialContainerExited"):
+    if ended_by_itself:
         return _exited(task, reason)
     why = task.stopped_reason or f"AWS stopped the task ({task.stop_code})."
     return Verdict(False, task.exit_code, error("infrastructure", why))
+
+
+def _ended_by_itself(task: Task) -> bool:
+    """
+    Whether nobody stopped the task.
+
+    A stop code may be missing although somebody did, as for a Spot interruption
+    (aws/containers-roadmap#1565): then the reason says so.
+    """
+    if task.stop_code:
+        return task.stop_code == "EssentialContainerExited"
+    return not task.stopped_reason or task.stopped_reason.startswith("Essential container")
 
 
 def _both(first: str, second: str) -> str:
@@ -251,7 +268,7 @@ def refused(reason: str, message: str) -> Refusal:
     """
     why = _both(reason, message) or "ECS accepted the request but started no task."
     text = why.lower()
-    capacity = "capacity" in text or "vcpu" in text or "resource:" in text
+    capacity = any(part in text for part in ("capacity", "limit on the number of", "resource:"))
     told = text.replace(" ", "")
     may_pass = not reason or any(part in told for part in _PASSING_REFUSALS)
     return Refusal(error("capacity_unavailable" if capacity else "start_failed", why), may_pass)

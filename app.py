@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib import audit as auditing
-from chalicelib import ids, jobs, lifecycle, log, reconcile, runs, scheduler, states, views
+from chalicelib import ids, jobs, lifecycle, log, logs, reconcile, runs, scheduler, states, views
 from chalicelib.api import PROJECT, Api
 from chalicelib.cloud import aws
 from chalicelib.http import (
@@ -21,7 +21,7 @@ from chalicelib.http import (
     ok,
     replayed,
 )
-from chalicelib.queries import ListJobs, ListRuns
+from chalicelib.queries import ListJobs, ListRuns, LogsQuery
 from chalicelib.services import services
 from chalicelib.specs import JobCreate, JobPatch, RunOverrides
 
@@ -140,6 +140,36 @@ def cancel_run(request: Request, job_id: str, run_id: str) -> Answer:
 
 def _before(cursor: str | None, kind: str, scope: str, form: re.Pattern[str]) -> str | None:
     return None if cursor is None else decode_cursor(kind, scope, cursor, before=form)["before"]
+
+
+@app.get(f"{JOB}/logs", role="read", query=LogsQuery)
+def get_job_logs(request: Request, job_id: str) -> Answer:
+    query = request.query(LogsQuery)
+    jobs.get(request.project, job_id)
+    cursor = query.cursor and decode_cursor("logs", job_id, query.cursor)
+    page = logs.job_logs(
+        job_id, query, cursor or None, find_runs=runs.finder(job_id), on=services()
+    )
+    return _lines(page, job_id)
+
+
+@app.get(f"{RUN}/logs", role="read", query=LogsQuery)
+def get_run_logs(request: Request, job_id: str, run_id: str) -> Answer:
+    query = request.query(LogsQuery)
+    _, run = runs.find(request.project, job_id, run_id, on=services())
+    cursor = query.cursor and decode_cursor("logs", run_id, query.cursor)
+    return _lines(logs.run_logs(run, query, cursor or None, on=services()), run_id)
+
+
+def _lines(page: logs.LogPage, scope: str) -> Answer:
+    data = {
+        "logs": [line.as_dict() for line in page.lines],
+        "next_cursor": page.next_cursor and encode_cursor("logs", scope, page.next_cursor),
+        "previous_cursor": page.previous_cursor
+        and encode_cursor("logs", scope, page.previous_cursor),
+    }
+    cut = " The answer is partial: go on with its cursor." if page.is_partial else ""
+    return ok(f"{len(page.lines)} line(s).{cut}", data)
 
 
 @app.on_cw_event({"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"]})

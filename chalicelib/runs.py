@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from chalicelib import ids, lifecycle, log, transitions, views
@@ -58,6 +59,11 @@ def _refreshed(runs: Sequence[Run], *, on: Services) -> list[Run]:
             return lifecycle.refresh(runs, on=on)
     except Unavailable:
         return list(runs)
+
+
+def finder(job_id: str) -> Callable[[set[str]], dict[str, tuple[str, int]]]:
+    """What tells run and attempt of those of a job's tasks that are known, by their ids."""
+    return partial(table.of_tasks, job_id)
 
 
 def latest(project: str, job_id: str, *, on: Services) -> Run | None:

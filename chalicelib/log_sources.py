@@ -154,8 +154,10 @@ class SearchSource:
         until = self.end if at is None or at.time is None else at.time + 1
         events, resume = self._read(at, (self._start, until), limit, from_head=False)
         events.reverse()
-        if not events and resume is None and at is None:
-            return replace(EMPTY, after=Position(time=self._settled))
+        if not events and resume is None and (at is None or at.time is None):
+            # nothing at all up to the end, as it was when the search began
+            since_then = self.end - at.range[1] if at and at.range else 0
+            return replace(EMPTY, after=Position(time=self._settled - since_then))
         return _page(events, resume)
 
     def newer(self, at: Position | None, limit: int) -> Page:
@@ -186,12 +188,13 @@ class SearchSource:
         )
         if page is None:
             return [], None
-        events = _behind(page.events, at)
+        events, is_passed = _behind(page.events, at)
         if len(events) > limit:
             return events[:limit], _at(events[limit - 1])
         if page.token is not None:
             reached = events[-1].timestamp if events else at.time
-            return events, Position(page.token, (start, end), reached, None if events else at.event)
+            still_to_pass = None if is_passed else at.event
+            return events, Position(page.token, (start, end), reached, still_to_pass)
         if from_head and end < self.end:  # a token's range, which ended when it was made
             return events, _at(events[-1]) if events else Position(time=end)
         return events, None
@@ -201,16 +204,16 @@ def _at(event: Event) -> Position:
     return Position(time=event.timestamp, event=event.event_id)
 
 
-def _behind(events: list[Event], at: Position) -> list[Event]:
-    """What comes behind the event `at`, in the direction of reading."""
+def _behind(events: list[Event], at: Position) -> tuple[list[Event], bool]:
+    """What comes behind the event `at`, in the direction of reading, and whether it is passed."""
     if at.event is None:
-        return events
+        return events, True
     for index, event in enumerate(events):
         if event.timestamp != at.time:
-            return events[index:]  # the event itself is gone
+            return events[index:], True  # the event itself is gone
         if event.event_id == at.event:
-            return events[index + 1 :]
-    return []
+            return events[index + 1 :], True
+    return [], False
 
 
 def _page(events: list[Event], resume: Position | None) -> Page:

@@ -1,0 +1,132 @@
+"""A job's lines in CloudWatch, over moto, and the runs that wrote them, without the rest."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from moto import mock_aws
+
+from chalicelib import logs
+from chalicelib.cloud import aws
+from chalicelib.logs import LogPage
+from chalicelib.queries import LogsQuery
+from chalicelib.services import Services
+from chalicelib.settings import settings
+from chalicelib.tables.records import Run
+from infra.local.fidelity.log_events import EVENT_OVERHEAD, MAX_BYTES
+from infra.local.fidelity.logs import MAX_EVENTS, LogsFidelity
+
+START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+JOB = "job_01KAR0000000000000000000AA"
+ARN = "arn:aws:ecs:eu-central-1:123456789012:task/jobyard-test/"
+UP_TO = 10_000
+
+
+class World:
+    """One job's log group."""
+
+    def __init__(self, cloudwatch: LogsFidelity) -> None:
+        self.cloudwatch = cloudwatch
+        self.now = START
+        self.on = Services(settings(), now=lambda: self.now)
+        self.group = settings().log_group(JOB)
+        self.tasks: dict[str, tuple[str, int]] = {}
+        self.calls: Counter[str] = Counter()
+        self.client: Any = aws.client("logs")
+        self.client.create_log_group(logGroupName=self.group)
+
+    def move(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+    @property
+    def ms(self) -> int:
+        return int(self.now.timestamp() * 1000)
+
+    def run(self, name: str = "run_01KAR0000000000000000000AA") -> Run:
+        """A run that was just triggered."""
+        return Run(JOB, name, attempt=1, live=name, created_at=self.now, status="pending")
+
+    def start(self, run: Run, task: str) -> str:
+        """The run's current attempt gets a task; its stream is there as soon as it runs."""
+        run.task_arn = ARN + task
+        self.tasks[task] = (run.run_id, int(run.attempt))
+        self.client.create_log_stream(logGroupName=self.group, logStreamName=f"run/main/{task}")
+        return task
+
+    def end_attempt(self, run: Run, *, retry: bool = False) -> None:
+        """The current attempt's task has stopped, and the run with it unless it is retried."""
+        record = {
+            "attempt": int(run.attempt),
+            "task_arn": run.task_arn,
+            "finished_at": self.now.isoformat(),
+        }
+        run.past_attempts = [*(run.past_attempts or []), record]
+        if retry:
+            run.attempt += 1
+            run.task_arn = None
+        else:
+            run.live, run.finished_at = None, self.now
+
+    def put(self, task: str, lines: Sequence[tuple[int, str]]) -> None:
+        """Lines of a task: epoch ms and text, in the order of time."""
+        batch: list[dict[str, Any]] = []
+        room = MAX_BYTES
+        for at, text in lines:
+            room -= len(text.encode()) + EVENT_OVERHEAD
+            if room < 0 or len(batch) == MAX_EVENTS:
+                self._send(task, batch)
+                batch, room = [], MAX_BYTES - len(text.encode()) - EVENT_OVERHEAD
+            batch.append({"timestamp": at, "message": text})
+        self._send(task, batch)
+
+    def _send(self, task: str, batch: list[dict[str, Any]]) -> None:
+        self.client.put_log_events(
+            logGroupName=self.group, logStreamName=f"run/main/{task}", logEvents=batch
+        )
+
+    def say(self, task: str, *texts: str) -> None:
+        """Lines of a task, written now."""
+        self.put(task, [(self.ms, text) for text in texts])
+
+    def of_run(self, run: Run, cursor: dict[str, Any] | None = None, **query: Any) -> LogPage:
+        with self.counting():
+            return logs.run_logs(run, LogsQuery(**query), cursor, on=self.on)
+
+    def of_job(self, cursor: dict[str, Any] | None = None, **query: Any) -> LogPage:
+        def find(ids: set[str]) -> dict[str, tuple[str, int]]:
+            return {task: self.tasks[task] for task in ids & self.tasks.keys()}
+
+        with self.counting():
+            return logs.job_logs(JOB, LogsQuery(**query), cursor, find_runs=find, on=self.on)
+
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[None]:
+        """`calls` is what CloudWatch was asked inside."""
+        self.calls.clear()
+        events = aws.client("logs").meta.events
+
+        def note(model: Any, **_: Any) -> None:
+            self.calls[model.name] += 1
+
+        events.register("before-call.*.*", note)
+        try:
+            yield
+        finally:
+            events.unregister("before-call.*.*", note)
+
+
+@contextlib.contextmanager
+def make_world() -> Iterator[World]:
+    """An empty group."""
+    clock: list[World] = []
+    with mock_aws(), LogsFidelity.install(now=lambda: clock[0].now) as cloudwatch:
+        clock.append(World(cloudwatch))
+        yield clock[0]
+
+
+def texts(page: LogPage) -> list[str]:
+    return [line.message for line in page.lines]

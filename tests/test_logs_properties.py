@@ -1,0 +1,239 @@
+"""
+For any lines, windows, limits and moments: every line once, in order, forwards and back.
+
+The lines are written while they are read, in any number of attempts, many in one millisecond;
+CloudWatch cuts its pages by number, by time and by what it has looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from chalicelib import log_reading
+from chalicelib.logs import LogPage
+from tests.log_world import UP_TO, World, make_world, texts
+
+QUICK = settings(
+    max_examples=50,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
+)
+
+
+@dataclass(frozen=True)
+class Write:
+    """Lines that a task writes in one batch: how many ms after the last, for each."""
+
+    gaps: list[int]
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Time passes."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Retry:
+    """The attempt ends and the next one starts."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """Somebody who follows reads on."""
+
+    limit: int
+
+
+GAPS = st.sampled_from([0, 0, 0, 1, 40, 3_000])
+STEPS = st.one_of(
+    st.builds(Write, st.lists(GAPS, min_size=1, max_size=12)),
+    st.builds(Write, st.lists(GAPS, min_size=1, max_size=12)),
+    st.builds(Wait, st.sampled_from([0.001, 1, 90, 20_000])),
+    st.builds(Retry),
+    st.builds(Read, st.integers(1, 9)),
+    st.builds(Read, st.integers(1, 9)),
+)
+
+
+class Story:
+    """A run's life, played; `lines` is what was written, in order, with its time."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.run = world.run()
+        self.attempt = 0
+        self.lines: list[tuple[int, str]] = []
+        self.begin()
+
+    def begin(self) -> None:
+        self.attempt += 1
+        self.task = self.world.start(self.run, f"{self.attempt:032d}")
+
+    def write(self, gaps: list[int]) -> None:
+        batch: list[tuple[int, str]] = []
+        for gap in gaps:
+            self.world.move(milliseconds=gap)
+            batch.append((self.world.ms, f"line {len(self.lines) + len(batch)}"))
+        self.world.put(self.task, batch)
+        self.lines += batch
+
+    def play(self, step: Write | Wait | Retry) -> None:
+        if isinstance(step, Write):
+            self.write(step.gaps)
+        elif isinstance(step, Wait):
+            self.world.move(seconds=step.seconds)
+        else:
+            self.world.end_attempt(self.run, retry=True)
+            self.world.move(seconds=30)
+            self.begin()
+
+    @property
+    def expected(self) -> list[str]:
+        return [text for _, text in self.lines]
+
+
+def first_look(world: World, story: Story, query: dict[str, Any]) -> tuple[LogPage, list[str]]:
+    """What there is already, and the page to follow from, which goes on behind it."""
+    newest = page = world.of_run(story.run, limit=UP_TO, **query)
+    seen = texts(page)
+    if not seen:  # the silence at the end was too long for one request: all of it is to come
+        return newest, []
+    while page.previous_cursor is not None:
+        page = world.of_run(story.run, page.previous_cursor, limit=UP_TO, **query)
+        seen = texts(page) + seen
+    return newest, seen
+
+
+def at(ms: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=ms)
+
+
+@pytest.mark.parametrize("query", [{}, {"filter": "line"}], ids=["tokens", "search"])
+@given(
+    steps=st.lists(STEPS, max_size=14),
+    scan_limit=st.sampled_from([None, 1, 5]),
+    slice_ms=st.sampled_from([None, 3_600_000, 1_000_000]),
+)
+@QUICK
+def test_following_a_run_gives_every_line_once_in_order(
+    query: dict[str, Any],
+    steps: list[Write | Wait | Retry | Read],
+    scan_limit: int | None,
+    slice_ms: int | None,
+) -> None:
+    """From the first look on, while it writes, is retried, and after it has ended."""
+    with make_world() as world, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_reading, "MAX_PAGES", 20)
+        world.cloudwatch.scan_limit, world.cloudwatch.slice_ms = scan_limit, slice_ms
+        story = Story(world)
+        page: LogPage | None = None
+        seen: list[str] = []
+        for step in [*steps, None]:
+            if step is None:
+                world.end_attempt(story.run)
+            elif not isinstance(step, Read):
+                story.play(step)
+                continue
+            if page is None:
+                page, seen = first_look(world, story, query)
+            elif page.next_cursor is not None:
+                limit = step.limit if step else 7
+                page = world.of_run(story.run, page.next_cursor, limit=limit, **query)
+                seen += texts(page)
+            assert page.next_cursor is not None or step is None  # it is still running
+        assert page is not None
+        while page.next_cursor is not None:
+            page = world.of_run(story.run, page.next_cursor, limit=7, **query)
+            seen += texts(page)
+        assert seen == story.expected
+
+
+@pytest.mark.parametrize("query", [{}, {"filter": "line"}], ids=["tokens", "search"])
+@given(
+    steps=st.lists(st.one_of(STEPS.filter(lambda s: not isinstance(s, Read))), max_size=10),
+    window=st.tuples(st.integers(0, 60), st.integers(0, 60)),
+    limit=st.integers(1, 9),
+    scan_limit=st.sampled_from([None, 1, 5]),
+    slice_ms=st.sampled_from([None, 3_600_000]),
+)
+@QUICK
+def test_any_window_is_read_whole_from_either_end(
+    query: dict[str, Any],
+    steps: list[Write | Wait | Retry],
+    window: tuple[int, int],
+    limit: int,
+    scan_limit: int | None,
+    slice_ms: int | None,
+) -> None:
+    """Back from the newest page by page, and from the beginning forth again."""
+    with make_world() as world:
+        world.cloudwatch.scan_limit, world.cloudwatch.slice_ms = scan_limit, slice_ms
+        story = Story(world)
+        for step in steps:
+            story.play(step)
+        world.end_attempt(story.run)
+        world.move(minutes=5)
+        times = [time for time, _ in story.lines] or [world.ms]
+        start, end = sorted(times[place % len(times)] for place in window)
+        end += 1
+        expected = [text for time, text in story.lines if start <= time < end]
+        query = {**query, "start": at(start), "end": at(end)}
+        page = world.of_run(story.run, limit=limit, **query)
+        if not page.is_partial:
+            assert texts(page) == expected[-limit:]
+        assert page.next_cursor is None
+        back = texts(page)
+        while page.previous_cursor is not None:
+            page = world.of_run(story.run, page.previous_cursor, limit=limit)
+            back = texts(page) + back
+        assert back == expected
+        forth = texts(page)
+        while page.next_cursor is not None:
+            page = world.of_run(story.run, page.next_cursor, limit=limit)
+            forth += texts(page)
+        assert forth == expected
+
+
+@given(
+    steps=st.lists(st.one_of(STEPS, st.integers(0, 2)), max_size=16),
+    scan_limit=st.sampled_from([None, 1, 5]),
+)
+@QUICK
+def test_following_a_job_gives_every_line_once(
+    steps: list[Write | Wait | Retry | Read | int], scan_limit: int | None
+) -> None:
+    """Of three runs at once, as long as CloudWatch delivers at once: a number changes the run."""
+    with make_world() as world:
+        world.cloudwatch.scan_limit = scan_limit
+        tasks = [world.start(world.run(f"run_{n}"), f"{n:032d}") for n in range(3)]
+        now = tasks[0]
+        written: list[tuple[str, str]] = []
+        seen: list[tuple[str | None, str]] = []
+        page = world.of_job()
+        for step in steps:
+            if isinstance(step, int):
+                now = tasks[step]
+            elif isinstance(step, Read):
+                page = world.of_job(page.next_cursor, limit=step.limit)
+                seen += [(line.run_id, line.message) for line in page.lines]
+            elif isinstance(step, Write):
+                for gap in step.gaps:
+                    world.move(milliseconds=gap)
+                    world.say(now, str(len(written)))
+                    written.append((world.tasks[now][0], str(len(written))))
+            elif isinstance(step, Wait):
+                world.move(seconds=step.seconds)
+        while (page := world.of_job(page.next_cursor)).lines or page.is_partial:
+            seen += [(line.run_id, line.message) for line in page.lines]
+        assert seen == written

@@ -13,11 +13,13 @@ whatever lies in chalicelib/, and brings 400 services' worth of botocore.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "package"
+DEPENDENCIES = ROOT / "build" / "dependencies"
 CHALICE_STAGE = "any"
 """The one stage of .chalice/config.json: what differs by stage is a CloudFormation parameter."""
 
@@ -65,8 +68,7 @@ def build(out: Path, platform: Platform) -> Package:
     shutil.rmtree(out, ignore_errors=True)
     staging, chalice = out / "staging", out / "chalice"
     copy_product(staging)
-    install(staging / "vendor", platform)
-    trim(staging / "vendor")
+    (staging / "vendor").symlink_to(dependencies(platform))
     run_chalice(staging, chalice)
     made = Package(out / "template.json", out / "deployment.zip")
     template = yaml.safe_load((chalice / "sam.yaml").read_text())
@@ -85,6 +87,29 @@ def copy_product(staging: Path) -> None:
     (staging / ".chalice").mkdir()
     for file in (ROOT / ".chalice").glob("*.json"):
         shutil.copy(file, staging / ".chalice")
+
+
+def dependencies(platform: Platform, kept: Path = DEPENDENCIES) -> Path:
+    """
+    What the product runs on, installed for `platform` and trimmed; kept until a pin changes.
+
+    It gets its name only when it is whole, so dying on the way leaves nothing to be mistaken.
+    """
+    pins = (ROOT / "requirements.txt", ROOT / "constraints.txt", Path(__file__))
+    text = repr(platform).encode() + b"".join(file.read_bytes() for file in pins)
+    whole = (kept / hashlib.sha256(text).hexdigest()[:16]).resolve()
+    if not whole.exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept) as making:
+            vendor = Path(making) / "vendor"
+            install(vendor, platform)
+            trim(vendor)
+            try:
+                vendor.rename(whole)
+            except OSError:
+                if not whole.exists():  # else somebody was as far a moment ago
+                    raise
+    return whole
 
 
 def install(vendor: Path, platform: Platform) -> None:

@@ -1,0 +1,259 @@
+"""
+`make doctor STAGE=prod [IMAGE=...]`: is a deployed stage all right, and if not, what is wrong.
+
+Each check answers with sentences, none when it finds nothing. The last one runs a tiny image
+through the API, which proves what the others can only suspect: that a token is taken, that ECS
+starts a task, that its subnets reach a registry and that its output is readable. It reads, but
+for that run, whose job, output and token it removes again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+from pynamodb.connection import Connection
+from ulid import ULID
+
+from chalicelib import auth
+from chalicelib.tables import tokens
+from infra import account
+from infra.account import Refused
+from infra.deploy import FUNCTIONS, TABLES, find_stack, outputs, stack_name
+
+IMAGE = "public.ecr.aws/docker/library/busybox:stable"
+RUN_SECONDS = 300
+"""A first pull on Fargate takes about half a minute."""
+FEW_ADDRESSES = 32
+ENDPOINTS = ("ecr.api", "ecr.dkr", "s3", "logs")
+"""What a subnet without a way out must have to start a task (Amazon ECR interface endpoints)."""
+
+
+def check_stack(stage: str) -> Iterator[str]:
+    stack = find_stack(stack_name(stage))
+    status = stack["StackStatus"] if stack else "missing"
+    if not status.endswith("_COMPLETE") or "ROLLBACK" in status:
+        yield f"The stack is {status}; make deploy STAGE={stage} mends it or says why not."
+
+
+def check_tables(stage: str) -> Iterator[str]:
+    dynamodb = boto3.client("dynamodb")
+    for name in (f"jobyard-{stage}-{table}" for table in TABLES):
+        try:
+            table = dynamodb.describe_table(TableName=name)["Table"]
+        except dynamodb.exceptions.ResourceNotFoundException:
+            yield f"The table {name} is missing; restore it from its backup."
+            continue
+        if table["TableStatus"] not in ("ACTIVE", "UPDATING"):
+            yield f"The table {name} is {table['TableStatus']}."
+        if not table.get("DeletionProtectionEnabled"):
+            yield f"The table {name} can be deleted by anybody who may; turn its protection on."
+        backups = dynamodb.describe_continuous_backups(TableName=name)
+        recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        if recovery["PointInTimeRecoveryStatus"] != "ENABLED":
+            yield f"The table {name} has no point-in-time recovery; turn it on."
+
+
+def check_functions(stage: str) -> Iterator[str]:
+    functions = boto3.client("lambda")
+    for name in (f"jobyard-{stage}-{function}" for function in FUNCTIONS):
+        try:
+            state = functions.get_function(FunctionName=name)
+        except functions.exceptions.ResourceNotFoundException:
+            yield f"The function {name} is missing."
+            continue
+        if state.get("Concurrency", {}).get("ReservedConcurrentExecutions") == 0:
+            yield f"The function {name} was halted by make destroy; make deploy wakes it."
+
+
+def check_cluster(stage: str) -> Iterator[str]:
+    name = stack_name(stage)
+    clusters = boto3.client("ecs").describe_clusters(clusters=[name])["clusters"]
+    if not clusters or clusters[0]["status"] != "ACTIVE":
+        yield f"The cluster {name} is {clusters[0]['status'] if clusters else 'missing'}."
+
+
+def check_roles(stage: str) -> Iterator[str]:
+    iam = boto3.client("iam")
+    name = f"jobyard-{stage}-execution"
+    try:
+        role = iam.get_role(RoleName=name)["Role"]
+    except iam.exceptions.NoSuchEntityException:
+        yield f"The role {name} is missing, so ECS can start nothing."
+        return
+    if "ecs-tasks.amazonaws.com" not in json.dumps(role["AssumeRolePolicyDocument"]):
+        yield f"The role {name} does not trust ecs-tasks.amazonaws.com, so ECS cannot use it."
+    if not iam.list_roles(PathPrefix="/aws-service-role/ecs.amazonaws.com/")["Roles"]:
+        yield "The account has no service-linked role for ECS; make deploy makes it."
+
+
+def check_subnets(stage: str) -> Iterator[str]:
+    told = outputs(stage)
+    ec2 = boto3.client("ec2")
+    subnets = ec2.describe_subnets(SubnetIds=told["Subnets"].split(","))["Subnets"]
+    for subnet in subnets:
+        if subnet["AvailableIpAddressCount"] < FEW_ADDRESSES:
+            yield f"{subnet['SubnetId']} has only {subnet['AvailableIpAddressCount']} addresses."
+        yield from _way_out(ec2, subnet, public_ip=told["AssignPublicIp"] == "ENABLED")
+
+
+def _way_out(ec2: Any, subnet: Mapping[str, Any], *, public_ip: bool) -> Iterator[str]:
+    """How a task in `subnet` reaches a registry, or why it does not."""
+    name = subnet["SubnetId"]
+    by_id = [{"Name": "association.subnet-id", "Values": [name]}]
+    tables = ec2.describe_route_tables(Filters=by_id)["RouteTables"]
+    if not tables:  # a subnet without a table of its own uses its VPC's main one
+        main = [{"Name": "association.main", "Values": ["true"]}]
+        of_vpc = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
+        tables = ec2.describe_route_tables(Filters=main + of_vpc)["RouteTables"]
+    routes = [route for table in tables for route in table["Routes"]]
+    out = [route for route in routes if route.get("DestinationCidrBlock") == "0.0.0.0/0"]
+    if any(route.get("State") == "blackhole" for route in out):
+        yield f"The default route of {name} leads to a gateway that is gone."
+    elif any(str(route.get("GatewayId", "")).startswith("igw-") for route in out):
+        if not public_ip:
+            yield f"{name} leads to the internet, but tasks get no public address to use it with."
+    elif not out:
+        yield from _endpoints(ec2, subnet)
+
+
+def _endpoints(ec2: Any, subnet: Mapping[str, Any]) -> Iterator[str]:
+    of_vpc = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
+    there = {e["ServiceName"] for e in ec2.describe_vpc_endpoints(Filters=of_vpc)["VpcEndpoints"]}
+    lacking = [name for name in ENDPOINTS if not any(s.endswith(f".{name}") for s in there)]
+    if lacking:
+        yield f"{subnet['SubnetId']} has no default route and no endpoint for {', '.join(lacking)}."
+
+
+def check_dead_letters(stage: str) -> Iterator[str]:
+    sqs = boto3.client("sqs")
+    for name in (f"jobyard-{stage}-undelivered-events", f"jobyard-{stage}-failed-events"):
+        try:
+            url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        except ClientError as error:
+            yield f"The queue {name} is not there ({error.response['Error']['Code']})."
+            continue
+        wanted = "ApproximateNumberOfMessages"
+        held = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[wanted])["Attributes"]
+        if int(held[wanted]):
+            yield f"{held[wanted]} events wait in {name}; each says why it was given up."
+
+
+CHECKS = {
+    "stack": check_stack,
+    "tables": check_tables,
+    "functions": check_functions,
+    "cluster": check_cluster,
+    "roles": check_roles,
+    "subnets": check_subnets,
+    "dead letters": check_dead_letters,
+}
+
+
+def check_run(stage: str, url: str, image: str) -> Iterator[str]:
+    """One run of `image` through the API; its job and token are removed, however it ends."""
+    tokens.bind(f"jobyard-{stage}-tokens", Connection(region=boto3.session.Session().region_name))
+    now = datetime.now(UTC)
+    text, token = auth.create(
+        "jobyard-doctor", "write", projects=None, name="doctor", life=timedelta(hours=1), now=now
+    )
+    api = _Api(url, text)
+    try:
+        job = api.ask("POST", "jobs", {"name": f"doctor-{ULID()}", "image": image, **_SPEC})
+        try:
+            yield from _run(api, job["id"])
+        finally:
+            api.ask("DELETE", f"jobs/{job['id']}")
+    except _NotOk as error:
+        yield str(error)
+    finally:
+        tokens.delete(token)
+
+
+_SPEC = {"command": ["echo", "all right"], "timeout_seconds": RUN_SECONDS}
+
+
+def _run(api: _Api, job_id: str) -> Iterator[str]:
+    run = api.ask("POST", f"jobs/{job_id}/runs")
+    path = f"jobs/{job_id}/runs/{run['id']}"
+    patience = time.monotonic() + RUN_SECONDS
+    while run["status"] in ("pending", "running"):
+        if time.monotonic() > patience:
+            yield f"A run is {run['status']} after {RUN_SECONDS} s; look at its task in ECS."
+            return
+        time.sleep(1)
+        run = api.ask("GET", path)
+    if run["status"] != "succeeded":
+        error = run["error"] or {}
+        yield f"A run {run['status']}: {error.get('message')} {error.get('hint')}"
+        return
+    while not api.ask("GET", f"{path}/logs")["logs"]:
+        if time.monotonic() > patience:
+            yield "A run succeeded, but its output does not appear in CloudWatch Logs."
+            return
+        time.sleep(1)
+
+
+class _NotOk(Exception):
+    """The API answered otherwise than it should."""
+
+
+class _Api:
+    def __init__(self, url: str, token: str) -> None:
+        self._base = f"{url.rstrip('/')}/workspaces/jobyard-doctor/projects/doctor/"
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """The `data` of a success. Raises _NotOk for any other answer, or none."""
+        data = json.dumps(body).encode() if body is not None else None
+        address = self._base + path
+        request = urllib.request.Request(address, data, self._headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=35) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace")[:500]
+            raise _NotOk(f"{method} {address} answers {error.code}: {said}") from error
+        except OSError as error:
+            raise _NotOk(f"{address} does not answer: {error}") from error
+
+
+def examine(stage: str, url: str | None, image: str) -> list[str]:
+    """Everything that is wrong; says as it goes what is being looked at."""
+    wrong: list[str] = []
+    looks = {name: check(stage) for name, check in CHECKS.items()}
+    looks["a run"] = check_run(stage, url or outputs(stage)["EndpointURL"], image)
+    for name, found in looks.items():
+        sentences = list(found)
+        print(f"{'wrong' if sentences else 'ok':7}{name}", flush=True)
+        for sentence in sentences:
+            print(f"       {sentence}")
+        wrong += sentences
+    return wrong
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make doctor", description=__doc__)
+    parser.add_argument("stage")
+    parser.add_argument("--image", default=IMAGE, help="what to run; it must have `echo`")
+    parser.add_argument("--url", help="where the API answers, if not at its own address")
+    arguments = parser.parse_args()
+    try:
+        account.announce(arguments.stage, "examining")
+        wrong = examine(arguments.stage, arguments.url, arguments.image)
+    except Refused as refusal:
+        sys.exit(f"make doctor: {refusal}")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""The packaged stack, deployed into an emulator of AWS as `make deploy` does it."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pynamodb.connection import Connection
+
+from chalicelib import auth
+from chalicelib.tables import tokens
+from infra import account, deploy, package
+from infra.account import Account
+from tests.deploy.e2e import emulator, gaps
+
+STAGE = "e2e"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A deployed stage: where its API answers, and what it was deployed from."""
+
+    name: str
+    account: Account
+    made: package.Package
+    url: str
+    token: str
+
+    def call(
+        self, method: str, path: str, body: Any = None, token: str | None = None
+    ) -> tuple[int, Any]:
+        """Status and envelope; paths that do not begin with / are under acme's project etl."""
+        address = path if path.startswith("/") else f"/workspaces/acme/projects/etl/{path}"
+        request = urllib.request.Request(self.url + address, method=method)
+        request.add_header("Authorization", f"Bearer {token or self.token}")
+        if body is not None:
+            request.add_header("Content-Type", "application/json")
+            request.data = json.dumps(body).encode()
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def ok(self, method: str, path: str, body: Any = None) -> Any:
+        """The `data` of an answer that must be a success."""
+        status, envelope = self.call(method, path, body)
+        assert envelope["status"] == "success", (status, envelope)
+        return envelope["data"]
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The emulator's URL; whatever AWS client is made meanwhile talks to it."""
+    directory = tmp_path_factory.mktemp("aws")
+    with (
+        emulator.engine(directory) as docker_host,
+        emulator.running(directory, docker_host) as url,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
+            patch.delenv(name, raising=False)
+        for name, value in {**emulator.KEYS, "AWS_ENDPOINT_URL": url, "JOBYARD_E2E": "1"}.items():
+            patch.setenv(name, value)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
+    """
+    The package that is deployed here.
+
+    It differs from the one for AWS in its wheels, which are for this machine's Python and
+    processor, since the emulator runs the functions with it, and where the emulator could not
+    take the template as it is (see gaps.py).
+    """
+    made = package.build(tmp_path_factory.mktemp("package"), package.HOST)
+    gaps.fit_template(made.template)
+    return made
+
+
+@pytest.fixture(scope="session")
+def stage(aws: str, made: package.Package) -> Iterator[Stage]:
+    where = account.announce(STAGE, "deploying")
+    account.prepare(where)
+    deploy.deploy(STAGE, [], where, made)
+    yield from _reachable(aws, where, made)
+
+
+def _reachable(aws: str, where: Account, made: package.Package) -> Iterator[Stage]:
+    outputs = deploy.outputs(STAGE)
+    gaps.complete_gateway(made.template, outputs["RestAPIId"])
+    tokens.bind(f"jobyard-{STAGE}-tokens", Connection(region=where.region))
+    token, _ = auth.create(
+        "acme", "write", projects=None, name="e2e", life=None, now=datetime.now(UTC)
+    )
+    url = f"{aws}/_aws/execute-api/{outputs['RestAPIId']}/api"
+    with gaps.state_change_events(outputs["ClusterName"]):
+        yield Stage(STAGE, where, made, url, token)

@@ -1,0 +1,125 @@
+"""
+AWS on this machine for the deployed test: ministack, and an engine for its ECS tasks.
+
+Both listen on loopback or a socket file only. AUTH=true makes the emulator hold every call of a
+function against the policies of its role, as IAM would.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.package import ROOT
+
+VENV = ROOT / ".venv-e2e"
+IMAGE = os.environ.get("JOBYARD_TEST_IMAGE", "localhost/jobyard-test:latest")
+"""A busybox, in the engine's own store; no registry is asked."""
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+}
+# the system's default limits cannot be raised in every container and virtual machine
+PODMAN = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=2048:2048"]\n'
+
+
+class Missing(Exception):
+    """This machine cannot run the deployed test; says what to install."""
+
+
+@contextmanager
+def engine(directory: Path) -> Iterator[str]:
+    """A container engine's address: DOCKER_HOST's, else a Podman started for this test."""
+    if given := os.environ.get("DOCKER_HOST"):
+        yield given
+        return
+    podman = shutil.which("podman")
+    if podman is None:
+        raise Missing("no DOCKER_HOST is set and podman is not installed")
+    configuration = directory / "containers.conf"
+    configuration.write_text(PODMAN)
+    address = f"unix://{directory}/podman.sock"
+    environment = os.environ | {"CONTAINERS_CONF": str(configuration)}
+    with (directory / "podman.log").open("wb") as log:
+        service = subprocess.Popen(
+            [podman, "system", "service", "--time=0", address],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait(lambda: (directory / "podman.sock").exists(), "podman's socket", service)
+        yield address
+    finally:
+        service.terminate()
+        service.wait(20)
+
+
+@contextmanager
+def running(directory: Path, docker_host: str) -> Iterator[str]:
+    """The emulator's URL. It is started with nothing of this shell's environment but PATH."""
+    program = VENV / "bin" / "ministack"
+    if not program.exists():
+        raise Missing(f"{program} is not there; `make e2e` installs it")
+    port = _free_port()
+    environment = {
+        "PATH": f"{VENV / 'bin'}:{os.environ['PATH']}",
+        "HOME": str(directory),
+        "TMPDIR": str(directory),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",  # it would listen on every interface, whatever BIND_HOST says
+        "AUTH": "true",
+        "DOCKER_HOST": docker_host,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **KEYS,
+    }
+    with (directory / "ministack.log").open("wb") as log:
+        server = subprocess.Popen(
+            [program], env=environment, cwd=directory, stdout=log, stderr=subprocess.STDOUT
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(lambda: _answers(f"{url}/_ministack/health"), "the emulator", server)
+        yield url
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _wait(ready: Callable[[], bool], what: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        if ready():
+            return
+        if process.poll() is not None:
+            raise Missing(f"{what} ended at once; its log is beside its socket")
+        time.sleep(0.1)
+    raise Missing(f"{what} did not answer within 30 s")

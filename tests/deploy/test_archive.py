@@ -1,0 +1,145 @@
+"""The deployment archive: small, the same every time, and complete."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from infra import package
+
+LIMIT = 6_000_000
+"""Bytes, zipped."""
+
+# What a cold function does, in an interpreter that sees the archive and Python's own library.
+PROBE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import zoneinfo
+
+import app
+from chalicelib.cloud import aws
+from chalicelib.tables import db
+from infra_services import SERVICES
+
+for service in SERVICES:
+    aws.client(service)
+db.connect().client
+zoneinfo.ZoneInfo("Europe/Berlin")
+outside = [
+    name
+    for name, module in sys.modules.items()
+    if "site-packages" in (getattr(module, "__file__", None) or "")
+]
+assert outside == [], outside
+from botocore import __file__ as botocore
+from tzdata import __file__ as tzdata
+assert botocore.startswith(sys.argv[1]) and tzdata.startswith(sys.argv[1])
+print("complete")
+"""
+
+
+def names(archive: Path) -> list[str]:
+    with zipfile.ZipFile(archive) as opened:
+        return opened.namelist()
+
+
+def test_packaging_one_commit_twice_gives_the_same_bytes(
+    packaged: package.Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    CloudFormation sees a change where bytes differ; deploying again must change nothing, from
+    another checkout neither.
+    """
+    monkeypatch.setattr(package, "dependencies", partial(package.dependencies, kept=tmp_path))
+    again = package.build(tmp_path / "again", package.LAMBDA)
+    for one, other in ((packaged.archive, again.archive), (packaged.template, again.template)):
+        assert digest(one) == digest(other)
+
+
+def digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_the_archive_is_small(packaged: package.Package) -> None:
+    """What a cold start loads is bounded by what is there to load."""
+    assert packaged.archive.stat().st_size < LIMIT
+
+
+def test_the_archive_holds_the_product_and_no_litter(packaged: package.Package) -> None:
+    """The product's modules, what it runs on, Chalice's runtime; no caches, tools or secrets."""
+    found = names(packaged.archive)
+    product = {name for name in found if name == "app.py" or name.startswith("chalicelib/")}
+    modules = {
+        str(path.relative_to(package.ROOT)) for path in (package.ROOT / "chalicelib").rglob("*.py")
+    }
+    assert product == modules | {"app.py"}
+    litter = re.compile(r"__pycache__|\.pyc$|(^|/)\.|^bin/|/RECORD$|direct_url")
+    assert [name for name in found if litter.search(name)] == []
+
+
+def test_wheels_are_for_lambdas_processor_and_python(packaged: package.Package) -> None:
+    """Whatever machine packages."""
+    compiled = [name for name in names(packaged.archive) if name.endswith(".so")]
+    assert compiled != []
+    assert {re.sub(r".*\.(cpython-[^.]*)\.so", r"\1", name) for name in compiled} == {
+        "cpython-313-aarch64-linux-gnu"
+    }
+
+
+def test_botocore_knows_the_services_that_are_used_and_no_others(
+    packaged: package.Package,
+) -> None:
+    """Its data on all 400 would be three quarters of the archive."""
+    data = {name.split("/")[2] for name in names(packaged.archive) if _is_service(name)}
+    assert data == set(package.SERVICES)
+
+
+def _is_service(name: str) -> bool:
+    return name.startswith("botocore/data/") and name.count("/") > 2
+
+
+def test_every_service_that_the_product_calls_is_among_them() -> None:
+    """DynamoDB is called by PynamoDB; the others by name."""
+    sources = [path.read_text() for path in (package.ROOT / "chalicelib").rglob("*.py")]
+    called = {name for text in sources for name in re.findall(r"aws\.client\(\"(\w+)\"\)", text)}
+    assert called | {"dynamodb"} == set(package.SERVICES)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the wheels that are tried are Linux's")
+def test_everything_imports_and_every_client_is_built_from_the_archive_alone(
+    tmp_path: Path,
+) -> None:
+    """The same archive, with wheels for the Python at hand, so that it can be imported here."""
+    made = package.build(tmp_path / "host", package.HOST)
+    code = tmp_path / "code"
+    with zipfile.ZipFile(made.archive) as opened:
+        opened.extractall(code)
+    (code / "infra_services.py").write_text(f"SERVICES = {package.SERVICES!r}\n")
+    regions = {"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", PROBE, str(code)],
+        env=dict.fromkeys(SETTINGS, "x") | regions | {"PYTHONTZPATH": ""},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.returncode) == ("complete\n", 0), done.stderr
+
+
+SETTINGS = (
+    "JOBYARD_STAGE",
+    "JOBYARD_JOBS_TABLE",
+    "JOBYARD_RUNS_TABLE",
+    "JOBYARD_TOKENS_TABLE",
+    "JOBYARD_CLUSTER",
+    "JOBYARD_SUBNETS",
+    "JOBYARD_SECURITY_GROUPS",
+    "JOBYARD_EXECUTION_ROLE_ARN",
+)

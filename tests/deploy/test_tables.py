@@ -1,0 +1,94 @@
+"""One definition of the tables: the stack's, and the models that the code reads and writes by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pynamodb.models import Model
+
+from chalicelib.tables.records import JOBS_TABLE, RUNS_TABLE, Job, Run
+from chalicelib.tables.tokens import Token
+from infra.local import template as stack
+
+MODELS: dict[str, tuple[type[Model], ...]] = {
+    "JobsTable": JOBS_TABLE,
+    "RunsTable": RUNS_TABLE,
+    "TokensTable": (Token,),
+}
+INDEXED: dict[str, type[Model]] = {"JobsTable": Job, "RunsTable": Run, "TokensTable": Token}
+
+
+def defined(table: str) -> dict[str, Any]:
+    return stack.resources("AWS::DynamoDB::Table")[table]
+
+
+def keys(schema: Any) -> dict[str, str]:
+    """`{"HASH": name, "RANGE": name}`."""
+    return {part["KeyType"]: part["AttributeName"] for part in schema}
+
+
+def indexes(found: list[dict[str, Any]], name: str, schema: str, projection: str) -> dict[str, Any]:
+    return {
+        index[name]: (keys(index[schema]), sorted(map(str, index[projection].values())))
+        for index in found
+    }
+
+
+def test_the_stack_has_the_tables_that_the_models_live_in() -> None:
+    """No table without models, no models without a table."""
+    assert stack.resources("AWS::DynamoDB::Table").keys() == MODELS.keys()
+
+
+@pytest.mark.parametrize("table", MODELS)
+def test_every_record_of_a_table_has_the_tables_keys(table: str) -> None:
+    """Records of several kinds share a table, and so its keys."""
+    for model in MODELS[table]:
+        assert keys(model._get_schema()["key_schema"]) == keys(defined(table)["KeySchema"])
+
+
+@pytest.mark.parametrize("table", MODELS)
+@pytest.mark.parametrize("kind", ["Global", "Local"])
+def test_indexes_are_those_that_the_models_query(table: str, kind: str) -> None:
+    """Name, keys and projection: a query on what is not projected would read nulls."""
+    in_stack = defined(table).get(f"{kind}SecondaryIndexes", [])
+    schema: Any = INDEXED[table]._get_schema()
+    in_model = schema[f"{kind.lower()}_secondary_indexes"]
+    assert indexes(in_stack, "IndexName", "KeySchema", "Projection") == indexes(
+        in_model, "index_name", "key_schema", "projection"
+    )
+
+
+@pytest.mark.parametrize("table", MODELS)
+def test_key_attributes_have_the_models_types(table: str) -> None:
+    """DynamoDB knows the types of keys alone, and refuses a definition that no key uses."""
+    in_stack = {
+        (a["AttributeName"], a["AttributeType"]) for a in defined(table)["AttributeDefinitions"]
+    }
+    schema = INDEXED[table]._get_schema()
+    in_model = {(a["AttributeName"], a["AttributeType"]) for a in schema["attribute_definitions"]}
+    assert in_stack == in_model
+
+
+@pytest.mark.parametrize("table", MODELS)
+def test_what_expires_says_so_in_the_attribute_that_ttl_reads(table: str) -> None:
+    """TTL reads one attribute; every record that is meant to expire has it, as a number."""
+    ttl = defined(table)["TimeToLiveSpecification"]["AttributeName"]
+    types = {
+        model.get_attributes()[ttl].attr_type
+        for model in MODELS[table]
+        if ttl in model.get_attributes()
+    }
+    assert types == {"N"}
+
+
+@pytest.mark.parametrize("table", MODELS)
+def test_data_is_protected(table: str) -> None:
+    """On demand, encrypted, with backups; neither a stack nor a slip of the hand deletes it."""
+    resource = stack.read()["Resources"][table]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    properties = resource["Properties"]
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["DeletionProtectionEnabled"] is True

@@ -1,0 +1,261 @@
+"""The packaged template: what CloudFormation is told."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import app
+from infra import package
+
+ANY = "x-amazon-apigateway-any-method"
+CATCH_ALL = {"/", "/{proxy+}"}
+FUNCTIONS = {
+    "APIHandler": "api",
+    "TaskChanged": "task-changed",
+    "Fire": "fire",
+    "Sweep": "sweep",
+    "Audit": "audit",
+}
+
+
+def resources(template: dict[str, Any], type_: str) -> dict[str, dict[str, Any]]:
+    found = template["Resources"].items()
+    return {name: entry["Properties"] for name, entry in found if entry["Type"] == type_}
+
+
+def paths(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    rest = resources(template, "AWS::Serverless::Api")["RestAPI"]
+    found: dict[str, dict[str, Any]] = rest["DefinitionBody"]["paths"]
+    return found
+
+
+def test_cfn_lint_has_nothing_to_say(packaged: package.Package) -> None:
+    """No errors and no warnings; read for three regions."""
+    regions = ["us-east-1", "eu-central-1", "ap-southeast-2"]
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", *regions]
+    done = subprocess.run(
+        [*command, "--template", str(packaged.template)], capture_output=True, text=True
+    )
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_api_gateway_has_the_routes_of_the_local_stack(template: dict[str, Any]) -> None:
+    """Both are made of one route table."""
+    deployed = {
+        path: {method.upper() for method in methods if method != ANY}
+        for path, methods in paths(template).items()
+        if path not in CATCH_ALL
+    }
+    assert deployed == {path: set(methods) for path, methods in app.app.routes.items()}
+
+
+def test_what_is_not_a_route_reaches_the_product_too(template: dict[str, Any]) -> None:
+    """Any other method of a path, and any other path: API Gateway's own answer would be a 403."""
+    assert paths(template).keys() >= CATCH_ALL
+    integrations = {
+        json.dumps(method["x-amazon-apigateway-integration"], sort_keys=True)
+        for methods in paths(template).values()
+        for method in methods.values()
+    }
+    assert all(ANY in methods for methods in paths(template).values())
+    assert len(integrations) == 1 and "${APIHandler.Arn}" in integrations.pop()
+
+
+def test_there_is_one_stage_and_it_is_regional_and_throttled(template: dict[str, Any]) -> None:
+    """Without OpenApiVersion SAM adds a second stage, open and without limits (see the e2e)."""
+    assert template["Globals"]["Api"] == {"OpenApiVersion": "2.0"}
+    rest = resources(template, "AWS::Serverless::Api")["RestAPI"]
+    assert (rest["StageName"], rest["EndpointConfiguration"]) == ("api", "REGIONAL")
+    (settings,) = rest["MethodSettings"]
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+    assert settings["ThrottlingRateLimit"] == {"Ref": "ApiRateLimit"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "ApiBurstLimit"}
+
+
+def test_what_the_gateway_answers_itself_is_an_envelope_that_echoes_nothing(
+    template: dict[str, Any],
+) -> None:
+    """Its default bodies repeat parts of the request, the Authorization header among them."""
+    rest = resources(template, "AWS::Serverless::Api")["RestAPI"]
+    for kind, response in rest["GatewayResponses"].items():
+        (body,) = response["ResponseTemplates"].values()
+        assert "$" not in body, kind
+        envelope = json.loads(body)
+        assert envelope.keys() == {"status", "message", "code", "data"}
+        assert (envelope["status"], envelope["data"]) == ("error", None)
+    assert rest["GatewayResponses"].keys() >= {
+        "ACCESS_DENIED",
+        "DEFAULT_4XX",
+        "DEFAULT_5XX",
+        "MISSING_AUTHENTICATION_TOKEN",
+        "REQUEST_TOO_LARGE",
+        "THROTTLED",
+        "UNAUTHORIZED",
+    }
+
+
+def test_access_logs_hold_no_header_and_no_query(template: dict[str, Any]) -> None:
+    """So no token and no searched text; each line is JSON."""
+    rest = resources(template, "AWS::Serverless::Api")["RestAPI"]
+    line = json.loads(rest["AccessLogSetting"]["Format"])
+    assert set(line.values()) == {
+        "$context.requestTime",
+        "$context.requestId",
+        "$context.identity.sourceIp",
+        "$context.httpMethod",
+        "$context.path",
+        "$context.resourcePath",
+        "$context.status",
+        "$context.responseLength",
+        "$context.responseLatency",
+        "$context.integrationLatency",
+        "$context.error.responseType",
+    }
+
+
+def test_every_function_is_named_pinned_and_bounded(template: dict[str, Any]) -> None:
+    """One runtime whatever Python packages, one archive, and a time and memory of its own."""
+    functions = resources(template, "AWS::Serverless::Function")
+    names = {name: entry["FunctionName"]["Fn::Sub"] for name, entry in functions.items()}
+    assert names == {name: f"jobyard-${{Stage}}-{end}" for name, end in FUNCTIONS.items()}
+    for entry in functions.values():
+        assert entry["Runtime"] == f"python{package.LAMBDA.python}"
+        assert entry["Architectures"] == ["arm64"]
+        assert entry["CodeUri"] == "./deployment.zip"
+        assert entry["Timeout"] <= 300
+        assert 256 <= entry["MemorySize"] <= 1769
+
+
+def test_the_api_answers_before_the_gateway_gives_up(template: dict[str, Any]) -> None:
+    """API Gateway waits 29 s, and the code's own deadline is shorter still."""
+    from chalicelib import api
+
+    handler = resources(template, "AWS::Serverless::Function")["APIHandler"]
+    assert api.MAX_SECONDS < handler["Timeout"] <= 29
+
+
+def test_background_functions_have_longer_than_their_turns(template: dict[str, Any]) -> None:
+    """A turn that is cut off by Lambda is an error; one that ends by itself goes on next time."""
+    from chalicelib import audit, reconcile
+
+    functions = resources(template, "AWS::Serverless::Function")
+    slack = 10  # the last call's time-out and retries
+    assert functions["Sweep"]["Timeout"] >= reconcile.TURN + slack
+    assert functions["Audit"]["Timeout"] >= audit.TURN + slack
+    for name in ("TaskChanged", "Fire"):
+        assert functions[name]["Timeout"] >= app.EVENT_SECONDS + slack - 1
+
+
+def test_what_fails_asynchronously_is_kept(template: dict[str, Any]) -> None:
+    """Events that a function gives up, and that EventBridge cannot deliver, wait in a queue."""
+    functions = resources(template, "AWS::Serverless::Function")
+    for name in ("TaskChanged", "Fire"):
+        failed = functions[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+        assert failed["Destination"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
+    events = [
+        event["Properties"]
+        for entry in functions.values()
+        for event in entry.get("Events", {}).values()
+    ]
+    undelivered = {"Arn": {"Fn::GetAtt": ["UndeliveredEvents", "Arn"]}}
+    assert [event["DeadLetterConfig"] for event in events] == [undelivered] * 3
+
+
+def test_only_this_stages_cluster_is_listened_to(template: dict[str, Any]) -> None:
+    """Other tasks of the account wake nothing."""
+    (event,) = resources(template, "AWS::Serverless::Function")["TaskChanged"]["Events"].values()
+    pattern = event["Properties"]["Pattern"]
+    assert pattern["detail"]["clusterArn"] == [{"Fn::GetAtt": ["Cluster", "Arn"]}]
+    assert pattern["source"] == ["aws.ecs"]
+
+
+def test_one_permission_lets_the_rules_of_all_jobs_fire(template: dict[str, Any]) -> None:
+    """Rules of this stage's jobs, and of no other stage whose name begins alike."""
+    permission = resources(template, "AWS::Lambda::Permission")["RulesMayFire"]
+    assert permission["FunctionName"] == {"Ref": "Fire"}
+    assert permission["SourceArn"]["Fn::Sub"].endswith(":rule/jobyard-${Stage}-job_*")
+
+
+def test_the_functions_are_told_what_the_settings_read(template: dict[str, Any]) -> None:
+    """Every variable that chalicelib/settings.py names is set, and no other."""
+    source = (package.ROOT / "chalicelib" / "settings.py").read_text()
+    told = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert {name for name in told if name.startswith("JOBYARD_")} == set(
+        re.findall(r"JOBYARD_[A-Z_]+", source)
+    )
+
+
+def test_secrets_may_be_named_exactly_where_they_may_be_read(template: dict[str, Any]) -> None:
+    """What a job may name is what its execution role may fetch."""
+    told = template["Globals"]["Function"]["Environment"]["Variables"]
+    named = told["JOBYARD_SECRET_PREFIXES"]["Fn::Sub"].split(",")
+    role = resources(template, "AWS::IAM::Role")["ExecutionRole"]
+    readable = [
+        statement["Resource"]["Fn::Sub"]
+        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]
+        if statement["Sid"] in ("FetchSecrets", "FetchParameters")
+    ]
+    assert [prefix.replace("{workspace}/", "*") for prefix in named] == readable
+
+
+def test_containers_are_reached_by_nobody(template: dict[str, Any]) -> None:
+    """The security group has no way in."""
+    group = resources(template, "AWS::EC2::SecurityGroup")["SecurityGroup"]
+    assert "SecurityGroupIngress" not in group
+    assert resources(template, "AWS::EC2::SecurityGroupIngress") == {}
+
+
+def test_every_alarm_tells_the_operators_topic_if_there_is_one(template: dict[str, Any]) -> None:
+    """Errors, throttles, dead letters, the sweep's age, launches refused."""
+    alarms = resources(template, "AWS::CloudWatch::Alarm")
+    tell = [{"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}]
+    assert len(alarms) == 5
+    assert all(alarm["AlarmActions"] == tell for alarm in alarms.values())
+
+
+def test_metrics_are_made_of_lines_that_the_product_writes(template: dict[str, Any]) -> None:
+    """A filter on a sentence that nobody writes any more would count nothing, silently."""
+    sources = "".join(path.read_text() for path in (package.ROOT / "chalicelib").rglob("*.py"))
+    filters = resources(template, "AWS::Logs::MetricFilter")
+    assert len(filters) == 4
+    for metric in filters.values():
+        for sentence in re.findall(r'\$\.message = "([^"]+)"', metric["FilterPattern"]):
+            assert f'"{sentence}"' in sources
+        for field in _fields(metric):
+            assert re.search(rf"\b{field}=", sources) or field in ("level", "message"), field
+
+
+def _fields(metric: dict[str, Any]) -> Iterator[str]:
+    yield from re.findall(r"\$\.(\w+)", json.dumps(metric))
+
+
+def test_the_dashboard_shows_metrics_that_exist(template: dict[str, Any]) -> None:
+    """Its own metrics are those of the filters; its body is JSON."""
+    (dashboard,) = resources(template, "AWS::CloudWatch::Dashboard").values()
+    body = json.loads(dashboard["DashboardBody"]["Fn::Sub"])
+    shown = {
+        metric[1]
+        for widget in body["widgets"]
+        for metric in widget["properties"].get("metrics", [])
+        if metric[0] == "Jobyard/${Stage}"
+    }
+    made = {
+        transformation["MetricName"]
+        for metric in resources(template, "AWS::Logs::MetricFilter").values()
+        for transformation in metric["MetricTransformations"]
+    }
+    assert shown <= made and shown >= {"RunsFinished", "StartDelay", "LaunchesRefused"}
+
+
+@pytest.mark.parametrize("parameter", ["ContainerInsights", "AssignPublicIp", "LogRetentionDays"])
+def test_what_costs_money_can_be_chosen(template: dict[str, Any], parameter: str) -> None:
+    """As parameters, with every value that AWS takes."""
+    assert len(template["Parameters"][parameter]["AllowedValues"]) > 1

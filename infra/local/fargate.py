@@ -12,6 +12,7 @@ STOPPED comes last: by then every line is in CloudWatch Logs and the last sample
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import signal
@@ -141,26 +142,32 @@ class _Attempt:
         3. Ship its output until it has exited, and all of it then.
         4. Publish its last sample, and only then tell ECS that it is over.
         """
-        ecs = self._fargate.ecs
-        try:
-            spec, shipper = self._prepare(directory)
-            running = None if self._asked else self._start(spec, directory)
-        except StartError as error:
-            if self._asked is None:
-                ecs.fail_to_start(self.task.arn, str(error))
+        with contextlib.ExitStack() as opened:
+            try:
+                spec, shipper = self._prepare(directory)
+                opened.callback(shipper.close)
+                shipper.create_stream()
+                running = None if self._asked else self._start(spec, directory)
+            except StartError as error:
+                if self._asked is None:
+                    self._fargate.ecs.fail_to_start(self.task.arn, str(error))
+                    return
+                running = None
+            if running is None:
+                self._fargate.ecs.stop(self.task.arn)
                 return
-            running = None
-        if running is None:
-            ecs.stop(self.task.arn)
-            return
-        try:
-            ecs.start(self.task.arn)
-            exit_ = self._follow(spec, running, shipper)
-            shipper.finish()
-            self._fargate.sampler.finish(spec, exit_)
-        except BaseException:
-            running.signal(signal.SIGKILL)
-            raise
+            try:
+                self._attend(spec, running, shipper)
+            except BaseException:
+                running.signal(signal.SIGKILL)
+                raise
+
+    def _attend(self, spec: Spec, running: Running, shipper: Shipper) -> None:
+        ecs = self._fargate.ecs
+        ecs.start(self.task.arn)
+        exit_ = self._follow(spec, running, shipper)
+        shipper.finish()
+        self._fargate.sampler.finish(spec, exit_)
         ecs.stop(
             self.task.arn,
             exit_code=exit_.code,
@@ -177,9 +184,7 @@ class _Attempt:
         notice = fargate.engine.notice(spec)
         output = directory / OUTPUT
         output.write_text(f"{notice}\n" if notice else "", encoding="utf-8")
-        shipper = Shipper(fargate.client("logs"), target, output)
-        shipper.create_stream()
-        return spec, shipper
+        return spec, Shipper(fargate.client("logs"), target, output)
 
     def _start(self, spec: Spec, directory: Path) -> Running:
         handlers = Handlers(is_wanted=lambda: self._asked is None, exited=self._exited)

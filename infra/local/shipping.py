@@ -70,13 +70,16 @@ class Shipper:
         self._ship(lines)
         return len(data) == READ_BYTES
 
+    def close(self) -> None:
+        """Close the file; what is not shipped goes with it."""
+        self._file.close()
+
     def finish(self) -> None:
-        """Ship the rest, a last line without its end too, and close the file."""
+        """Ship the rest, a last line without its end too."""
         while self.pump():
             continue
         self._ship([self._rest])
         self._rest = b""
-        self._file.close()
 
     def _ship(self, lines: list[bytes]) -> None:
         # The clock may be set back; a stream's lines must not go back in time.

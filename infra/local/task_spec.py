@@ -35,6 +35,8 @@ class Spec:
     """1,024 are one vCPU."""
     memory_mib: int
     stop_timeout: float
+    has_init: bool
+    """An init process reaps and passes signals on; without, the command is process 1 itself."""
     log: LogTarget | None
     env: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
@@ -64,6 +66,7 @@ def read(task: Task) -> Spec:
         cpu_units=int(task.definition.cpu),
         memory_mib=int(task.definition.memory),
         stop_timeout=container.get("stopTimeout", STOP_TIMEOUT),
+        has_init=container.get("linuxParameters", {}).get("initProcessEnabled", False),
         log=_log_target(task, container),
         env=env,
         secrets={pair["name"]: pair["valueFrom"] for pair in container.get("secrets", [])},

@@ -92,8 +92,11 @@ class LocalYard:
         lines: list[str] = []
         token = None
         while True:
-            more = {"nextToken": token} if token else {}
-            page = self.client("logs").get_log_events(**request, **more)
+            more: dict[str, Any] = {"nextToken": token} if token else {}
+            try:
+                page = self.client("logs").get_log_events(**request, **more)
+            except self.client("logs").exceptions.ResourceNotFoundException:
+                return []  # not started yet
             lines += [event["message"] for event in page["events"]]
             if page["nextForwardToken"] == token:
                 return lines

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import select
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import requests
+from docker.api.client import APIClient
 from docker.client import DockerClient
+from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.errors import DockerException, ImageNotFound
+from docker.types.daemon import CancellableStream
 
 from infra.local.engines import OUT_OF_MEMORY, OUTPUT, Exit, Handlers, Running, StartError, Usage
 from infra.local.engines.oom import OomCounter
@@ -30,7 +34,14 @@ TIMEOUT = 60
 FAILED = (DockerException, requests.RequestException)
 """The engine refused, or did not answer."""
 
+MINIMUM_API = "1.41"
+"""Docker 20.10 and Podman 4 speak it; one-shot statistics came with it."""
+
 log = logging.getLogger(__name__)
+
+
+class NoInit(Exception):
+    """The engine's machine has no docker-init or catatonit."""
 
 
 class DockerEngine:
@@ -42,15 +53,34 @@ class DockerEngine:
         """Raises DockerException if no engine answers at `url`."""
         self.url = url
         self.client = DockerClient(
-            base_url=url, timeout=TIMEOUT, max_pool_size=256, user_agent="jobyard"
+            base_url=url, version=_api_version(url), timeout=TIMEOUT, max_pool_size=256
         )
-        self._cpus = float(self.client.info()["NCPU"])
+        self._has_init = True
+
+    @cached_property
+    def _cpus(self) -> int:
+        """Asked only for tasks of more than one vCPU: Podman takes a second for this answer."""
+        return int(self.client.info()["NCPU"])
+
+    def _nano_cpus(self, spec: Spec) -> int:
+        """The task's vCPUs; an engine refuses more than its machine has."""
+        vcpus = spec.cpu_units / 1024
+        return int((vcpus if vcpus <= 1 else min(vcpus, self._cpus)) * 1e9)
 
     def notice(self, spec: Spec) -> str | None:
         return None
 
     def start(self, spec: Spec, directory: Path, handlers: Handlers) -> Container:
         self._ensure_image(spec.image, handlers)
+        try:
+            container, stream = self._launch(spec, init=spec.has_init and self._has_init)
+        except NoInit:
+            log.warning("%s has no init for containers; they run without", self.url)
+            self._has_init = False
+            container, stream = self._launch(spec, init=False)
+        return Container(container, stream, directory / OUTPUT, handlers)
+
+    def _launch(self, spec: Spec, *, init: bool) -> tuple[Any, CancellableStream]:
         container = None
         try:
             container = self.client.containers.create(
@@ -58,11 +88,12 @@ class DockerEngine:
                 command=spec.command,
                 entrypoint=spec.entrypoint,
                 environment=spec.env,
+                init=init,
                 labels={LABEL: str(Owner.this()), TASK_LABEL: spec.task_id},
                 mem_limit=f"{spec.memory_mib}m",
                 # Fargate has no swap
                 memswap_limit=f"{spec.memory_mib}m",
-                nano_cpus=int(min(spec.cpu_units / 1024, self._cpus) * 1e9),
+                nano_cpus=self._nano_cpus(spec),
             )
             # Attached before the start, so that not even the first byte is missed.
             stream = container.attach(stream=True, stdout=True, stderr=True)
@@ -70,8 +101,11 @@ class DockerEngine:
         except FAILED as error:
             if container is not None:
                 _remove(container)
-            raise StartError(f"CannotStartContainerError: {_words(error)}") from error
-        return Container(container, stream, directory / OUTPUT, handlers)
+            words = _words(error)
+            if init and "-init" in words and "not found" in words:
+                raise NoInit(words) from error
+            raise StartError(f"CannotStartContainerError: {words}") from error
+        return container, stream
 
     def _ensure_image(self, image: str, handlers: Handlers) -> None:
         try:
@@ -115,7 +149,7 @@ class Container:
     def __init__(
         self,
         container: Any,
-        stream: Iterator[bytes],
+        stream: CancellableStream,
         output: Path,
         handlers: Handlers,
     ) -> None:
@@ -132,7 +166,7 @@ class Container:
 
     def signal(self, number: int) -> None:
         # It has exited meanwhile, or the engine is gone: the waiting thread hears of both.
-        with suppress(*FAILED):
+        with contextlib.suppress(*FAILED):
             self._container.kill(signal.Signals(number).name)
 
     def measure(self) -> Usage | None:
@@ -150,9 +184,9 @@ class Container:
             # KeyError: of a container that has just ended, some figures are left out.
             return None
 
-    def _read(self, stream: Iterator[bytes]) -> None:
+    def _read(self, stream: CancellableStream) -> None:
         """Everything to the file as it comes, so that the container never waits for a reader."""
-        with self._output.open("ab", buffering=0) as file:
+        with contextlib.closing(stream), self._output.open("ab", buffering=0) as file:
             for chunk in stream:
                 file.write(chunk)
 
@@ -192,7 +226,7 @@ class Container:
 
 def _await_exit(pid: int) -> None:
     """Linux 5.3: a process descriptor becomes readable when its process has ended."""
-    with suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError):
         descriptor = os.pidfd_open(pid)
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
@@ -202,8 +236,27 @@ def _await_exit(pid: int) -> None:
 
 def _remove(container: Any) -> None:
     # Gone already, or being removed; what an engine without an answer keeps, a clearing finds.
-    with suppress(*FAILED):
+    with contextlib.suppress(*FAILED):
         container.remove(force=True, v=True)
+
+
+def _api_version(url: str) -> str:
+    """
+    What both sides speak. The SDK would ask `/version`, for which Podman takes a second.
+
+    Raises DockerException if no engine answers.
+    """
+    with contextlib.closing(APIClient(base_url=url, version=MINIMUM_API, timeout=TIMEOUT)) as api:
+        try:
+            answer = api.get(f"{api.base_url}/_ping")
+        except requests.RequestException as error:
+            raise DockerException(f"no engine answers at {url}: {error}") from error
+    theirs = answer.headers.get("Api-Version", MINIMUM_API)
+    return min(theirs, DEFAULT_DOCKER_API_VERSION, key=_numbers)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def _name_and_tag(image: str) -> tuple[str, str | None]:

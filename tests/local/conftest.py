@@ -1,0 +1,94 @@
+"""Engines for the tests of this folder: processes always, containers where an engine answers."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from docker.errors import DockerException
+
+from infra.local.engines import Engine
+from infra.local.engines.choice import NoEngine, choose
+from infra.local.engines.docker import DockerEngine
+from infra.local.engines.process import ProcessEngine
+from tests.local.local_yard import LocalYard, local_yard
+
+IMAGE = "localhost/jobyard-test:latest"
+PUBLIC_IMAGE = "public.ecr.aws/docker/library/busybox:1.36"
+
+
+@pytest.fixture(scope="session")
+def container_image() -> str:
+    """
+    An image with busybox's tools in the engine, made from busybox-static, else pulled.
+
+    Skips where there is no engine or no image; in CI (JOBYARD_TEST_ENGINE=required) it fails.
+    """
+    try:
+        engine = choose("docker", {})
+        assert isinstance(engine, DockerEngine)
+        image = _image(engine)
+        engine.close()
+    except (NoEngine, DockerException) as error:
+        if os.environ.get("JOBYARD_TEST_ENGINE") == "required":
+            raise
+        pytest.skip(f"no container engine for this test: {error}")
+    return image
+
+
+def _image(engine: DockerEngine) -> str:
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        engine.client.images.pull(*PUBLIC_IMAGE.split(":"))
+        return PUBLIC_IMAGE
+    archive = io.BytesIO()
+    tools = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(busybox, "bin/busybox")
+        for tool in set(tools.stdout.split()) - {"busybox"}:
+            link = tarfile.TarInfo(f"bin/{tool}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    engine.client.api.import_image_from_data(
+        archive.getvalue(), repository=IMAGE.split(":")[0], tag="latest"
+    )
+    return IMAGE
+
+
+@pytest.fixture(params=["process", "docker"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def image(engine_name: str, request: pytest.FixtureRequest) -> str:
+    """An image that the engine has; for processes any name does."""
+    if engine_name == "process":
+        return "not/used"
+    return str(request.getfixturevalue("container_image"))
+
+
+@pytest.fixture
+def engine(engine_name: str, image: str) -> Engine:
+    """Each engine in turn."""
+    return ProcessEngine({}) if engine_name == "process" else choose("docker", {})
+
+
+@pytest.fixture
+def yard(engine: Engine, tmp_path: Path) -> Iterator[LocalYard]:
+    """The local Fargate with that engine."""
+    with local_yard(engine, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def process_yard(tmp_path: Path) -> Iterator[LocalYard]:
+    """The local Fargate with processes, for what does not depend on the engine."""
+    with local_yard(ProcessEngine({}), tmp_path) as made:
+        yield made

@@ -17,8 +17,8 @@ from chalicelib.queries import LogsQuery
 from chalicelib.services import Services
 from chalicelib.settings import settings
 from chalicelib.tables.records import Run
-from infra.local.fidelity.log_events import EVENT_OVERHEAD, MAX_BYTES
-from infra.local.fidelity.logs import MAX_EVENTS, LogsFidelity
+from infra.local.fidelity.log_events import EVENT_OVERHEAD, MAX_BYTES, MAX_EVENTS
+from infra.local.fidelity.logs import LogsFidelity
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 JOB = "job_01KAR0000000000000000000AA"

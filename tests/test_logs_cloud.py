@@ -226,6 +226,8 @@ def test_searches_that_cloudwatch_refuses_are_refused(world: World) -> None:
     assert code_of(search, world, logStreamNames=[STREAM], logStreamNamePrefix="x") == invalid
     assert code_of(search, world, filterPattern="{ $.x = 1 }") == invalid
     assert code_of(search, world, nextToken="nonsense") == invalid
+    assert code_of(search, world, limit=10_001) == invalid
+    assert code_of(get, world, limit=10_001) == invalid
     assert code_of(search, world, logStreamNames=["gone"]) == "ResourceNotFoundException"
     with pytest.raises(ClientError):
         world.client.put_retention_policy(logGroupName=world.group, retentionInDays=31)

@@ -11,11 +11,14 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, takewhile
+from itertools import islice, pairwise, takewhile
+from typing import Any
 
 from moto.logs.models import LogEvent, LogStream
 
 MAX_BYTES = 1_048_576
+"""Of a batch and of a page."""
+MAX_EVENTS = 10_000
 """Of a batch and of a page."""
 EVENT_OVERHEAD = 26
 """Bytes that count for an event beside its message."""
@@ -33,6 +36,26 @@ def key(event: LogEvent) -> int:
 
 def size(event: LogEvent) -> int:
     return len(event.message.encode()) + EVENT_OVERHEAD
+
+
+def check_batch(batch: list[dict[str, Any]]) -> None:
+    """ValueError with PutLogEvents' words for a batch that it refuses whole."""
+    if not 1 <= len(batch) <= MAX_EVENTS:
+        raise ValueError("1 validation error detected: 'logEvents' must have 1 to 10000 members")
+    sizes = [len(event["message"].encode()) + EVENT_OVERHEAD for event in batch]
+    if min(sizes) == EVENT_OVERHEAD:
+        raise ValueError("1 validation error detected: 'message' must have at least 1 character")
+    if max(sizes) > MAX_BYTES:
+        raise ValueError(f"Log event too large: {max(sizes)} bytes exceeds limit of {MAX_BYTES}")
+    if sum(sizes) > MAX_BYTES:
+        raise ValueError(f"Upload too large: {sum(sizes)} bytes exceeds limit of {MAX_BYTES}")
+    times = [event["timestamp"] for event in batch]
+    if any(one > other for one, other in pairwise(times)):
+        raise ValueError(
+            "Log events in a single PutLogEvents request must be in chronological order."
+        )
+    if times[-1] - times[0] > 24 * 3_600_000:
+        raise ValueError("The batch of log events cannot span more than 24 hours.")
 
 
 def append(stream: LogStream, events: list[LogEvent]) -> None:

@@ -22,7 +22,6 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any, ClassVar
 
 from moto.core.exceptions import JsonRESTError
@@ -31,11 +30,9 @@ from moto.logs.models import LogEvent, LogStream
 from moto.logs.responses import LogsResponse
 
 from infra.local.fidelity import log_events
-from infra.local.fidelity.log_events import EVENT_OVERHEAD, MAX_BYTES, at_ms, key
+from infra.local.fidelity.log_events import EVENT_OVERHEAD, MAX_BYTES, MAX_EVENTS, at_ms, key
 from infra.local.fidelity.log_patterns import BadPattern, matcher
 
-MAX_EVENTS = 10_000
-"""Of a batch and of a page."""
 MAX_STREAMS = 100
 MAX_PATTERN = 1_024
 EARLIEST_DESCENDING = 1_704_067_200_000
@@ -116,7 +113,10 @@ class LogsFidelity:
     def _put_log_events(self, handler: Any, request: dict[str, Any]) -> str:
         stream = _stream(handler, request, request["logStreamName"])
         batch = request["logEvents"]
-        _check_batch(batch)
+        try:
+            log_events.check_batch(batch)
+        except ValueError as error:
+            raise _invalid(str(error)) from error
         now = self.now()
         oldest = _ms(now - timedelta(days=14))
         newest = _ms(now + timedelta(hours=2))
@@ -139,7 +139,7 @@ class LogsFidelity:
 
     def _get_log_events(self, handler: Any, request: dict[str, Any]) -> str:
         events = _stream(handler, request, request["logStreamName"]).events
-        limit, given = request.get("limit", MAX_EVENTS), request.get("nextToken")
+        limit, given = _limit(request), request.get("nextToken")
         from_head = request.get("startFromHead", False)
         side, at = _read_token(given) if given else (None, 0)
         low = at_ms(request.get("startTime", 0))
@@ -189,7 +189,7 @@ class LogsFidelity:
 
     def _filter_log_events(self, handler: Any, request: dict[str, Any]) -> str:
         streams, matches = _streams(handler, request), _matcher(request)
-        limit, from_head = request.get("limit", MAX_EVENTS), request.get("startFromHead", True)
+        limit, from_head = _limit(request), request.get("startFromHead", True)
         start, end = request.get("startTime", 0), request.get("endTime", 2**62)
         if not from_head and start < EARLIEST_DESCENDING:
             raise _invalid("startFromHead false needs a startTime on or after 2024-01-01.")
@@ -226,6 +226,13 @@ def _checked(original: Callable[[Any], Any]) -> Callable[[Any, dict[str, Any]], 
     return answer
 
 
+def _limit(request: dict[str, Any]) -> int:
+    limit: int = request.get("limit", MAX_EVENTS)
+    if limit > MAX_EVENTS:
+        raise _invalid(f"1 validation error detected: Value '{limit}' at 'limit' is over 10000")
+    return limit
+
+
 def _tokens(page: list[LogEvent]) -> tuple[str, str]:
     return log_events.token("b", key(page[0])), log_events.token("f", key(page[-1]))
 
@@ -238,25 +245,6 @@ def _matcher(request: dict[str, Any]) -> Callable[[str], bool]:
         return matcher(pattern)
     except BadPattern as error:
         raise _invalid(f"Invalid filter pattern: {error}") from error
-
-
-def _check_batch(batch: list[dict[str, Any]]) -> None:
-    if not 1 <= len(batch) <= MAX_EVENTS:
-        raise _invalid("1 validation error detected: 'logEvents' must have 1 to 10000 members")
-    sizes = [len(event["message"].encode()) + EVENT_OVERHEAD for event in batch]
-    if min(sizes) == EVENT_OVERHEAD:
-        raise _invalid("1 validation error detected: 'message' must have at least 1 character")
-    if max(sizes) > MAX_BYTES:
-        raise _invalid(f"Log event too large: {max(sizes)} bytes exceeds limit of {MAX_BYTES}")
-    if sum(sizes) > MAX_BYTES:
-        raise _invalid(f"Upload too large: {sum(sizes)} bytes exceeds limit of {MAX_BYTES}")
-    times = [event["timestamp"] for event in batch]
-    if any(one > other for one, other in pairwise(times)):
-        raise _invalid(
-            "Log events in a single PutLogEvents request must be in chronological order."
-        )
-    if times[-1] - times[0] > 24 * 3_600_000:
-        raise _invalid("The batch of log events cannot span more than 24 hours.")
 
 
 def _read_token(text: str) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from chalicelib.cloud.bus import Bus
 from chalicelib.cloud.ecs import Ecs
 from chalicelib.cloud.logs import Logs
+from chalicelib.cloud.metrics import Metrics
 from chalicelib.cloud.rules import Rules
 from chalicelib.settings import Settings, settings
 
@@ -33,6 +34,10 @@ class Services:
     @cached_property
     def logs(self) -> Logs:
         return Logs()
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        return Metrics()
 
     @cached_property
     def rules(self) -> Rules:

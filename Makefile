@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: help up demo test check format clean
+.PHONY: help up demo test check format clean token tokens revoke-token
 
 help:
 	@echo "make up      start Jobyard on this machine (PORT=8000 ENGINE=auto|docker|process CAP=20)"
@@ -20,6 +20,8 @@ help:
 	@echo "make test    every test (ARGS=... goes to pytest)"
 	@echo "make check   lint, format and types"
 	@echo "make format  write the format that check wants"
+	@echo "make token   WORKSPACE=acme ROLE=read|run|write [PROJECTS=a,b] [EXPIRES=90d] [NAME=ci] [STAGE=prod]"
+	@echo "make tokens  list them ([WORKSPACE=acme] [STAGE=prod]); make revoke-token ID=… takes one back"
 	@echo "make clean   remove the virtual environment and what was built"
 
 up: $(INSTALLED)
@@ -30,6 +32,18 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
+
+# With .local/env sourced they act on the local stack, else on STAGE (dev) in AWS.
+token: $(INSTALLED)
+	@$(BIN)/python -m infra.tokens --stage "$(STAGE)" create --workspace "$(WORKSPACE)" \
+	--role "$(ROLE)" --projects "$(PROJECTS)" $(if $(EXPIRES),--expires "$(EXPIRES)") \
+	$(if $(NAME),--name "$(NAME)")
+
+tokens: $(INSTALLED)
+	@$(BIN)/python -m infra.tokens --stage "$(STAGE)" list --workspace "$(WORKSPACE)"
+
+revoke-token: $(INSTALLED)
+	@$(BIN)/python -m infra.tokens --stage "$(STAGE)" revoke "$(ID)"
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

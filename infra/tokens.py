@@ -1,0 +1,163 @@
+"""
+The operator's command for tokens: make, list and take back those of a stage.
+
+    make token WORKSPACE=acme ROLE=write [PROJECTS=a,b] [EXPIRES=90d] [NAME=ci] [STAGE=prod]
+    make tokens [WORKSPACE=acme] [STAGE=prod]
+    make revoke-token ID=1f2e3d4c5b6a [STAGE=prod]
+
+It writes the stage's table with the AWS credentials of the shell; with `.local/env` sourced that
+is the local stack. A token goes to the standard output alone, once: what is stored is its hash.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException
+
+from chalicelib import auth, queries
+from chalicelib.tables import tokens
+from chalicelib.tables.tokens import Token
+from infra.account import Refused
+
+LOCAL = "local"
+TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
+COLUMNS = ("ID", "WORKSPACE", "PROJECTS", "ROLE", "CREATED", "EXPIRES", "LAST USED", "NAME")
+
+
+def connect(stage: str) -> None:
+    """
+    Use the tokens table of `stage`, and say on stderr where it is.
+
+    Refused if the stage and the shell do not belong together, or if there is no such table.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if (stage == LOCAL) != (endpoint is not None):
+        raise Refused(
+            f"AWS_ENDPOINT_URL is set, so this shell reaches {endpoint}: unset it for {stage}"
+            if endpoint
+            else "the local stack is reached with: . .local/env"
+        )
+    table = f"jobyard-{stage}-tokens"
+    session = boto3.session.Session()
+    if not session.region_name:
+        raise Refused("no region is set; set AWS_REGION, or name one in the AWS profile")
+    try:
+        found = session.client("dynamodb").describe_table(TableName=table)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            raise Refused(
+                f"there is no {table} in {session.region_name}: is {stage} deployed?"
+            ) from error
+        raise
+    print(found["Table"]["TableArn"], file=sys.stderr)
+    tokens.bind(table, Connection(region=session.region_name))
+
+
+def create(
+    workspace: str, role: str, projects: list[str] | None, life: timedelta | None, name: str
+) -> str:
+    """The text of a new token."""
+    for given in (workspace, *(projects or ())):
+        if not TENANT.fullmatch(given):
+            raise Refused(f"{given!r} must be 1 to 63 of A-Z a-z 0-9 _ -, a letter or digit first")
+    if not name.isprintable() or len(name) > 128:
+        raise Refused("NAME must be at most 128 printable characters")
+    now = datetime.now(UTC)
+    text, made = auth.create(workspace, role, projects=projects, name=name, life=life, now=now)
+    print(_line(*COLUMNS), _row(made), sep="\n", file=sys.stderr)
+    print("The token is shown this once. It is sent as: Authorization: Bearer …", file=sys.stderr)
+    return text
+
+
+def listed(workspace: str | None) -> list[Token]:
+    """The stage's tokens, or one workspace's, oldest first; expired ones for 30 days yet."""
+    found = [one for one in tokens.every() if workspace in (None, one.workspace_id)]
+    return sorted(found, key=lambda one: (one.workspace_id, one.created_at))
+
+
+def revoke(given: str) -> Token:
+    """
+    Take back the token of that id, or of which that is the text.
+
+    Functions that know it accept it for 30 s more. Refused unless exactly one is meant.
+    """
+    start = auth.digest_of(given) if given.startswith("jyd_") else given
+    if not re.fullmatch(r"[0-9a-f]{8,64}", start):
+        raise Refused("ID must be the first column of `make tokens`, or the token itself")
+    found = [one for one in tokens.every() if one.pk.startswith(start)]
+    if len(found) != 1:
+        raise Refused(f"{len(found)} tokens have that id")
+    tokens.delete(found[0])
+    return found[0]
+
+
+def _row(token: Token) -> str:
+    projects = "all" if token.projects is None else ",".join(token.projects) or "none"
+    expires = "never" if token.expires_at is None else f"{token.expires_at:%Y-%m-%d}"
+    created, used = f"{token.created_at:%Y-%m-%d}", token.last_used or "never"
+    return _line(
+        token.token_id, token.workspace_id, projects, token.role, created, expires, used, token.name
+    )
+
+
+def _line(*cells: str) -> str:
+    return "  ".join(cell.ljust(12) for cell in cells).rstrip()
+
+
+def _life(text: str) -> timedelta | None:
+    try:
+        life = queries.parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if life is None:
+        raise argparse.ArgumentTypeError("must be a duration such as 90d or 12h")
+    return life
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    # what make passes empty was not given
+    parser = argparse.ArgumentParser(prog="infra.tokens", description=__doc__.split("\n")[1])
+    parser.add_argument("--stage", default="")
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("create")
+    make.add_argument("--workspace", required=True)
+    make.add_argument("--role", required=True, choices=auth.ROLES)
+    make.add_argument("--projects", default="", help="comma-separated; absent: all of them")
+    make.add_argument("--expires", type=_life, help="a duration such as 90d; absent: never")
+    make.add_argument("--name", default="unnamed", help="what it is for")
+    show = commands.add_parser("list")
+    show.add_argument("--workspace", default="")
+    take = commands.add_parser("revoke")
+    take.add_argument("id")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> int:
+    asked = _arguments(argv)
+    stage = asked.stage or (LOCAL if "AWS_ENDPOINT_URL" in os.environ else "dev")
+    try:
+        connect(stage)
+        if asked.command == "create":
+            projects = asked.projects.split(",") if asked.projects else None
+            print(create(asked.workspace, asked.role, projects, asked.expires, asked.name))
+        elif asked.command == "list":
+            print(_line(*COLUMNS), *map(_row, listed(asked.workspace or None)), sep="\n")
+        else:
+            print(f"revoked, within 30 s: {_row(revoke(asked.id))}")
+    except (Refused, BotoCoreError, ClientError, PynamoDBException) as error:
+        print(f"tokens: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from infra.local.fidelity.dynamodb import DynamoDbFidelity
 from infra.local.fidelity.ecs import EcsFidelity
 from infra.local.fidelity.events import EventsFidelity
+from infra.local.fidelity.logs import LogsFidelity
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class Fidelity:
     dynamodb: DynamoDbFidelity
     ecs: EcsFidelity
     events: EventsFidelity
+    logs: LogsFidelity
 
     def uninstall(self) -> None:
         self.dynamodb.uninstall()
         self.ecs.uninstall()
         self.events.uninstall()
+        self.logs.uninstall()
 
     def __enter__(self) -> Fidelity:
         return self
@@ -37,9 +40,10 @@ class Fidelity:
 
 
 def install(now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Fidelity:
-    """Put the fidelity over moto, with an empty store of tasks; `now` is ECS's clock."""
+    """Put the fidelity over moto, with no tasks; `now` is the clock of ECS and of the logs."""
     return Fidelity(
         dynamodb=DynamoDbFidelity.install(),
         ecs=EcsFidelity.install(now),
         events=EventsFidelity.install(),
+        logs=LogsFidelity.install(now),
     )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
 from infra import package
+from tests.deploy.world import World
 
 collect_ignore = [] if os.environ.get("JOBYARD_E2E") == "1" else ["e2e"]
 
@@ -24,3 +27,13 @@ def template(packaged: package.Package) -> dict[str, Any]:
     """The packaged template, as CloudFormation gets it."""
     loaded: dict[str, Any] = json.loads(packaged.template.read_text())
     return loaded
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """An account of its own for each test."""
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    with mock_aws():
+        yield World()

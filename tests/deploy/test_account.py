@@ -1,0 +1,80 @@
+"""Commands that act on an account say where, and refuse what cannot be meant."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from infra import account, deploy
+from infra.account import Refused
+
+
+@pytest.fixture(autouse=True)
+def shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell with credentials and a region, and no endpoint of its own."""
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "JOBYARD_E2E"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+
+
+def test_account_and_region_are_said_before_anything_is_done(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """So that a wrong profile is seen in time."""
+    with mock_aws():
+        where = account.announce("prod", "deploying")
+    said = capsys.readouterr().out
+    assert "stage prod in account 123456789012, region eu-central-1" in said
+    assert where.bucket == "jobyard-artifacts-123456789012-eu-central-1"
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"])
+def test_a_shell_that_points_elsewhere_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Such as one that has sourced the local stack's environment."""
+    monkeypatch.setenv(name, "http://127.0.0.1:5000")
+    with pytest.raises(Refused, match=name):
+        account.announce("prod", "deploying")
+
+
+def test_a_profile_that_points_elsewhere_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The endpoint may be in the configuration file too."""
+    configuration = tmp_path_factory.mktemp("aws") / "config"
+    configuration.write_text("[default]\nendpoint_url = http://127.0.0.1:5000\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(configuration))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    with pytest.raises(Refused, match=r"127\.0\.0\.1"):
+        account.announce("prod", "deploying")
+
+
+@pytest.mark.parametrize("stage", ["", "Prod", "2nd", "a" * 21, "a_b", "a b"])
+def test_a_stage_that_cannot_be_part_of_names_is_refused(stage: str) -> None:
+    """The same form as the template's parameter."""
+    with pytest.raises(Refused, match="STAGE"):
+        account.announce(stage, "deploying")
+
+
+def test_what_stages_share_is_made_once() -> None:
+    """Preparing twice is preparing once."""
+    with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
+        where = account.announce("prod", "deploying")
+        account.prepare(where)
+        account.prepare(where)
+        s3 = boto3.client("s3")
+        assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [where.bucket]
+        closed = s3.get_public_access_block(Bucket=where.bucket)["PublicAccessBlockConfiguration"]
+        assert all(closed.values())
+
+
+def test_outputs_of_a_stage_that_is_not_deployed_say_so() -> None:
+    """A sentence, not a traceback."""
+    with mock_aws(), pytest.raises(Refused, match="not deployed"):
+        deploy.outputs("prod")

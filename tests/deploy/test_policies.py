@@ -1,0 +1,253 @@
+"""Least privilege, read from the packaged template: who may do what, and to what."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import json
+import re
+from collections.abc import Iterator
+from importlib import resources as files
+from typing import Any
+
+import pytest
+from botocore import xform_name
+
+from infra import package
+
+Statement = dict[str, Any]
+
+FUNCTION_ROLES = ("ApiHandlerRole", "TaskChangedRole", "FireRole", "SweepRole", "AuditRole")
+ROLES = (*FUNCTION_ROLES, "ExecutionRole")
+
+SERVICES_OF_AWS: dict[str, Any] = json.loads(
+    (files.files("cfnlint") / "data" / "AdditionalSpecs" / "Policies.json").read_text()
+)
+"""AWS's Service Authorization Reference, as cfn-lint carries it."""
+
+CANNOT_BE_NARROWED = {
+    # by what it reads: any metric of the account; the "dataset" it lists belongs to other APIs
+    "cloudwatch:GetMetricData",
+    # by task: only by the container instances of the cluster, of which Fargate shows none; the
+    # statement is bound to the cluster by a condition
+    "ecs:ListTasks",
+}
+
+NOT_CALLED_BY_NAME = {
+    "ecs:TagResource": "register_task_definition and run_task are given tags",
+    "events:TagResource": "put_rule is given tags",
+    "logs:TagResource": "create_log_group is given tags",
+    "iam:PassRole": "register_task_definition and run_task name roles",
+    "logs:CreateLogStream": "Lambda writes the function's log by its role",
+    "logs:PutLogEvents": "Lambda writes the function's log by its role",
+    "sqs:SendMessage": "Lambda keeps failed events by the function's role",
+}
+
+
+def statements(template: dict[str, Any], role: str) -> list[Statement]:
+    properties = template["Resources"][role]["Properties"]
+    return [
+        statement
+        for policy in properties["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def actions(statement: Statement) -> list[str]:
+    found = statement["Action"]
+    return [found] if isinstance(found, str) else list(found)
+
+
+def targets(statement: Statement) -> list[Any]:
+    found = statement["Resource"]
+    return found if isinstance(found, list) else [found]
+
+
+def arns(resource: Any) -> Iterator[str]:
+    """What a Resource names, as text; GetAtt as `${Resource.Arn}`."""
+    if isinstance(resource, str):
+        yield resource
+    elif "Fn::Sub" in resource:
+        yield resource["Fn::Sub"]
+    elif "Fn::GetAtt" in resource:
+        yield f"${{{'.'.join(resource['Fn::GetAtt'])}}}"
+    elif "Ref" in resource:
+        yield f"${{{resource['Ref']}}}"
+    elif "Fn::If" in resource:
+        for branch in resource["Fn::If"][1:]:
+            yield from arns(branch)
+    else:
+        raise AssertionError(resource)
+
+
+def kinds(action: str) -> list[str]:
+    """The kinds of resource that AWS lets an action be narrowed to."""
+    service, name = action.split(":")
+    return list(SERVICES_OF_AWS[service]["Actions"][name.lower()].get("Resources", []))
+
+
+def test_every_function_has_a_role_of_its_own_and_nothing_attached(
+    template: dict[str, Any],
+) -> None:
+    """What one may do, another may not."""
+    roles = {
+        name: resource["Properties"]["Role"]["Fn::GetAtt"][0]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    assert sorted(roles.values()) == sorted(FUNCTION_ROLES)
+    found = {n for n, r in template["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
+    assert found == set(ROLES)
+    for role in ROLES:
+        assert "ManagedPolicyArns" not in template["Resources"][role]["Properties"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_action_is_a_pattern(template: dict[str, Any], role: str) -> None:
+    """Each is named, so that what AWS adds later is not granted by itself."""
+    granted = [action for s in statements(template, role) for action in actions(s)]
+    assert [action for action in granted if "*" in action] == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_any_resource_is_granted_only_where_aws_knows_no_narrower(
+    template: dict[str, Any], role: str
+) -> None:
+    """By AWS's own table of actions and the resources they take."""
+    for statement in statements(template, role):
+        if "*" in targets(statement):
+            wide = {action for action in actions(statement) if kinds(action)}
+            assert wide <= CANNOT_BE_NARROWED, statement["Sid"]
+            if "ecs:ListTasks" in wide:
+                assert statement["Condition"]["ArnEquals"]["ecs:cluster"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_actions_stand_with_resources_that_they_apply_to(
+    template: dict[str, Any], role: str
+) -> None:
+    """An action beside an ARN that it does not take grants nothing, and looks as if it did."""
+    for statement in statements(template, role):
+        for action in actions(statement):
+            for resource in targets(statement):
+                for arn in arns(resource):
+                    assert _applies(action, arn), (statement["Sid"], action, arn)
+
+
+def _applies(action: str, arn: str) -> bool:
+    if arn == "*":
+        return True
+    service = action.split(":")[0]
+    known = {
+        "${JobsTable.Arn}": ("dynamodb", "table"),
+        "${RunsTable.Arn}": ("dynamodb", "table"),
+        "${TokensTable.Arn}": ("dynamodb", "table"),
+        "${Logs.Arn}": ("logs", "log-stream"),
+        "${FailedEvents.Arn}": ("sqs", "queue"),
+        "${ExecutionRole.Arn}": ("iam", "role"),
+        "${DefaultTaskRoleArn}": ("iam", "role"),
+        "${AWS::NoValue}": ("iam", "role"),
+    }
+    if arn in known:
+        return known[arn][0] == service and known[arn][1] in kinds(action)
+    if re.fullmatch(r"\$\{\w+Table\.Arn\}/index/\w+", arn):
+        return service == "dynamodb" and "index" in kinds(action)
+    forms = {k.lower(): v["ARNFormats"] for k, v in SERVICES_OF_AWS[service]["Resources"].items()}
+    plain = arn.replace("${AWS::Partition}", "aws").replace("${AWS::Region}", "eu-central-1")
+    plain = re.sub(r"\$\{\w+\}", "x", plain.replace("${AWS::AccountId}", "123456789012"))
+    taken = [form for kind in kinds(action) for form in forms[kind.lower()]]
+    return any(re.match(re.sub(r"\$\{\w+\}", "[^:]*", form), plain) for form in taken)
+
+
+def test_roles_are_passed_only_from_the_stages_path_and_only_to_tasks(
+    template: dict[str, Any],
+) -> None:
+    """Else a job could run with any role of the account that ECS may assume."""
+    passed = {
+        arn
+        for role in FUNCTION_ROLES
+        for statement in statements(template, role)
+        if "iam:PassRole" in actions(statement)
+        for resource in targets(statement)
+        for arn in arns(resource)
+    }
+    assert passed == {
+        "${ExecutionRole.Arn}",
+        "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/jobyard/${Stage}/*",
+        "${DefaultTaskRoleArn}",
+        "${AWS::NoValue}",
+    }
+    for role in FUNCTION_ROLES:
+        for statement in statements(template, role):
+            if "iam:PassRole" in actions(statement):
+                to = statement["Condition"]["StringEquals"]["iam:PassedToService"]
+                assert (actions(statement), to) == (["iam:PassRole"], "ecs-tasks.amazonaws.com")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_stage_reaches_into_another_whose_name_begins_alike(
+    template: dict[str, Any], role: str
+) -> None:
+    """`dev` and `dev-2` share an account, and half of their names."""
+    others = [
+        "rule/jobyard-dev-2-job_1-0",
+        "task-definition/jobyard-dev-2-job_1:1",
+        "task/jobyard-dev-2/1",
+        "log-group:/jobyard/dev-2/job_1",
+        "role/jobyard/dev-2/acme/x",
+        "secret:jobyard/dev-2/acme/x",
+        "parameter/jobyard/dev-2/acme/x",
+    ]
+    for statement in statements(template, role):
+        for resource in targets(statement):
+            for arn in arns(resource):
+                mine = arn.replace("${Stage}", "dev").split(":", 5)[-1]
+                reached = [name for name in others if fnmatch.fnmatchcase(name, mine)]
+                assert reached == [] or arn == "*", (statement["Sid"], arn)
+
+
+def test_the_containers_own_role_reaches_no_table(template: dict[str, Any]) -> None:
+    """ECS's execution role pulls images, writes output and fetches secrets, and that is all."""
+    granted = {a for s in statements(template, "ExecutionRole") for a in actions(s)}
+    assert {action.split(":")[0] for action in granted} == {"ecr", "logs", "secretsmanager", "ssm"}
+
+
+def calls() -> set[str]:
+    """Names of all methods that the product calls: `run_task`, `put_rule`, …"""
+    found: set[str] = set()
+    for path in (package.ROOT / "chalicelib").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute):
+                found.add(node.attr)
+    return found
+
+
+@pytest.mark.parametrize("role", FUNCTION_ROLES)
+def test_nothing_is_granted_that_the_product_never_calls(
+    template: dict[str, Any], role: str
+) -> None:
+    """A permission outlives the code that needed it, unless somebody looks."""
+    called = calls()
+    for statement in statements(template, role):
+        for action in actions(statement):
+            service, name = action.split(":")
+            if service != "dynamodb" and action not in NOT_CALLED_BY_NAME:
+                assert xform_name(name) in called, action
+
+
+def test_only_the_api_reads_tokens(template: dict[str, Any]) -> None:
+    """The others act for nobody."""
+    readers = {
+        role
+        for role in FUNCTION_ROLES
+        for statement in statements(template, role)
+        if "TokensTable" in json.dumps(statement["Resource"])
+    }
+    assert readers == {"ApiHandlerRole"}
+
+
+@pytest.mark.parametrize("role", FUNCTION_ROLES)
+def test_no_function_reads_a_whole_table(template: dict[str, Any], role: str) -> None:
+    """A scan costs what is stored, not what is asked for."""
+    granted = {action for s in statements(template, role) for action in actions(s)}
+    assert "dynamodb:Scan" not in granted

@@ -7,12 +7,16 @@ PORT ?= 8000
 CAP ?= 20
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt
 INSTALLED := $(VENV)/.installed
+# The emulator pins other versions of libraries that the tests use, so it has its own.
+E2E_VENV := .venv-e2e
+E2E_INSTALLED := $(E2E_VENV)/.installed
 # The first Python that is new enough; PYTHON=… takes another.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
 .PHONY: help up demo test check format clean token tokens revoke-token
+.PHONY: package deploy destroy doctor e2e
 
 help:
 	@echo "make up      start Jobyard on this machine (PORT=8000 ENGINE=auto|docker|process CAP=20)"
@@ -22,6 +26,11 @@ help:
 	@echo "make format  write the format that check wants"
 	@echo "make token   WORKSPACE=acme ROLE=read|run|write [PROJECTS=a,b] [EXPIRES=90d] [NAME=ci] [STAGE=prod]"
 	@echo "make tokens  list them ([WORKSPACE=acme] [STAGE=prod]); make revoke-token ID=… takes one back"
+	@echo "make package build/package: the template and the archive that deploy puts into AWS"
+	@echo "make deploy  STAGE=prod [PARAMETERS='Key=Value ...'], with AWS credentials; again to upgrade"
+	@echo "make doctor  STAGE=prod: what is wrong with a deployed stage, a sentence each"
+	@echo "make destroy STAGE=prod [DATA=delete]; without it tables, task definitions and output stay"
+	@echo "make e2e     deploy into an emulator of AWS and use it; needs Podman or Docker"
 	@echo "make clean   remove the virtual environment and what was built"
 
 up: $(INSTALLED)
@@ -45,6 +54,21 @@ tokens: $(INSTALLED)
 revoke-token: $(INSTALLED)
 	@$(BIN)/python -m infra.tokens --stage "$(STAGE)" revoke "$(ID)"
 
+package: $(INSTALLED)
+	@$(BIN)/python -m infra.package
+
+deploy: $(INSTALLED)
+	@$(BIN)/python -m infra.deploy "$(STAGE)" $(PARAMETERS)
+
+doctor: $(INSTALLED)
+	@$(BIN)/python -m infra.doctor "$(STAGE)" $(if $(IMAGE),--image "$(IMAGE)")
+
+destroy: $(INSTALLED)
+	@$(BIN)/python -m infra.destroy "$(STAGE)" $(if $(DATA),--data "$(DATA)")
+
+e2e: $(INSTALLED) $(E2E_INSTALLED)
+	JOBYARD_E2E=1 $(BIN)/python -m pytest tests/deploy/e2e $(ARGS)
+
 check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -55,7 +79,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(E2E_VENV) build .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(INSTALLED): $(REQUIREMENTS)
 	@$(or $(PYTHON),false) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { \
@@ -66,4 +90,10 @@ $(INSTALLED): $(REQUIREMENTS)
 	@echo "Installing into $(VENV) (once; again when a requirement changes)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(E2E_INSTALLED): requirements-e2e.txt $(INSTALLED)
+	@echo "Installing the emulator into $(E2E_VENV) (once; again when a requirement changes)"
+	@$(BIN)/python -m venv $(E2E_VENV)
+	@$(E2E_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-e2e.txt
 	@touch $@

@@ -52,6 +52,8 @@ def announce(stage: str, act: str) -> Account:
     """
     if not STAGE.fullmatch(stage):
         raise Refused(f"STAGE={stage!r} must be 1 to 20 of a-z, 0-9 and -, beginning with a letter")
+    if stage == "local":
+        raise Refused("STAGE=local is the stack of `make up`; take another name")
     if os.environ.get("JOBYARD_E2E") != "1":
         _refuse_other_endpoints()
     session = boto3.session.Session()

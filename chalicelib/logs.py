@@ -48,7 +48,7 @@ class Line:
     timestamp: int
     message: str
     run_id: str | None
-    """None where it is not known, or not any more: retention removed the run."""
+    """None where it is not known: the run has not learnt of its task yet."""
     attempt: int | None
 
     def as_dict(self) -> dict[str, Any]:

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from chalicelib import audit as auditing
-from chalicelib import ids, jobs, lifecycle, log, logs, reconcile, runs, scheduler, states, views
+from chalicelib import (
+    ids,
+    jobs,
+    lifecycle,
+    log,
+    logs,
+    metrics,
+    reconcile,
+    runs,
+    scheduler,
+    states,
+    transitions,
+    views,
+)
 from chalicelib.api import PROJECT, Api
 from chalicelib.cloud import aws
 from chalicelib.http import (
@@ -18,10 +32,11 @@ from chalicelib.http import (
     created,
     decode_cursor,
     encode_cursor,
+    multi,
     ok,
     replayed,
 )
-from chalicelib.queries import ListJobs, ListRuns, LogsQuery
+from chalicelib.queries import ListJobs, ListRuns, LogsQuery, MetricsQuery
 from chalicelib.services import services
 from chalicelib.specs import JobCreate, JobPatch, RunOverrides
 
@@ -43,9 +58,14 @@ def health(request: Request) -> Answer:
 
 @app.get("/openapi.json", role=None)
 def get_openapi(request: Request) -> Answer:
+    return Document(200, "", _description())
+
+
+@cache
+def _description() -> dict[str, Any]:
     from chalicelib import openapi  # at first use: nothing else needs it
 
-    return Document(200, "", openapi.build(app.endpoints))
+    return openapi.build(app.endpoints)
 
 
 @app.get(JOBS, role="read", query=ListJobs)
@@ -170,6 +190,30 @@ def _lines(page: logs.LogPage, scope: str) -> Answer:
     }
     cut = " The answer is partial: go on with its cursor." if page.is_partial else ""
     return ok(f"{len(page.lines)} line(s).{cut}", data)
+
+
+@app.get(f"{JOB}/metrics", role="read", query=MetricsQuery)
+def get_job_metrics(request: Request, job_id: str) -> Answer:
+    jobs.get(request.project, job_id)
+    return _metrics(metrics.job_metrics(job_id, request.query(MetricsQuery), on=services()))
+
+
+@app.get(f"{RUN}/metrics", role="read", query=MetricsQuery)
+def get_run_metrics(request: Request, job_id: str, run_id: str) -> Answer:
+    _, run = runs.find(request.project, job_id, run_id, on=services())
+    return _metrics(metrics.run_metrics(run, request.query(MetricsQuery), on=services()))
+
+
+def _metrics(result: metrics.MetricsResult) -> Answer:
+    data = {
+        "start": transitions.iso(result.start),
+        "end": transitions.iso(result.end),
+        "period_seconds": result.period_seconds,
+        "metrics": result.metrics,
+    }
+    if result.ok:
+        return ok("All metrics.", data)
+    return multi("Some metrics failed; each says why.", data)
 
 
 @app.on_cw_event({"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"]})

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from chalicelib import cron, zones
@@ -54,11 +55,10 @@ class Schedule:
         wake-up for nothing costs next to nothing: so one wide rule, not several exact ones.
         """
         spec = cron.parse(self.expression)
-        fires = _fires(spec, self.timezone)
-        minutes = _text({minute % 60 for _, minute in fires}, range(60))
-        hours = _text({minute // 60 for _, minute in fires}, range(24))
+        in_utc = _in_utc(spec, zones.clock(self.timezone))
+        minutes, hours = _text(in_utc.minutes, range(60)), _text(in_utc.hours, range(24))
         rules = []
-        for days in _day_fields(spec, {shift for shift, _ in fires}):
+        for days in _day_fields(spec, in_utc.shifts):
             rule = f"cron({minutes} {hours} {days} *)"
             # With every minute, and the other fields at their longest, it is 178 characters.
             rules.append(rule if len(rule) <= MAX_RULE_LENGTH else f"cron(* {hours} {days} *)")
@@ -170,15 +170,33 @@ def _instant(minute: int) -> datetime:
     return _EPOCH + minute * _MINUTE
 
 
-def _fires(spec: Cron, timezone: str) -> set[tuple[int, int]]:
-    """When rules must fire: by how many days UTC's date differs, and UTC's minute of the day."""
-    clock = zones.clock(timezone)
-    fires = {divmod(time - ahead, DAY) for ahead in clock.offsets for time in spec.times}
-    if not spec.follows_clock:
-        for skip in clock.skips:
-            day, minute = divmod(skip.minute, DAY)
-            fires.update((day - t // DAY, minute) for t in skip.missing if spec.matches(t))
-    return fires
+class _InUtc(NamedTuple):
+    minutes: set[int]
+    hours: set[int]
+    shifts: set[int]
+    """By how many days UTC's date differs from the local one."""
+
+
+def _in_utc(spec: Cron, clock: zones.Clock) -> _InUtc:
+    """When rules must fire: at the times under every offset, and right after gaps that skip one."""
+    minutes: set[int] = set()
+    hours: set[int] = set()
+    shifts: set[int] = set()
+    for ahead in clock.offsets:
+        moved = [divmod(minute - ahead, 60) for minute in spec.minutes]
+        minutes.update(minute for _, minute in moved)
+        carried = {carry for carry, _ in moved}
+        days_and_hours = [divmod(hour + carry, 24) for hour in spec.hours for carry in carried]
+        hours.update(hour for _, hour in days_and_hours)
+        shifts.update(shift for shift, _ in days_and_hours)
+    for skip in () if spec.follows_clock else clock.skips:
+        day, minute = divmod(skip.minute, DAY)
+        missed = {local // DAY for local in skip.missing if spec.matches(local)}
+        if missed:
+            hours.add(minute // 60)
+            minutes.add(minute % 60)
+            shifts.update(day - local_day for local_day in missed)
+    return _InUtc(minutes, hours, shifts)
 
 
 def _day_fields(spec: Cron, shifts: Collection[int]) -> Iterator[str]:

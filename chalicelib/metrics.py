@@ -84,15 +84,6 @@ class MetricsResult:
         """Whether every metric succeeded."""
         return all(metric["status"] == "success" for metric in self.metrics.values())
 
-    def as_dict(self) -> dict[str, Any]:
-        """As the contract shows it."""
-        return {
-            "start": iso(self.start),
-            "end": iso(self.end),
-            "period_seconds": self.period_seconds,
-            "metrics": self.metrics,
-        }
-
 
 def job_metrics(job_id: str, query: MetricsQuery, *, on: Services) -> MetricsResult:
     """

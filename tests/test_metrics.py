@@ -130,13 +130,8 @@ def test_a_job_shows_average_cores_and_total_bytes_of_its_tasks(world: World) ->
     assert points(result, "memory_usage") == [("11:55:00", 100 * MIB), ("11:56:00", 150 * MIB)]
     assert result.ok
     assert world.calls == {"GetMetricData": 1}
-    answer = result.as_dict()
-    assert (answer["start"], answer["end"]) == (
-        "2026-11-23T11:00:00.000Z",
-        "2026-11-23T12:00:00.000Z",
-    )
-    assert answer["period_seconds"] == 60
-    units = {name: metric["unit"] for name, metric in answer["metrics"].items()}
+    assert (result.start, result.end, result.period_seconds) == (NOON - HOUR, NOON, 60)
+    units = {name: metric["unit"] for name, metric in result.metrics.items()}
     assert units == {"cpu_usage": "cores", "memory_usage": "bytes"}
 
 
@@ -226,7 +221,7 @@ def test_a_run_that_lasted_seconds_shows_the_minute_it_was_sampled_in(world: Wor
     world.now = NOON + 3 * HOUR
     result = world.run(run)
     assert points(result, "cpu_usage") == [("12:01:00", 0.9)]
-    assert result.as_dict()["end"] == "2026-11-23T12:00:55.000Z"
+    assert result.end == NOON + timedelta(seconds=55)
 
 
 def test_a_run_without_a_task_has_no_points_and_costs_no_call(world: World) -> None:

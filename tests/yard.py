@@ -214,7 +214,8 @@ class Yard:
     def counting(self) -> Iterator[Calls]:
         """The AWS calls made inside."""
         calls = Calls()
-        clients = [db.connect().client, *(cloud.client(s) for s in ("ecs", "events", "logs"))]
+        services = ("ecs", "events", "logs", "cloudwatch")
+        clients = [db.connect().client, *(cloud.client(service) for service in services)]
         for client in clients:
             client.meta.events.register("before-call.*.*", calls.note)
         try:

@@ -15,6 +15,7 @@ from infra.local.fidelity.dynamodb import DynamoDbFidelity
 from infra.local.fidelity.ecs import EcsFidelity
 from infra.local.fidelity.events import EventsFidelity
 from infra.local.fidelity.logs import LogsFidelity
+from infra.local.fidelity.metrics import MetricsFidelity
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class Fidelity:
     ecs: EcsFidelity
     events: EventsFidelity
     logs: LogsFidelity
+    metrics: MetricsFidelity
 
     def uninstall(self) -> None:
         self.dynamodb.uninstall()
         self.ecs.uninstall()
         self.events.uninstall()
         self.logs.uninstall()
+        self.metrics.uninstall()
 
     def __enter__(self) -> Fidelity:
         return self
@@ -40,10 +43,11 @@ class Fidelity:
 
 
 def install(now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Fidelity:
-    """Put the fidelity over moto, with no tasks; `now` is the clock of ECS and of the logs."""
+    """Put the fidelity over moto, with no tasks; `now` is the clock of ECS and CloudWatch."""
     return Fidelity(
         dynamodb=DynamoDbFidelity.install(),
         ecs=EcsFidelity.install(now),
         events=EventsFidelity.install(),
         logs=LogsFidelity.install(now),
+        metrics=MetricsFidelity.install(now),
     )

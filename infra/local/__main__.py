@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.local import CAP, LOOPBACK
+from infra.local import CAP, LOOPBACK, REGION, environment
 from infra.local.console import console
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def main() -> int:
         other = options.port + 1
         print(f"Port {options.port} is taken; take another: make up PORT={other}", file=sys.stderr)
         return 1
-    # Imported here, because it takes a second that a taken port need not wait for.
+    # moto asks botocore for a session when it is imported, so the shell's AWS has to go first.
+    environment.isolate(os.environ, REGION)
     from infra.local.engines.choice import NoEngine
     from infra.local.stack import Stack
 

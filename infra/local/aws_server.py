@@ -17,6 +17,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from infra.local import LOOPBACK, fidelity
+from infra.local.gateway import STOP_CHECK
 
 
 class AwsServer:
@@ -34,7 +35,9 @@ class AwsServer:
             request_handler=MotoRequestHandler,
         )
         self.url = f"http://{LOOPBACK}:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="aws", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(STOP_CHECK,), name="aws", daemon=True
+        )
         self._thread.start()
         self.client = lru_cache(self._client)
 

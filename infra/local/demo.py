@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from infra.local import CAP
+from infra.local import CAP, REGION, environment
 from infra.local.console import console
-from infra.local.stack import Access, Stack
+
+if TYPE_CHECKING:
+    from infra.local.stack import Access
 
 DIRECTORY = Path(".local/demo")
 IMAGE = "public.ecr.aws/docker/library/busybox:1.36"
@@ -100,6 +103,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--engine", default="process", help="auto, docker or process")
     options = parser.parse_args()
+    # moto asks botocore for a session when it is imported, so the shell's AWS has to go first.
+    environment.isolate(os.environ, REGION)
+    from infra.local.stack import Stack
+
     with console(DIRECTORY / "log") as terminal:
         stack = Stack(engine=options.engine, port=0, cap=CAP, directory=DIRECTORY)
         try:

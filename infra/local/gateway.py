@@ -31,6 +31,8 @@ ANSWER_LIMIT = 6 * 1024 * 1024
 SECONDS = 29
 """API Gateway's integration time-out."""
 STAGE = "local"
+STOP_CHECK = 0.1
+"""Seconds until a server that was asked to stop has noticed."""
 
 Event = dict[str, Any]
 Function = Callable[[Event, Context], dict[str, Any]]
@@ -50,7 +52,7 @@ class Gateway:
         )
         self.url = f"http://{LOOPBACK}:{self._server.server_port}"
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="gateway", daemon=True
+            target=self._server.serve_forever, args=(STOP_CHECK,), name="gateway", daemon=True
         )
         self._thread.start()
 

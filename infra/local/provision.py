@@ -11,11 +11,10 @@ from typing import Any
 
 import boto3
 
-from infra.local import template
+from infra.local import REGION, template
 
 ACCOUNT = "123456789012"
 """moto's account."""
-REGION = "eu-central-1"
 
 TABLE_SETTINGS = {
     "JobsTable": "JOBYARD_JOBS_TABLE",

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from infra.local import environment, provision
+from infra.local import REGION, environment, provision
 from infra.local.aws_server import AwsServer
 from infra.local.clock import RuleClock, Ticker, scheduled_event
 from infra.local.engines.choice import HOW_TO_START, choose
@@ -78,7 +78,7 @@ class Stack:
         Raises NoEngine and OSError (a taken port), with nothing left running.
         """
         with ExitStack() as started:
-            environment.isolate(os.environ, provision.REGION)
+            environment.isolate(os.environ, REGION)
             self.aws = AwsServer()
             started.callback(self.aws.close)
             os.environ["AWS_ENDPOINT_URL"] = self.aws.url
@@ -96,7 +96,7 @@ class Stack:
             self._start_events(app, started)
             gateway = Gateway(app.app, app.app.routes, port)
             started.callback(gateway.close)
-            self.access = Access(gateway.url, _token(), self.aws.url, provision.REGION)
+            self.access = Access(gateway.url, _token(), self.aws.url, REGION)
             self._started = started.pop_all()
 
     def close(self) -> None:
@@ -131,7 +131,7 @@ class Stack:
 
 
 def _turn(name: str, at: datetime) -> dict[str, Any]:
-    account, region = provision.ACCOUNT, provision.REGION
+    account, region = provision.ACCOUNT, REGION
     return scheduled_event(f"arn:aws:events:{region}:{account}:rule/jobyard-{STAGE}-{name}", at)
 
 

@@ -1,0 +1,168 @@
+"""The gateway hands a function what API Gateway would, and answers what the function says."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from infra.local.gateway import ANSWER_LIMIT, BODY_LIMIT, Gateway
+
+JOB = "/workspaces/{workspace_id}/jobs/{job_id}"
+
+
+class Function:
+    """Remembers its event; answers what the test wants."""
+
+    def __init__(self) -> None:
+        self.event: dict[str, Any] = {}
+        self.context: Any = None
+        self.answer: dict[str, Any] = {"statusCode": 200, "body": "{}"}
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        self.event, self.context = event, context
+        return self.answer
+
+
+@pytest.fixture
+def function() -> Function:
+    return Function()
+
+
+@pytest.fixture
+def gateway(function: Function) -> Iterator[Gateway]:
+    gateway = Gateway(function, ["/health", JOB, f"{JOB}/runs"], port=0)
+    yield gateway
+    gateway.close()
+
+
+def call(
+    gateway: Gateway, method: str, path: str, body: Any = None, **headers: str
+) -> tuple[http.client.HTTPResponse, bytes]:
+    address = urlsplit(gateway.url)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body=body, headers=named)
+    response = connection.getresponse()
+    data = response.read()
+    connection.close()
+    return response, data
+
+
+def test_a_route_is_matched_and_its_parameters_stay_encoded(
+    gateway: Gateway, function: Function
+) -> None:
+    """As on AWS, where the function has to decode them."""
+    call(gateway, "GET", "/workspaces/a%2Fb/jobs/job%201?x=1")
+    event = function.event
+    assert event["resource"] == event["requestContext"]["resourcePath"] == JOB
+    assert event["path"] == "/workspaces/a%2Fb/jobs/job%201"
+    assert event["pathParameters"] == {"workspace_id": "a%2Fb", "job_id": "job%201"}
+    assert event["httpMethod"] == event["requestContext"]["httpMethod"] == "GET"
+
+
+def test_query_and_headers_come_in_both_shapes(gateway: Gateway, function: Function) -> None:
+    """The last value of each name, and all of them; decoded."""
+    call(gateway, "GET", "/health?tag=a&tag=b%20c&empty=", X_Custom="yes")
+    event = function.event
+    assert event["queryStringParameters"] == {"tag": "b c", "empty": ""}
+    assert event["multiValueQueryStringParameters"] == {"tag": ["a", "b c"], "empty": [""]}
+    assert event["headers"]["X-Custom"] == "yes"
+    assert event["multiValueHeaders"]["X-Custom"] == ["yes"]
+
+
+def test_what_is_not_there_is_none(gateway: Gateway, function: Function) -> None:
+    """No query, no parameters, no body: null on AWS, not an empty object."""
+    call(gateway, "GET", "/health")
+    event = function.event
+    for name in ("queryStringParameters", "multiValueQueryStringParameters", "pathParameters"):
+        assert event[name] is None
+    assert event["body"] is None
+    assert event["isBase64Encoded"] is False
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS", "TRACE"])
+def test_any_method_of_a_path_reaches_the_function(
+    gateway: Gateway, function: Function, method: str
+) -> None:
+    """It is the function's router that says 405."""
+    call(gateway, method, "/health")
+    assert (function.event["resource"], function.event["httpMethod"]) == ("/health", method)
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/health/", "/workspaces/a/jobs/b/c/d"])
+def test_an_unknown_path_goes_through_the_catch_all(
+    gateway: Gateway, function: Function, path: str
+) -> None:
+    """With what it caught as its `proxy` parameter."""
+    call(gateway, "GET", path)
+    assert function.event["resource"] == "/{proxy+}"
+    assert function.event["pathParameters"] == {"proxy": path.removeprefix("/")}
+
+
+def test_text_is_passed_as_it_is_and_bytes_in_base64(gateway: Gateway, function: Function) -> None:
+    """JSON stays readable; what is not UTF-8 cannot be a string."""
+    call(gateway, "POST", "/health", '{"a": "é"}'.encode())
+    assert (function.event["body"], function.event["isBase64Encoded"]) == ('{"a": "é"}', False)
+    call(gateway, "POST", "/health", b"\xff\x00")
+    assert function.event["isBase64Encoded"] is True
+    assert base64.b64decode(function.event["body"]) == b"\xff\x00"
+
+
+def test_a_chunked_body_is_read_whole(gateway: Gateway, function: Function) -> None:
+    """A client that does not know the length beforehand."""
+    call(gateway, "POST", "/health", iter([b"one", b"two"]))
+    assert function.event["body"] == "onetwo"
+
+
+def test_the_answer_is_what_the_function_said(gateway: Gateway, function: Function) -> None:
+    """Status, headers, several of one name, and a body in base64."""
+    function.answer = {
+        "statusCode": 207,
+        "headers": {"Location": "jobs/1"},
+        "multiValueHeaders": {"X-Many": ["a", "b"]},
+        "body": base64.b64encode(b"\xff").decode(),
+        "isBase64Encoded": True,
+    }
+    response, data = call(gateway, "GET", "/health")
+    assert (response.status, data) == (207, b"\xff")
+    assert response.headers["Location"] == "jobs/1"
+    assert response.headers.get_all("X-Many") == ["a", "b"]
+
+
+def test_a_body_over_ten_megabytes_never_reaches_the_function(
+    gateway: Gateway, function: Function
+) -> None:
+    """API Gateway answers 413 itself, here in the API's own envelope."""
+    response, data = call(gateway, "POST", "/health", b"x" * (BODY_LIMIT + 1))
+    assert response.status == 413
+    assert json.loads(data)["code"] == "body_too_large"
+    assert function.event == {}
+
+
+def test_an_answer_over_lambdas_limit_is_a_502(gateway: Gateway, function: Function) -> None:
+    """As deployed: a list has to end before that."""
+    function.answer = {"statusCode": 200, "body": "x" * ANSWER_LIMIT}
+    response, _ = call(gateway, "GET", "/health")
+    assert response.status == 502
+
+
+def test_the_context_says_how_much_time_is_left(gateway: Gateway, function: Function) -> None:
+    """Within API Gateway's 29 seconds."""
+    call(gateway, "GET", "/health")
+    assert 0 < function.context.get_remaining_time_in_millis() <= 29_000
+    assert function.context.aws_request_id
+
+
+def test_only_this_machine_is_listened_to(gateway: Gateway) -> None:
+    """The loopback address, and no other."""
+    port = urlsplit(gateway.url).port
+    assert urlsplit(gateway.url).hostname == "127.0.0.1"
+    with socket.socket() as other, pytest.raises(OSError, match="refused"):
+        other.connect(("127.0.0.2", port))

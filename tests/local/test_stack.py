@@ -1,0 +1,291 @@
+"""`make up` and `make demo`, started as a person starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+
+from infra.local import provision
+from infra.local.engines.process import MARK
+from infra.local.owner import Owner
+from tests.local.local_yard import wait_for
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 120
+"""Seconds; only a stack that hangs needs them."""
+PROCESSES = ("--port", "0", "--engine", "process")
+
+
+class Started:
+    """The stack in a directory of its own, in the shell of somebody who uses AWS."""
+
+    def __init__(self, directory: Path, *options: str, **environment: str) -> None:
+        shell = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(directory),
+            "PYTHONPATH": str(ROOT),
+            "AWS_PROFILE": "production",
+            "AWS_ENDPOINT_URL_ECS": "https://ecs.example.com",
+            "HTTP_PROXY": "http://proxy.example.com:3128",
+            **environment,
+        }
+        self._out, self._err = directory / "out", directory / "err"
+        with self._out.open("w") as out, self._err.open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "infra.local", *options],
+                cwd=directory,
+                env=shell,
+                stdout=out,
+                stderr=err,
+            )
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text(encoding="utf-8")
+
+    @property
+    def err(self) -> str:
+        return self._err.read_text(encoding="utf-8")
+
+    def until_up(self) -> Started:
+        wait_for(lambda: "curl" in self.out or self.process.poll() is not None, "up", PATIENCE)
+        assert self.process.poll() is None, self.err
+        return self
+
+    def end(self, number: signal.Signals | None = signal.SIGTERM) -> int:
+        """Its exit code, once it has ended, by itself or by that signal."""
+        if number is not None:
+            self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+class Client:
+    """The API, with what .local/env says."""
+
+    def __init__(self, directory: Path) -> None:
+        lines = (directory / ".local/env").read_text(encoding="utf-8").splitlines()
+        pairs = (shlex.split(line.removeprefix("export "))[0].partition("=") for line in lines)
+        self.env = {name: value for name, _, value in pairs}
+        self.base = f"{self.env['JOBYARD_URL']}/workspaces/local/projects/p"
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(
+            self.base + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {self.env['JOBYARD_TOKEN']}",
+                "Content-Type": "application/json",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)["data"]
+
+    def job(self, *command: str, **spec: Any) -> str:
+        body = {"name": f"job-{time.time_ns()}", "image": "any", "command": list(command), **spec}
+        return f"/jobs/{self.call('POST', '/jobs', body)['id']}"
+
+    def finish(self, job: str) -> dict[str, Any]:
+        run = self.call("POST", f"{job}/runs")
+        return self.until(f"{job}/runs/{run['id']}", "finished_at")
+
+    def until(self, run: str, field: str) -> dict[str, Any]:
+        wait_for(lambda: self.call("GET", run)[field], f"{field} of {run}", PATIENCE)
+        return dict(self.call("GET", run))
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="module")
+def words(directory: Path) -> Iterator[str]:
+    """One stack for the tests that only use it."""
+    stack = Started(directory, *PROCESSES).until_up()
+    yield stack.out
+    stack.end()
+
+
+@pytest.fixture
+def client(words: str, directory: Path) -> Client:
+    return Client(directory)
+
+
+def test_the_printed_curl_line_creates_a_job(words: str, client: Client) -> None:
+    """What a newcomer pastes first has to work as it stands."""
+    line = next(line for line in words.splitlines() if line.startswith("curl "))
+    url, *rest = shlex.split(line)[2:]
+    headers = dict(value.split(": ", 1) for flag, value in pairwise(rest) if flag == "-H")
+    data = rest[rest.index("-d") + 1]
+    request = urllib.request.Request(url, data=data.encode(), headers=headers)
+    with urllib.request.urlopen(request, timeout=30) as response:
+        assert response.status == 201
+
+
+def test_it_says_what_it_is_and_that_its_state_will_be_gone(words: str, client: Client) -> None:
+    """URL, token, engine, and what happens at the end."""
+    assert client.env["JOBYARD_URL"] in words
+    assert client.env["JOBYARD_TOKEN"] in words
+    assert "processes" in words
+    assert "state is gone" in words
+
+
+def test_a_run_goes_from_trigger_to_succeeded_with_its_output(client: Client) -> None:
+    """Through the API, EventBridge's events, the local Fargate and the logs."""
+    job = client.job("sh", "-c", "echo out; echo $JOBYARD_RUN_ID")
+    run = client.finish(job)
+    assert (run["status"], run["exit_code"]) == ("succeeded", 0)
+    lines = client.call("GET", f"{job}/runs/{run['id']}/logs")["logs"]
+    assert [line["message"] for line in lines[1:]] == ["out", run["id"]]
+
+
+def test_a_cancelled_run_is_stopped(client: Client) -> None:
+    """Cancel reaches the process, and its exit code the run."""
+    job = client.job("sleep", "600")
+    run = client.call("POST", f"{job}/runs")
+    path = f"{job}/runs/{run['id']}"
+    wait_for(lambda: client.call("GET", path)["status"] == "running", "running")
+    client.call("POST", f"{path}/cancel")
+    assert client.call("GET", path)["status"] == "cancelled"
+    assert client.until(path, "finished_at")["exit_code"] == 143
+
+
+def test_the_aws_cli_of_a_shell_that_sources_env_sees_this_stack(client: Client) -> None:
+    """Its variables are all that boto3 needs."""
+    job = client.job("true")
+    run = client.finish(job)
+    session = boto3.session.Session(
+        client.env["AWS_ACCESS_KEY_ID"],
+        client.env["AWS_SECRET_ACCESS_KEY"],
+        region_name=client.env["AWS_DEFAULT_REGION"],
+    )
+    endpoint = client.env["AWS_ENDPOINT_URL"]
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", endpoint)
+    ecs = session.client("ecs", endpoint_url=endpoint)
+    answer = ecs.list_tasks(cluster="jobyard-local", desiredStatus="STOPPED")
+    assert run["task_arn"] in answer["taskArns"]
+    tables = session.client("dynamodb", endpoint_url=endpoint).list_tables()["TableNames"]
+    assert set(tables) == {
+        provision.settings("local")[name]
+        for name in ("JOBYARD_JOBS_TABLE", "JOBYARD_RUNS_TABLE", "JOBYARD_TOKENS_TABLE")
+    }
+
+
+def test_a_schedule_has_its_rule_in_eventbridge(client: Client) -> None:
+    """As `aws events list-rules` shows it."""
+    job = client.job("true", schedule="* * * * *")
+    events = boto3.client(
+        "events",
+        endpoint_url=client.env["AWS_ENDPOINT_URL"],
+        region_name=client.env["AWS_DEFAULT_REGION"],
+    )
+    rules = events.list_rules(NamePrefix=f"jobyard-local-{job.rsplit('/')[-1]}")["Rules"]
+    assert [rule["State"] for rule in rules] == ["ENABLED"]
+    client.call("DELETE", job)
+
+
+def test_the_env_file_is_for_its_owner_only(client: Client, directory: Path) -> None:
+    """It holds a token."""
+    assert (directory / ".local/env").stat().st_mode & 0o077 == 0
+
+
+def test_nobody_gets_in_without_the_token(client: Client) -> None:
+    """No route is open on a laptop either."""
+    request = urllib.request.Request(f"{client.base}/jobs")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=30)
+    assert caught.value.code == 401
+    caught.value.close()
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    """No child, no file of a task, no env, and no traceback; code 0."""
+    stack = Started(tmp_path, *PROCESSES).until_up()
+    client = Client(tmp_path)
+    job = client.job("sh", "-c", "sleep 600 & setsid sleep 600 & sleep 600")
+    runs = [client.call("POST", f"{job}/runs") for _ in range(3)]
+    path = f"{job}/runs/{runs[-1]['id']}"
+    wait_for(lambda: client.call("GET", path)["status"] == "running", "running")
+    children = psutil.Process(stack.process.pid).children(recursive=True)
+    assert children
+    assert (stack.end(signal.SIGINT), stack.err) == (0, "")
+    assert stack.out.endswith("Stopping; its state is gone.\n")
+    assert [child for child in children if child.is_running()] == []
+    assert not (tmp_path / ".local/env").exists()
+    assert list((tmp_path / ".local/tasks").iterdir()) == []
+
+
+def test_a_start_clears_what_a_killed_one_left(tmp_path: Path) -> None:
+    """SIGKILL leaves children; the next stack ends them."""
+    stack = Started(tmp_path, *PROCESSES).until_up()
+    client = Client(tmp_path)
+    path = client.job("sh", "-c", "sleep 600")
+    run = client.call("POST", f"{path}/runs")
+    wait_for(
+        lambda: client.call("GET", f"{path}/runs/{run['id']}")["status"] == "running", "running"
+    )
+    children = psutil.Process(stack.process.pid).children(recursive=True)
+    owner = {child.environ()[MARK] for child in children}
+    assert [Owner.parse(mark).pid for mark in owner] == [stack.process.pid]
+    stack.end(signal.SIGKILL)
+    assert [child for child in children if child.is_running()] == children
+    second = Started(tmp_path, *PROCESSES).until_up()
+    wait_for(lambda: not any(child.is_running() for child in children), "the children to go")
+    assert len(list((tmp_path / ".local/tasks").iterdir())) == 1
+    assert (second.end(signal.SIGTERM), second.err) == (0, "")
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+    """With what to type instead, and no traceback."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        stack = Started(tmp_path, "--port", str(port), "--engine", "process")
+        assert stack.end(None) == 1
+    assert stack.out == ""
+    assert stack.err == f"Port {port} is taken; take another: make up PORT={port + 1}\n"
+
+
+def test_an_engine_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    """ENGINE=docker does not fall back silently."""
+    nowhere = f"unix://{tmp_path}/none.sock"
+    stack = Started(tmp_path, "--port", "0", "--engine", "docker", DOCKER_HOST=nowhere)
+    assert stack.end(None) == 1
+    assert (stack.out, len(stack.err.splitlines())) == ("", 1)
+    assert nowhere in stack.err
+
+
+def test_the_demo_shows_both_runs_and_ends_with_zero(tmp_path: Path) -> None:
+    """Each transition, the output, the exit codes and the counts."""
+    process = subprocess.run(
+        [sys.executable, "-m", "infra.local.demo"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "AWS_PROFILE": "production"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+    for word in ("pending", "running", "succeeded", "failed", "line 3 of run", "exit code 3"):
+        assert word in process.stdout
+    assert '"succeeded": 1' in process.stdout

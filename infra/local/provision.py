@@ -1,5 +1,5 @@
 """
-The tables and the cluster in moto, made from the definitions that the deployment uses.
+The tables and the cluster in moto, and the functions' environment, made from stack.yaml.
 
     with mock_aws():
         os.environ |= provision.create(stage="test")
@@ -16,12 +16,8 @@ from infra.local import REGION, template
 ACCOUNT = "123456789012"
 """moto's account."""
 
-TABLE_SETTINGS = {
-    "JobsTable": "JOBYARD_JOBS_TABLE",
-    "RunsTable": "JOBYARD_RUNS_TABLE",
-    "TokensTable": "JOBYARD_TOKENS_TABLE",
-}
 CREATE_TABLE = (
+    "TableName",
     "AttributeDefinitions",
     "KeySchema",
     "LocalSecondaryIndexes",
@@ -30,6 +26,14 @@ CREATE_TABLE = (
 )
 """Properties of AWS::DynamoDB::Table that change what the code sees; CreateTable's own names."""
 
+STAND_INS = {
+    "JOBYARD_SUBNETS": "subnet-00000000000000001,subnet-00000000000000002",
+    "JOBYARD_SECURITY_GROUPS": "sg-00000000000000001",
+    "JOBYARD_EXECUTION_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/execution",
+    "JOBYARD_RULE_DEAD_LETTER_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:undelivered",
+}
+"""For what only a deployment makes; nothing here looks behind these names."""
+
 
 def create(stage: str, region: str = REGION) -> dict[str, str]:
     """
@@ -37,41 +41,45 @@ def create(stage: str, region: str = REGION) -> dict[str, str]:
 
     Whatever endpoint and credentials the environment gives are used: call it under moto.
     """
-    names = {"Stage": stage, "AWS::Region": region, "AWS::AccountId": ACCOUNT}
-    names |= {"AWS::Partition": "aws", "AWS::StackName": f"jobyard-{stage}"}
-    environment = settings(stage, region)
+    names = _names(stage, region)
     dynamodb = boto3.client("dynamodb", region_name=region)
-    for logical_id, properties in template.resources("AWS::DynamoDB::Table").items():
-        table = environment[TABLE_SETTINGS[logical_id]]
-        request = {key: properties[key] for key in CREATE_TABLE if key in properties}
-        dynamodb.create_table(TableName=table, **template.resolve(request, names))
-        ttl = properties["TimeToLiveSpecification"]
-        dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=ttl)
+    for properties in template.resources("AWS::DynamoDB::Table").values():
+        kept = {key: properties[key] for key in CREATE_TABLE if key in properties}
+        request: dict[str, Any] = template.resolve(kept, names)
+        dynamodb.create_table(**request)
+        dynamodb.update_time_to_live(
+            TableName=request["TableName"],
+            TimeToLiveSpecification=properties["TimeToLiveSpecification"],
+        )
     ecs = boto3.client("ecs", region_name=region)
     for properties in template.resources("AWS::ECS::Cluster").values():
         ecs.create_cluster(clusterName=template.resolve(properties["ClusterName"], names))
-    return environment
+    return settings(stage, region)
 
 
 def settings(stage: str, region: str = REGION) -> dict[str, str]:
     """The environment of the functions in a stack of that name (see chalicelib/settings.py)."""
-    prefix = f"jobyard-{stage}"
-    here: dict[str, Any] = {"region": region, "account": ACCOUNT, "prefix": prefix}
-    arns = {
-        "JOBYARD_EXECUTION_ROLE_ARN": "arn:aws:iam::{account}:role/{prefix}-execution",
-        "JOBYARD_FIRE_FUNCTION_ARN": "arn:aws:lambda:{region}:{account}:function:{prefix}-fire",
-        "JOBYARD_RULE_DEAD_LETTER_ARN": "arn:aws:sqs:{region}:{account}:{prefix}-dead-letters",
-    }
+    names = _names(stage, region)
+    variables = template.read()["Globals"]["Function"]["Environment"]["Variables"]
     return {
         "AWS_DEFAULT_REGION": region,
-        "JOBYARD_STAGE": stage,
         **{
-            variable: f"{prefix}-{logical_id.removesuffix('Table').lower()}"
-            for logical_id, variable in TABLE_SETTINGS.items()
+            name: STAND_INS[name] if name in STAND_INS else str(template.resolve(value, names))
+            for name, value in variables.items()
         },
-        "JOBYARD_CLUSTER": prefix,
-        "JOBYARD_SUBNETS": "subnet-00000000000000001,subnet-00000000000000002",
-        "JOBYARD_SECURITY_GROUPS": "sg-00000000000000001",
-        "JOBYARD_ASSIGN_PUBLIC_IP": "ENABLED",
-        **{variable: arn.format(**here) for variable, arn in arns.items()},
     }
+
+
+def _names(stage: str, region: str) -> dict[str, str]:
+    """What `Ref` and `Fn::Sub` may name: parameters, pseudo parameters, tables, the cluster."""
+    parameters = template.read()["Parameters"].items()
+    names = {name: str(parameter["Default"]) for name, parameter in parameters}
+    names |= {"Stage": stage, "AWS::Region": region, "AWS::AccountId": ACCOUNT}
+    names |= {"AWS::Partition": "aws", "AWS::StackName": f"jobyard-{stage}"}
+    for type_, name in (
+        ("AWS::DynamoDB::Table", "TableName"),
+        ("AWS::ECS::Cluster", "ClusterName"),
+    ):
+        for logical_id, properties in template.resources(type_).items():
+            names[logical_id] = template.resolve(properties[name], names)
+    return names

@@ -19,6 +19,7 @@ def test_the_tables_have_the_keys_indexes_and_ttl_of_the_stack() -> None:
         dynamodb = boto3.client("dynamodb", region_name=environment["AWS_DEFAULT_REGION"])
         for logical_id, properties in template.resources("AWS::DynamoDB::Table").items():
             name = environment[f"JOBYARD_{logical_id.removesuffix('Table').upper()}_TABLE"]
+            assert name == f"jobyard-test-{logical_id.removesuffix('Table').lower()}"
             table = dynamodb.describe_table(TableName=name)["Table"]
             assert table["KeySchema"] == properties["KeySchema"]
             for kind in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
@@ -41,6 +42,14 @@ def test_the_environment_is_all_that_the_settings_need() -> None:
         ecs = boto3.client("ecs", region_name=settings.region)
         assert ecs.describe_clusters(clusters=[settings.cluster])["failures"] == []
     assert settings.jobs_table == "jobyard-test-jobs"
+
+
+def test_a_secret_may_be_named_under_its_workspace_as_deployed() -> None:
+    """The prefixes keep their place for the workspace; the product fills it in."""
+    settings = product.read(provision.settings(stage="test"))
+    assert any(
+        prefix.endswith(":secret:jobyard/test/{workspace}/") for prefix in settings.secret_prefixes
+    )
 
 
 def test_creating_leaves_the_environment_of_this_process_alone() -> None:

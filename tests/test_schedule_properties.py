@@ -115,6 +115,12 @@ def cronsim_is_right(expression: str, zone: str) -> bool:
     return not is_wildcard(expression) or zone in ("Europe/Berlin", "America/New_York")
 
 
+def croniter_is_right(expression: str) -> bool:
+    """It takes 0-7 for `*` beside 1,*/2, though neither begins with one: no more either-or."""
+    written, read = expression.split(), croniter.expand(expression)[0]
+    return all(written[day].startswith("*") or read[day] != ["*"] for day in (2, 4))
+
+
 def by_croniter(expression: str, zone: str, after: datetime, until: datetime) -> Iterator[datetime]:
     following = croniter(expression, after.astimezone(ZoneInfo(zone)), implement_cron_bug=True)
     slots = (following.get_next(datetime).astimezone(UTC) for _ in iter(int, 1))
@@ -190,8 +196,10 @@ def test_the_rules_filtered_by_is_slot_fire_exactly_at_the_slots_of_cron(
         if not cronsim_is_right(expression, zone):
             return  # the next test has these
         expected = by_cronsim(expression, zone, after, until)
-    else:
+    elif croniter_is_right(expression):
         expected = list(by_croniter(expression, zone, after, until))
+    else:
+        expected = by_cronsim(expression, zone, after, until)
     assert slots == expected
     assert sorted(filter(schedule.is_slot, fires(schedule.rules(), after, until))) == expected
 

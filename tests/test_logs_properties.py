@@ -107,8 +107,8 @@ def first_look(world: World, story: Story, query: dict[str, Any]) -> tuple[LogPa
     """What there is already, and the page to follow from, which goes on behind it."""
     newest = page = world.of_run(story.run, limit=UP_TO, **query)
     seen = texts(page)
-    if not seen:  # the silence at the end was too long for one request: all of it is to come
-        return newest, []
+    if not seen and newest.next_cursor is not None:
+        return newest, []  # the silence at the end was too long for one request: all is to come
     while page.previous_cursor is not None:
         page = world.of_run(story.run, page.previous_cursor, limit=UP_TO, **query)
         seen = texts(page) + seen

@@ -153,13 +153,25 @@ def parse(expression: str, timezone: str = "UTC") -> Schedule:
     A checked schedule; its expression is as it was written, a macro too, less superfluous spaces.
 
     Raises InvalidSchedule for an expression or a zone that is not valid, and for an expression
-    that never fires, such as `0 0 30 2 *`.
+    that never fires, such as `0 0 30 2 *`. For what a job is given; what is stored was checked.
     """
     check_timezone(timezone)
     cron.parse(expression)
+    _check_common(expression)
     schedule = Schedule(" ".join(expression.split()), timezone)
     schedule.next_slot(datetime(zones.HORIZON.start, 1, 1, tzinfo=UTC))
     return schedule
+
+
+def _check_common(expression: str) -> None:
+    """
+    A second reader's opinion, on top of our stricter grammar: what croniter cannot read would be
+    Jobyard's own dialect, and not the standard that the API promises.
+    """
+    from croniter import croniter  # at first use: only a new schedule needs it, and it is slow
+
+    if not croniter.is_valid(expression):
+        raise InvalidSchedule("is not standard cron: five fields, or a macro such as @daily")
 
 
 def _floor(instant: datetime) -> int:

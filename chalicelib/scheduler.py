@@ -35,7 +35,7 @@ def first_slot(spec: dict[str, Any], after: datetime) -> datetime | None:
     """The next slot of a job's spec, or None where its schedule does not fire."""
     if spec["schedule"] is None or spec["paused"]:
         return None
-    return schedule.parse(spec["schedule"], spec["timezone"]).next_slot(after)
+    return schedule.Schedule(spec["schedule"], spec["timezone"]).next_slot(after)
 
 
 def fired(project: str, job_id: str, slot: datetime, *, on: Services) -> str:
@@ -83,7 +83,7 @@ def advance(job: Job, until: datetime, *, on: Services) -> None:
 
 def _advance_once(job: Job, until: datetime, *, on: Services) -> bool:
     """False: the job changed meanwhile, and it must be thought through again."""
-    plan = schedule.parse(job.spec["schedule"], job.spec["timezone"])
+    plan = schedule.Schedule(job.spec["schedule"], job.spec["timezone"])
     assert job.next_slot is not None  # the caller has looked
     slots, older = plan.due(job.next_slot, until, RECORDED_MISSES)
     now = on.now()

@@ -46,7 +46,7 @@ class Rules:
         """The rules that a job should have, as PutRule takes them; none without a schedule."""
         if spec["schedule"] is None:
             return []
-        plan = schedule.parse(spec["schedule"], spec["timezone"])
+        plan = schedule.Schedule(spec["schedule"], spec["timezone"])
         what = (
             f"Jobyard: wakes job '{spec['name']}' ({job_id}) of {project.replace('#', '/')}, "
             f"cron '{plan.expression}' in {plan.timezone}."

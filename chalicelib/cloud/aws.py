@@ -116,9 +116,18 @@ def is_throttle(error: Exception) -> bool:
 def is_unavailable(error: Exception) -> bool:
     """AWS throttled, failed or did not answer: whether it acted is not known."""
     if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return is_throttle(error) or error.response["Error"]["Code"] in DOWN or status >= 500
+        code = error.response["Error"]["Code"]
+        # of an answer without a body botocore makes its status the code; PynamoDB keeps the code
+        # alone
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", code)
+        is_5xx = str(status).isdigit() and int(status) >= 500
+        return is_throttle(error) or code in DOWN or is_5xx
     return isinstance(error, (ConnectionError, HTTPClientError, OutOfTime))
+
+
+def was_retried(error: ClientError) -> bool:
+    """Whether botocore had asked before and got no answer that counts: that may have acted."""
+    return error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
 
 
 @contextmanager

@@ -181,16 +181,36 @@ def update(record: Model, actions: list[Action], condition: Condition) -> bool:
     """
     Change `record` where it is still as `condition` says, and bring the object up to date.
 
-    False: it is not, and nothing was changed.
+    False: it is not, and nothing was changed. While a transaction on the item is under way
+    DynamoDB refuses, and botocore does not retry that: it is tried again, with jitter.
     """
     connect()
-    try:
-        record.update(actions, condition=condition)
-    except PynamoDBException as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
-            return False
-        raise _unavailable(error, "store a change") from error
+    for turn in range(CONFLICT_RETRIES):
+        try:
+            record.update(actions, condition=condition)
+        except PynamoDBException as error:
+            code = error.cause_response_code
+            if code == "ConditionalCheckFailedException":
+                return False
+            if code != "TransactionConflictException":
+                raise _unavailable(error, "store a change") from error
+        else:
+            return True
+        if not _waited(turn):
+            break
+    raise contended()
+
+
+def _waited(turn: int) -> bool:
+    """Wait for a conflict on an item to pass, with jitter; False: there is no time left to."""
+    if aws.remaining() <= 0.5:
+        return False
+    time.sleep(random.uniform(0, min(0.02 * 2**turn, 0.5)))
     return True
+
+
+def contended() -> Unavailable:
+    return Unavailable("Too many changes to the same job at once. Try again.", retry_after=1)
 
 
 def changes_to_actions(model: type[Model], changes: dict[str, Any]) -> list[Action]:
@@ -272,12 +292,11 @@ class Transaction:
                     return frozenset(failed)
                 if not _passes(codes):
                     raise _unavailable(error, "store a change") from error
-                if aws.remaining() <= 0.5:
+                if not _waited(turn):
                     break
-                time.sleep(random.uniform(0, min(0.02 * 2**turn, 0.5)))
             else:
                 return frozenset()
-        raise Unavailable("Too many changes to the same job at once. Try again.", retry_after=1)
+        raise contended()
 
     def _send(self) -> None:
         connection = connect()

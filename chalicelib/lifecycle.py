@@ -9,13 +9,12 @@ be repeated, and a live run keeps a `look_at` by which the sweep comes back to i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 from chalicelib import log, states, transitions
-from chalicelib.cloud.ecs import overrides, task_tags
+from chalicelib.cloud.ecs import Described, overrides, task_tags
 from chalicelib.errors import Unavailable
 from chalicelib.services import Services
-from chalicelib.states import Task
+from chalicelib.states import Refusal, Task
 from chalicelib.tables import runs as table
 from chalicelib.tables.records import Run
 from chalicelib.transitions import Step
@@ -34,6 +33,8 @@ def settle(run: Run, think: Callable[[Run], Step | None], *, on: Services) -> Ru
        `look_at`, and the sweep stops it again.
     3. Announce what became terminal, and let go what waited for it. Dying before is fine too:
        `announce` keeps the run in the sweep's index, and so does `waits_for` the other run.
+
+    Once the step is stored, nothing that fails is the caller's any more.
     """
     for _ in range(TURNS):
         step = think(run)
@@ -71,7 +72,13 @@ def _follow(run: Run, step: Step, *, on: Services) -> None:
     if step.stop is not None:
         stop(run, step.stop, on=on)
     if step.outcome is not None:
-        log.info("run finished", job_id=run.job_id, run_id=run.run_id, status=run.status)
+        log.info(
+            "run finished",
+            job_id=run.job_id,
+            run_id=run.run_id,
+            status=run.status,
+            start_delay_seconds=transitions.start_delay(run),
+        )
         announce(run, on=on)
     if step.frees:
         release(run.job_id, on=on)
@@ -80,10 +87,9 @@ def _follow(run: Run, step: Step, *, on: Services) -> None:
 def stop(run: Run, task_arn: str, *, on: Services) -> None:
     """Tell ECS to stop a task of a run; when ECS cannot be told now, the sweep tells it again."""
     reason = f"Jobyard: {run.stop_reason or 'not the current task of its run'}"
-    try:
+    ids = {"job_id": run.job_id, "run_id": run.run_id, "task": task_arn}
+    with log.going_on("stopping left to the sweep", **ids):
         on.ecs.stop(task_arn, reason)
-    except Unavailable:
-        log.warning("stop postponed", job_id=run.job_id, run_id=run.run_id, task=task_arn)
 
 
 def announce(run: Run, *, on: Services) -> None:
@@ -91,15 +97,16 @@ def announce(run: Run, *, on: Services) -> None:
     Put a terminal run on the operator's event bus, at least once.
 
     `announce` is taken off the run only after the bus took the event, so dying in between, or a
-    bus that is down, repeats it by the sweep; it is never in the way of the transition.
+    bus that is down, repeats it by the sweep; it is never in the way of the transition. Where the
+    operator has taken the bus out of the settings, there is nobody to tell.
     """
     if not run.announce:
         return
     try:
-        on.bus.put(run, on.now())
+        if on.settings.event_bus:
+            on.bus.put(run, on.now())
     except Unavailable:
-        later = {"look_at": on.now() + transitions.LOOK_SOON}
-        table.change(run, later)
+        table.change(run, {"look_at": on.now() + transitions.until_announced(run, on.now())})
         log.warning("event postponed", job_id=run.job_id, run_id=run.run_id)
         return
     done = {"announce": None} if run.live else {"announce": None, "look_at": None}
@@ -110,23 +117,28 @@ def launch(run: Run, *, on: Services) -> Run | None:
     """
     Start the ECS task of a run's current attempt.
 
-    1. Note that a launch is asked for, unless the claim did: from here on a task may exist.
+    1. Take the launch for LAUNCH_LEASE, unless the claim did: from here on a task may exist, and
+       meanwhile nobody else asks for it.
     2. RunTask; run, attempt and launch number are the client token, so asking again is safe.
     3. Record the task, unless its own event came first.
 
     A refusal that may pass leaves the run waiting, to be tried again by the sweep; one that will
-    not pass fails the attempt. No answer: the sweep repeats it with the same token.
+    not pass fails the attempt. But it counts only where it proves that the launch has no task:
+    after a request that went unanswered, and be it of a process that died, it may have one, and
+    so the same token is sent until ECS answers it.
     """
     now = on.now()
-    if run.requested_at is None:
-        asked = {
-            "requested_at": now,
+    was_asked = run.requested_at is not None and (run.look_at is None or run.look_at <= now)
+    if was_asked or run.requested_at is None:
+        taken = {
+            "requested_at": run.requested_at or now,
             "retry_at": None,
             "waits_for": None,
             "look_at": now + transitions.LAUNCH_LEASE,
         }
-        if not table.change(run, asked):
+        if not table.change(run, taken):
             return table.get(run.job_id, run.run_id)  # another launcher, or a cancel, was first
+    leased_until = now + transitions.LAUNCH_LEASE
     try:
         answer = on.ecs.run(
             task_definition=run.task_definition,
@@ -138,34 +150,36 @@ def launch(run: Run, *, on: Services) -> Run | None:
     except Unavailable:
         log.warning("launch unanswered", job_id=run.job_id, run_id=run.run_id)
         return run
+    if isinstance(answer, str):
+        return _record(run, answer, on=on)
+    log.warning("launch refused", job_id=run.job_id, run_id=run.run_id, why=answer.error.message)
+    is_proof = (answer.of_token or not was_asked) and on.now() < leased_until
+    return _refused(run, answer, is_proof=is_proof, on=on)
+
+
+def _refused(run: Run, refusal: Refusal, *, is_proof: bool, on: Services) -> Run | None:
     launched = (run.attempt, run.launch)
-    if isinstance(answer, states.Refusal):
-        refusal = answer
-        log.warning(
-            "launch refused", job_id=run.job_id, run_id=run.run_id, reason=refusal.error.message
-        )
-        return settle(
-            run,
-            lambda r: (
-                transitions.turned_down(r, refusal, on.now())
-                if (r.attempt, r.launch) == launched and not r.is_terminal
-                else None
-            ),
-            on=on,
-        )
-    return _record(run, answer, launched, on=on)
-
-
-def _record(run: Run, task_arn: str, launched: tuple[int, int], *, on: Services) -> Run | None:
-    """The task of a launch is known: note it, and stop it where the run was cancelled first."""
 
     def think(r: Run) -> Step | None:
-        if (r.attempt, r.launch) != launched or r.task_arn == task_arn:
+        if (r.attempt, r.launch) != launched or r.task_arn is not None or r.is_terminal:
+            return None
+        if is_proof:
+            return transitions.turned_down(r, refusal, on.now())
+        return Step({"refusal": refusal.error.as_dict()})
+
+    return settle(run, think, on=on)
+
+
+def _record(run: Run, task_arn: str, *, on: Services) -> Run | None:
+    """The task of a launch is known: note it, and stop it where it is not wanted any more."""
+    launched = (run.attempt, run.launch)
+
+    def think(r: Run) -> Step | None:
+        if r.task_arn == task_arn:
             return None  # its own event was faster
-        at = on.now()
-        changes = {"task_arn": task_arn, "look_at": at + transitions.LOOK_SOON}
-        if r.live is None:
+        if r.live is None or r.task_arn is not None or (r.attempt, r.launch) != launched:
             return Step(stop=task_arn)
+        changes = {"task_arn": task_arn, "look_at": on.now() + transitions.LOOK_SOON}
         return Step(changes, stop=task_arn if r.stop_reason else None)
 
     recorded = settle(run, think, on=on)
@@ -210,38 +224,42 @@ def refresh(runs: Sequence[Run], *, on: Services) -> list[Run]:
     Ask ECS about runs in flight, in one call for the first 100 that have a task, and store what
     is new; the runs as they are then, in the order given, less those that are gone.
 
-    Where ECS cannot answer, they are as they were stored.
+    Where ECS, or the table, cannot answer, they are as they were stored.
     """
     asked = [run for run in runs if run.live and run.task_arn][:100]
     if not asked:
         return list(runs)
-    try:
-        found = on.ecs.describe([str(run.task_arn) for run in asked])
-    except Unavailable:
-        return list(runs)
-    now = on.now()
     fresh: dict[str, Run | None] = {}
-    for run in asked:
-        fresh[run.run_id] = _told(run, found.tasks, found.missing, now, on=on)
+    try:
+        described = ask(asked, on=on)
+        for run in asked:
+            fresh[run.run_id] = told(run, described, on=on)
+    except Unavailable as error:
+        log.warning("not refreshed", runs=len(asked) - len(fresh), reason=error.message)
     known = [fresh.get(run.run_id, run) for run in runs]
     return [run for run in known if run is not None]
 
 
-def _told(
-    run: Run, tasks: dict[str, Task], missing: frozenset[str], now: datetime, *, on: Services
-) -> Run | None:
-    arn = run.task_arn
-    if arn in tasks:
-        told = settle(run, lambda r: transitions.seen(r, tasks[arn], now), on=on)
-    elif arn in missing:
-        told = settle(
+def ask(runs: Sequence[Run], *, on: Services) -> Described:
+    """What ECS says of the tasks of at most 100 runs, each with one."""
+    return on.ecs.describe([str(run.task_arn) for run in runs])
+
+
+def told(run: Run, described: Described, *, on: Services) -> Run | None:
+    """A run with a task, once what ECS says of that is stored; None: it is gone."""
+    arn, now = run.task_arn, on.now()
+    if arn in described.tasks:
+        task = described.tasks[arn]
+        after = settle(run, lambda r: transitions.seen(r, task, now), on=on)
+    elif arn in described.missing:
+        after = settle(
             run, lambda r: transitions.missing(r, now) if r.task_arn == arn else None, on=on
         )
     else:
         return run
-    if told is not None and told.live:
-        told.observed_at = now  # for the reader; stored when something changes, or by the sweep
-    return told
+    if after is not None and after.live:
+        after.observed_at = now  # for the reader; stored when something changes, or by the sweep
+    return after
 
 
 def cancel(run: Run, reason: str, *, on: Services) -> Run | None:

@@ -9,8 +9,12 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+
+from chalicelib.errors import JobyardError
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -38,6 +42,22 @@ def exception(message: str, **fields: Any) -> None:
     stack = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(trace)][-12:]
     name = kind.__name__ if kind else None
     _write("error", message, {**fields, "exception": name, "reason": str(value), "stack": stack})
+
+
+@contextmanager
+def going_on(message: str, **fields: Any) -> Iterator[None]:
+    """
+    What fails inside is logged, a defect as an error with its stack, and nothing else fails by it.
+
+    For what the sweep or the audit does again: because it left a mark that they find, or because
+    one item of many must not keep the others from being looked at.
+    """
+    try:
+        yield
+    except JobyardError as failed:
+        warning(message, reason=failed.message, **fields)
+    except Exception:  # noqa: BLE001 - whatever it is, it is told, and done again
+        exception(message, **fields)
 
 
 def _write(level: str, message: str, fields: dict[str, Any]) -> None:

@@ -172,10 +172,8 @@ def trigger(
 
 
 def _launch(run: Run, *, on: Services) -> None:
-    try:
+    with log.going_on("launch left to the sweep", job_id=run.job_id, run_id=run.run_id):
         lifecycle.launch(run, on=on)
-    except Unavailable:
-        log.warning("launch left to the sweep", job_id=run.job_id, run_id=run.run_id)
 
 
 def key_id(key: str) -> str:

@@ -241,10 +241,12 @@ def _exited(task: Task, reason: str) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """RunTask gave no task, and said so: none was made."""
+    """RunTask gave no task, and said so: this request made none."""
 
     error: RunError
     may_pass: bool
+    of_token: bool = False
+    """Whether no earlier request with the same client token made one either."""
 
 
 _PASSING_REFUSALS = (

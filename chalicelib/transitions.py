@@ -30,8 +30,9 @@ LOOK_SOON = timedelta(seconds=60)
 """After something was asked for whose answer should come as an event."""
 LOOK_LATER = timedelta(minutes=10)
 """The longest that a run in flight goes unlooked at."""
-LAUNCH_LEASE = timedelta(seconds=30)
-"""How long one launcher has before another repeats its RunTask, with the same token."""
+LAUNCH_LEASE = timedelta(seconds=45)
+"""How long one launcher has before another repeats its RunTask, with the same token: longer than
+a write and RunTask together may take, with every attempt timing out."""
 TOKEN_LIFE = timedelta(minutes=50)
 """A RunTask without an answer is repeated this long: ECS keeps the token at least an hour."""
 START_LIMIT = timedelta(minutes=60)
@@ -71,6 +72,7 @@ class RunLike(Protocol):
     missing_at: Any
     finished_at: Any
     created_at: Any
+    scheduled_for: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,14 @@ def next_look(run: RunLike, started_at: datetime, now: datetime) -> datetime:
     return min(now + LOOK_LATER, started_at + timedelta(seconds=run.timeout_seconds))
 
 
+def start_delay(run: RunLike) -> float | None:
+    """Seconds from when a run was asked for, or due, to its first container; None: it had none."""
+    if run.started_at is None:
+        return None
+    delay: timedelta = run.started_at - (run.scheduled_for or run.created_at)
+    return delay.total_seconds()
+
+
 def seen(run: RunLike, task: Task, now: datetime) -> Step | None:
     """
     What a task, seen by event, by read or by the sweep, means for its run.
@@ -113,13 +123,16 @@ def seen(run: RunLike, task: Task, now: datetime) -> Step | None:
     if not _is_current(run, task):
         # an earlier attempt's or launch's task: its story is told; alive, it must not go on
         return None if task.is_stopped else Step(stop=task.arn)
-    if run.live is None:
-        return None
     if run.event_version is not None and task.version < run.event_version:
         return None
+    if run.live is None:
+        # nobody waits for it any more: it was given up for lost, or cancelled before it was known
+        return None if task.is_stopped else Step(stop=task.arn)
     known = {"task_arn": task.arn, "event_version": task.version, "missing_at": None}
     if run.status in states.TERMINAL:
-        return _container_ended(run, task, known) if task.is_stopped else _still_up(run, task, now)
+        if task.is_stopped:
+            return _container_ended(run, task, now, known)
+        return _still_up(run, task, now)
     if task.is_stopped:
         return _stopped(run, task, now, known)
     if run.stop_reason is not None:
@@ -138,8 +151,10 @@ def seen(run: RunLike, task: Task, now: datetime) -> Step | None:
                 "look_at": next_look(run, started, now),
             }
         )
-    if run.task_arn is None:
-        return Step({**known, "seen_at": now, "observed_at": now, "look_at": now + LOOK_SOON})
+    if run.task_arn is None or run.missing_at is not None:
+        started = run.attempt_started_at
+        look_at = now + LOOK_SOON if started is None else next_look(run, started, now)
+        return Step({**known, "seen_at": now, "observed_at": now, "look_at": look_at})
     return None
 
 
@@ -160,15 +175,14 @@ def _still_up(run: RunLike, task: Task, now: datetime) -> Step | None:
     return Step(changes, stop=task.arn)
 
 
-def _container_ended(run: RunLike, task: Task, known: Mapping[str, Any]) -> Step:
+def _container_ended(run: RunLike, task: Task, now: datetime, known: Mapping[str, Any]) -> Step:
     """The container of a run that was cancelled has ended: only now is that known."""
-    exit_code = task.exit_code
     changes = {
         **known,
         "live": None,
         "look_at": None,
-        "finished_at": task.stopped_at,
-        "exit_code": exit_code,
+        "finished_at": task.stopped_at or now,
+        "exit_code": task.exit_code,
         "attempt_started_at": run.attempt_started_at or task.started_at,
         "started_at": run.started_at or task.started_at,
     }
@@ -301,10 +315,20 @@ def turned_down(run: RunLike, refusal: Refusal, now: datetime) -> Step:
     """ECS made no task and said why: the run waits, or its attempt has failed."""
     waited = now - run.waiting_since
     if refusal.may_pass and waited < CAPACITY_LIMIT:
-        # the longer it has waited already, the longer the next wait: 5 s to 60 s
-        delay = min(60.0, max(5.0, waited.total_seconds()))
+        # the longer it has waited already, the longer the next wait, so that a backlog of
+        # thousands leaves the sweep time for the rest: 5 s to 5 min
+        delay = min(300.0, max(5.0, waited.total_seconds() / 10))
         return Step(relaunch(run, now, refusal.error, delay=delay))
     return ended(run, Verdict(False, None, refusal.error), now, now)
+
+
+def until_announced(run: RunLike, now: datetime) -> timedelta:
+    """
+    When a bus that did not take a run's event is tried again: after as long as it has been down
+    for it already, a minute at least and 6 hours at most.
+    """
+    waited = now - (run.finished_at or now)
+    return min(max(LOOK_SOON, waited), timedelta(hours=6))
 
 
 def missing(run: RunLike, now: datetime) -> Step | None:
@@ -313,13 +337,14 @@ def missing(run: RunLike, now: datetime) -> Step | None:
 
     Right after a launch that means nothing, and an hour after its end ECS forgets a task. So a
     run is lost only after two such answers 10 minutes apart, and more than an hour after its
-    task was last seen.
+    task was last seen or asked for.
     """
+    last_seen = max(at for at in (run.seen_at, run.requested_at, run.created_at) if at)
+    look_at = now + (LOOK_SOON if now - last_seen < LOST_BETWEEN else LOST_BETWEEN)
     if run.missing_at is None:
-        return Step({"missing_at": now, "observed_at": now, "look_at": now + LOST_BETWEEN})
-    last_seen = run.seen_at or run.requested_at or run.created_at
+        return Step({"missing_at": now, "observed_at": now, "look_at": look_at})
     if now - run.missing_at < LOST_BETWEEN or now - last_seen <= LOST_AFTER_SEEN:
-        return Step({"observed_at": now, "look_at": now + LOST_BETWEEN})
+        return Step({"observed_at": now, "look_at": look_at})
     if run.status in states.TERMINAL:
         return Step({"live": None, "look_at": None, "finished_at": now}, frees=True)
     why = f"ECS has not known the task since {iso(run.missing_at)}."
@@ -357,4 +382,6 @@ def unanswered(run: RunLike, now: datetime) -> Step:
     if now - run.requested_at < START_LIMIT:
         return Step({"look_at": now + LOOK_SOON})
     why = "ECS did not answer the launch, and lists no task of it."
+    if run.refusal is not None:
+        why = f"{why} Asked again, it said: {run.refusal['message']}"
     return ended(run, Verdict(False, None, states.error("start_failed", why)), now, now)

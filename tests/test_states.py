@@ -34,7 +34,7 @@ def payload(
 ) -> dict[str, Any]:
     """A STOPPED task as a state-change event carries it; None: the field is absent."""
     main = {"name": "main", "lastStatus": "STOPPED", "exitCode": exit_code, "reason": reason}
-    task = {
+    task: dict[str, Any] = {
         "taskArn": "arn:aws:ecs:eu-central-1:123456789012:task/jobyard-test/0af5",
         "lastStatus": "STOPPED",
         "desiredStatus": "STOPPED",

@@ -6,7 +6,7 @@ import json
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,8 @@ DESCRIBE_LIMIT = 100
 STOP_TIMEOUT = 30
 """Seconds from SIGTERM to SIGKILL."""
 _REGISTER_TRIES = 5
+_STOPPED_PAGES = 20
+"""Of 100 tasks: how many of a family's stopped ones are looked through for one."""
 
 _FARGATE_ARCHITECTURE = {"x86_64": "X86_64", "arm64": "ARM64"}
 
@@ -135,7 +137,7 @@ class Ecs:
             except ClientError as error:
                 if "concurrent" not in aws.error_message(error) or turn == _REGISTER_TRIES - 1:
                     raise
-                time.sleep(random.uniform(0.1, 0.4 * 2**turn))
+                time.sleep(random.uniform(0.1, min(0.4 * 2**turn, 1.0)))
         raise AssertionError("unreachable: the last turn returns or raises")
 
     def run(
@@ -152,7 +154,8 @@ class Ecs:
 
         `client_token` makes asking again safe: ECS answers with the task it made before, for as
         long as that lives and an hour (RunTask, "Ensuring idempotency"). Unavailable: ECS did
-        not answer, and whether it made a task is not known.
+        not answer, or throttled, or refused only after an attempt that it had not answered;
+        whether it made a task is not known.
         """
         settings = self._settings
         try:
@@ -178,9 +181,9 @@ class Ecs:
                 ids: Any = error.response.get("resourceIds")
                 if ids:
                     return str(ids[0])
-            if aws.is_throttle(error) or not aws.is_unavailable(error):
-                return refused(aws.error_code(error), aws.error_message(error))
-            raise aws.unavailable("start the task") from error
+            if aws.is_unavailable(error) or aws.was_retried(error):
+                raise aws.unavailable("start the task") from error
+            return refused(aws.error_code(error), aws.error_message(error))
         except BotoCoreError as error:
             if aws.is_unavailable(error):
                 raise aws.unavailable("start the task") from error
@@ -188,7 +191,9 @@ class Ecs:
         if answer.get("tasks"):
             return str(answer["tasks"][0]["taskArn"])
         failure: dict[str, str] = next(iter(answer.get("failures") or []), {})
-        return refused(failure.get("reason", ""), failure.get("detail", ""))
+        refusal = refused(failure.get("reason", ""), failure.get("detail", ""))
+        # a token that has made a task is answered with it, before capacity is looked at
+        return replace(refusal, of_token=True)
 
     def describe(self, arns: Sequence[str]) -> Described:
         """What ECS knows of at most 100 tasks; a STOPPED one is shown for about an hour."""
@@ -207,15 +212,29 @@ class Ecs:
             if "not found" not in aws.error_message(error):
                 raise
 
-    def started(self, started_by: str) -> list[str]:
-        """ARNs of the tasks that are to run and carry `started_by`."""
-        with aws.translated("list tasks"):
-            answer = self._client.list_tasks(cluster=self._settings.cluster, startedBy=started_by)
-        return list(answer["taskArns"])
+    def launched(self, family: str, started_by: str) -> list[Task]:
+        """
+        The tasks that carry `started_by`: those that are to run; else those that have stopped,
+        which ECS shows for about an hour, and lists by family alone.
+        """
+        arns = self._list(startedBy=started_by)[0]
+        if arns:
+            return list(self.describe(arns).tasks.values())
+        token: str | None = None
+        for _ in range(_STOPPED_PAGES):
+            arns, token = self._list(token, family=family, desiredStatus="STOPPED")
+            shown = self.describe(arns).tasks.values() if arns else ()
+            found = [task for task in shown if task.started_by == started_by]
+            if found or token is None:
+                return found
+        return []
 
     def running(self, token: str | None) -> tuple[list[str], str | None]:
         """A page of at most 100 ARNs of the cluster's tasks that are to run, and how to go on."""
-        more = {"nextToken": token} if token else {}
+        return self._list(token)
+
+    def _list(self, token: str | None = None, **only: str) -> tuple[list[str], str | None]:
+        more = {**only, "nextToken": token} if token else only
         with aws.translated("list tasks"):
             answer = self._client.list_tasks(cluster=self._settings.cluster, **more)
         return list(answer["taskArns"]), answer.get("nextToken")

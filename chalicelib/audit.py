@@ -11,7 +11,8 @@ time or by dying, is continued by the next. Every repair may be made twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,8 +20,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import ids, lifecycle, log, states
 from chalicelib.cloud import aws
-from chalicelib.errors import Conflict
-from chalicelib.reconcile import FAILURES
+from chalicelib.errors import Conflict, Unavailable
 from chalicelib.services import Services
 from chalicelib.tables import jobs as jobs_table
 from chalicelib.tables import owners
@@ -54,10 +54,8 @@ def turn(*, on: Services, seconds: float = TURN) -> dict[str, int]:
     done = {}
     with aws.deadline(seconds):
         for name, page, every in parts:
-            try:
+            with log.going_on("audit interrupted", part=name):
                 done[name] = _part(name, page, every, on=on)
-            except FAILURES as error:
-                log.error("audit interrupted", part=name, reason=str(error))
     return done
 
 
@@ -89,8 +87,27 @@ def _age(job_id: str, now: datetime) -> timedelta:
     return timedelta.max if made_at is None else now - made_at
 
 
+@contextmanager
+def _one(message: str, **ids: str) -> Iterator[None]:
+    """
+    What one item fails with does not keep the others from being looked at.
+
+    Unless AWS is throttling or down: then the part ends here, and the next turn goes on with
+    the same page.
+    """
+    try:
+        yield
+    except Unavailable:
+        raise
+    except Exception:  # noqa: BLE001 - one item that cannot be handled must not stop all others
+        log.exception(message, **ids)
+
+
 def _tasks(token: str | None, *, on: Services) -> str | None:
-    """Tasks that are no live run's current attempt are stopped; unknown ones are adopted."""
+    """
+    Tasks are seen as by their event: one that is no live run's current attempt is stopped, one
+    whose launch went unanswered is adopted.
+    """
     arns, more = on.ecs.running(token)
     if not arns:
         return more
@@ -100,13 +117,8 @@ def _tasks(token: str | None, *, on: Services) -> str | None:
         if states.owner(task.started_by) is not None and is_old:
             old.append(task)
     for task in old:
-        lifecycle.task_seen(task, on=on)
-        owner = states.owner(task.started_by)
-        assert owner is not None  # it was chosen for having one
-        run = table.get(owner[0], owner[1])
-        if run is not None and (run.live is None or run.task_arn != task.arn):
-            log.warning("stray task stopped", run_id=run.run_id, task=task.arn)
-            on.ecs.stop(task.arn, "Jobyard: not the current task of its run")
+        with _one("task not audited", task=task.arn):
+            lifecycle.task_seen(task, on=on)
     return more
 
 
@@ -116,20 +128,25 @@ def _rules(token: str | None, *, on: Services) -> str | None:
     jobs = owners.of([on.rules.job_of(rule["Name"]) for rule in rules])
     for rule in rules:
         job_id = on.rules.job_of(rule["Name"])
-        job = jobs[job_id]
-        if job is None:
-            if _age(job_id, on.now()) > OWNER_AGE:
-                log.warning("rule without a job removed", rule=rule["Name"])
-                on.rules.remove([rule["Name"]])
-            continue
-        wanted = {r["Name"]: r for r in _wanted(job, on=on)}
-        if rule["Name"] not in wanted:
-            log.warning("rule removed", rule=rule["Name"])
-            on.rules.remove([rule["Name"]])
-        elif not _as_wanted(rule, wanted[rule["Name"]], job, on=on):
-            log.warning("rule put right", rule=rule["Name"])
-            on.rules.put(job.job_id, job.pk, [wanted[rule["Name"]]])
+        with _one("rule not audited", rule=rule["Name"]):
+            _rule(rule, job_id, jobs[job_id], on=on)
     return token
+
+
+def _rule(rule: dict[str, Any], job_id: str, job: Job | None, *, on: Services) -> None:
+    name = rule["Name"]
+    if job is None:
+        if _age(job_id, on.now()) > OWNER_AGE:
+            log.warning("rule without a job removed", rule=name)
+            on.rules.remove([name])
+        return
+    wanted = {r["Name"]: r for r in _wanted(job, on=on)}
+    if name not in wanted:
+        log.warning("rule removed", rule=name)
+        on.rules.remove([name])
+    elif not _as_wanted(rule, wanted[name], job, on=on):
+        log.warning("rule put right", rule=name)
+        on.rules.put(job.job_id, job.pk, [wanted[name]])
 
 
 def _wanted(job: Job, *, on: Services) -> list[dict[str, Any]]:
@@ -152,12 +169,13 @@ def _schedules(token: str | None, *, on: Services) -> str | None:
     keys = jobs_table.all_in_shard(number)
     for start in range(0, len(keys), 100):
         for job in jobs_table.get_many(keys[start : start + 100]):
-            wanted = _wanted(job, on=on)
-            there = {rule["Name"] for rule in on.rules.of_job(job.job_id)} if wanted else set()
-            lacking = [rule for rule in wanted if rule["Name"] not in there]
-            if lacking:
-                log.warning("rules put back", job_id=job.job_id, rules=len(lacking))
-                _put_back(job, lacking, on=on)
+            with _one("schedule not audited", job_id=job.job_id):
+                wanted = _wanted(job, on=on)
+                there = {rule["Name"] for rule in on.rules.of_job(job.job_id)} if wanted else set()
+                lacking = [rule for rule in wanted if rule["Name"] not in there]
+                if lacking:
+                    log.warning("rules put back", job_id=job.job_id, rules=len(lacking))
+                    _put_back(job, lacking, on=on)
     return str(number + 1) if number + 1 < SHARDS else None
 
 
@@ -173,10 +191,11 @@ def _definitions(token: str | None, *, on: Services) -> str | None:
     """Revisions that are neither current nor used by a live run are retired."""
     arns, token = on.ecs.definitions(token)
     jobs = owners.of([on.ecs.job_of(arn) for arn in arns])
-    old = [arn for arn in arns if _is_unused(arn, jobs[on.ecs.job_of(arn)], on=on)]
-    if old:
-        log.info("task definitions retired", count=len(old))
-        on.ecs.retire(old)
+    for arn in arns:
+        with _one("task definition not audited", task_definition=arn):
+            if _is_unused(arn, jobs[on.ecs.job_of(arn)], on=on):
+                log.info("task definition retired", task_definition=arn)
+                on.ecs.retire([arn])
     return token
 
 
@@ -209,8 +228,9 @@ def _log_groups(token: str | None, *, on: Services) -> str | None:
     job_ids = [name.rpartition("/")[2] for name in names]
     for name, job_id in _without_job(names, job_ids):
         if _age(job_id, on.now()) > OWNER_AGE:
-            log.warning("log group without a job removed", group=name)
-            on.logs.delete_group(name)
+            with _one("log group not removed", group=name):
+                log.warning("log group without a job removed", group=name)
+                on.logs.delete_group(name)
     return token
 
 

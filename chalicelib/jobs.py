@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib import deletion, ids, log, runs, scheduler, views
 from chalicelib.cloud import aws, ecs
-from chalicelib.errors import Conflict, FieldError, InvalidFields, JobyardError, NotFound
+from chalicelib.errors import Conflict, FieldError, InvalidFields, NotFound
 from chalicelib.services import Services
 from chalicelib.settings import STAGE_TAG
 from chalicelib.specs import CONTAINER_FIELDS, JobPatch, JobSpec, apply_patch, stored_spec
@@ -165,12 +165,10 @@ def _register(job_id: str, spec: dict[str, Any], *, on: Services) -> str:
 
 def _take_back(job_id: str, definition: str, rules: list[dict[str, Any]], *, on: Services) -> None:
     """Remove what was made for a job that was not stored; what stays, the audit finds."""
-    try:
+    with log.going_on("left to the audit", job_id=job_id):
         on.rules.remove([rule["Name"] for rule in rules])
         on.logs.delete_group(on.settings.log_group(job_id))
         on.ecs.retire([definition])
-    except (ClientError, JobyardError) as error:
-        log.warning("left to the audit", job_id=job_id, reason=str(error))
 
 
 def update(project: str, job_id: str, patch: JobPatch, *, on: Services) -> Job:
@@ -193,11 +191,13 @@ def update(project: str, job_id: str, patch: JobPatch, *, on: Services) -> Job:
         spec = apply_patch(stored_spec(old), patch).model_dump(mode="json")
         if spec == old:
             return job
-        is_due = job.next_slot is not None and job.next_slot <= on.now()
+        # one moment for both: a slot that comes due in between would belong to neither schedule
+        now = on.now()
+        is_due = job.next_slot is not None and job.next_slot <= now
         if is_due and _schedule(spec) != _schedule(old):
-            scheduler.advance(job, on.now(), on=on)
+            scheduler.advance(job, now, on=on)
             continue
-        if _stored(job, spec, on=on):
+        if _stored(job, spec, now, on=on):
             return job
     raise Conflict("The job is being changed at the same time. Try again.")
 
@@ -207,9 +207,8 @@ def _schedule(spec: dict[str, Any]) -> tuple[Any, ...]:
     return spec["schedule"], spec["timezone"], spec["paused"]
 
 
-def _stored(job: Job, spec: dict[str, Any], *, on: Services) -> bool:
+def _stored(job: Job, spec: dict[str, Any], now: datetime, *, on: Services) -> bool:
     old = job.spec
-    now = on.now()
     changes: dict[str, Any] = {"spec": spec, "updated_at": now}
     if any(spec[name] != old[name] for name in CONTAINER_FIELDS):
         changes["task_definition"] = _register(job.job_id, spec, on=on)
@@ -254,11 +253,9 @@ def delete(project: str, job_id: str, *, on: Services) -> None:
 
 
 def _clear_up(job: Job, *, on: Services) -> None:
-    try:
-        with aws.deadline(INLINE_DELETE):
-            deletion.turn(job, on=on)
-    except (ClientError, JobyardError) as error:
-        log.warning("delete left to the sweep", job_id=job.job_id, reason=str(error))
+    left = log.going_on("delete left to the sweep", job_id=job.job_id)
+    with left, aws.deadline(INLINE_DELETE):
+        deletion.turn(job, on=on)
 
 
 def status(project: str, job_id: str, *, on: Services) -> dict[str, Any]:

@@ -9,6 +9,7 @@ success. Dying anywhere leaves CloudFormation to finish or to roll back; then ru
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def deploy(stage: str, parameters: Sequence[str], where: Account, made: package.
         *("--output-template-file", str(packaged), "--use-json"),
     )
     if find_stack(name) is None and kept_tables(stage):
-        adopt_tables(stage, parameters, where, packaged)
+        adopt_tables(stage, packaged)
     aws(
         *("cloudformation", "deploy", "--stack-name", name, "--template-file", str(packaged)),
         *("--capabilities", "CAPABILITY_NAMED_IAM", "--no-fail-on-empty-changeset", *destination),
@@ -127,35 +128,40 @@ def kept_tables(stage: str) -> list[str]:
     return found
 
 
-def adopt_tables(stage: str, parameters: Sequence[str], where: Account, packaged: Path) -> None:
+def adopt_tables(stage: str, packaged: Path) -> None:
     """
-    Make the stack around the tables that an earlier `make destroy` kept.
+    Begin the stack with the tables that an earlier `make destroy` kept.
 
-    CloudFormation would fail on their names; a change set can take them over instead, and the
-    CLI's `deploy` has no word for it.
+    Creating them would fail on their names. An import takes them over and can do nothing else,
+    so its template has them alone; the deployment that follows adds the rest.
     """
-    print(f"taking over {', '.join(kept_tables(stage))}")
-    name, key = stack_name(stage), f"jobyard/adopt-{stage}.template"
-    boto3.client("s3").upload_file(str(packaged), where.bucket, key)
-    domain = "amazonaws.com.cn" if where.partition == "aws-cn" else "amazonaws.com"
-    given = dict(word.split("=", 1) for word in (f"Stage={stage}", *parameters))
+    kept = kept_tables(stage)
+    print(f"taking over {', '.join(kept)}")
+    whole = json.loads(packaged.read_text())
+    imported, resources = [], {}
+    for logical_id, resource in whole["Resources"].items():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            table = resource["Properties"]["TableName"]["Fn::Sub"].replace("${Stage}", stage)
+            if table in kept:
+                resources[logical_id] = resource
+                identifier = {"ResourceType": resource["Type"], "LogicalResourceId": logical_id}
+                imported.append({**identifier, "ResourceIdentifier": {"TableName": table}})
+    template = {"Parameters": {"Stage": whole["Parameters"]["Stage"]}, "Resources": resources}
     cloudformation = boto3.client("cloudformation")
     change = cloudformation.create_change_set(
-        StackName=name,
+        StackName=stack_name(stage),
         ChangeSetName="adopt-tables",
-        ChangeSetType="CREATE",
-        ImportExistingResources=True,
-        TemplateURL=f"https://{where.bucket}.s3.{where.region}.{domain}/{key}",
-        Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
-        Tags=[{"Key": "jobyard:stage", "Value": stage}],
+        ChangeSetType="IMPORT",
+        ResourcesToImport=imported,
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": "Stage", "ParameterValue": stage}],
     )["Id"]
     pace = {"Delay": 3, "MaxAttempts": 400}
-    cloudformation.get_waiter("change_set_create_complete").wait(
-        ChangeSetName=change, WaiterConfig=pace
-    )
+    ready = cloudformation.get_waiter("change_set_create_complete")
+    ready.wait(ChangeSetName=change, WaiterConfig=pace)
     cloudformation.execute_change_set(ChangeSetName=change)
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=pace)
+    done = cloudformation.get_waiter("stack_import_complete")
+    done.wait(StackName=stack_name(stage), WaiterConfig=pace)
 
 
 def wake(stage: str) -> None:

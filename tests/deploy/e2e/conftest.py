@@ -61,6 +61,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("aws")
     with (
         emulator.engine(directory) as docker_host,
+        emulator.image(docker_host),
         emulator.running(directory, docker_host) as url,
         pytest.MonkeyPatch.context() as patch,
     ):
@@ -85,21 +86,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
     return made
 
 
+def deployed(url: str, where: Account, made: package.Package, token: str) -> Stage:
+    """The stage as it is deployed now; each first deployment makes an API with an id of its own."""
+    api = deploy.outputs(STAGE)["RestAPIId"]
+    gaps.complete_gateway(made.template, api)
+    gaps.complete_tables(STAGE)
+    return Stage(STAGE, where, made, f"{url}/_aws/execute-api/{api}/api", token)
+
+
 @pytest.fixture(scope="session")
 def stage(aws: str, made: package.Package) -> Iterator[Stage]:
     where = account.announce(STAGE, "deploying")
     account.prepare(where)
     deploy.deploy(STAGE, [], where, made)
-    yield from _reachable(aws, where, made)
-
-
-def _reachable(aws: str, where: Account, made: package.Package) -> Iterator[Stage]:
-    outputs = deploy.outputs(STAGE)
-    gaps.complete_gateway(made.template, outputs["RestAPIId"])
     tokens.bind(f"jobyard-{STAGE}-tokens", Connection(region=where.region))
     token, _ = auth.create(
         "acme", "write", projects=None, name="e2e", life=None, now=datetime.now(UTC)
     )
-    url = f"{aws}/_aws/execute-api/{outputs['RestAPIId']}/api"
-    with gaps.state_change_events(outputs["ClusterName"]):
-        yield Stage(STAGE, where, made, url, token)
+    with gaps.state_change_events(f"jobyard-{STAGE}"):
+        yield deployed(aws, where, made, token)

@@ -7,10 +7,12 @@ function against the policies of its role, as IAM would.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import socket
 import subprocess
+import tarfile
 import time
 import urllib.error
 import urllib.request
@@ -18,11 +20,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from docker.client import DockerClient
+
 from infra.package import ROOT
 
 VENV = ROOT / ".venv-e2e"
-IMAGE = os.environ.get("JOBYARD_TEST_IMAGE", "localhost/jobyard-test:latest")
-"""A busybox, in the engine's own store; no registry is asked."""
+IMAGE = "localhost/jobyard-e2e:latest"
+"""Made of this machine's busybox and removed again: no registry is asked."""
 KEYS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -62,6 +66,31 @@ def engine(directory: Path) -> Iterator[str]:
     finally:
         service.terminate()
         service.wait(20)
+
+
+@contextmanager
+def image(docker_host: str) -> Iterator[None]:
+    """IMAGE in the engine: a statically linked busybox and its names, as Debian packages it."""
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        raise Missing("busybox is not installed (Debian: busybox-static)")
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.add(os.path.realpath(busybox), "bin/busybox")
+        for name in ("sh", "echo", "sleep", "true", "env"):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    client = DockerClient(base_url=docker_host)
+    repository, tag = IMAGE.rsplit(":", 1)
+    client.api.import_image_from_data(layer.getvalue(), repository=repository, tag=tag)
+    try:
+        yield
+    finally:
+        for container in client.containers.list(all=True, filters={"ancestor": IMAGE}):
+            container.remove(force=True)
+        client.images.remove(IMAGE, force=True)
+        client.close()
 
 
 @contextmanager

@@ -12,6 +12,8 @@ What the emulator lacks and AWS has, supplied to the deployed test from outside.
    `rule/default/name`, a task its cluster), and judges a transaction by an action of its own
    where AWS judges by those of its items. In the deployed roles the actions of these three
    services therefore have any resource, and who may update a table may send a transaction.
+5. Its CloudFormation passes over the tables' point-in-time recovery: it is turned on through
+   DynamoDB's own API.
 
 Left out, since nothing here depends on it: the token of RunTask (`clientToken`) is ignored, so a
 repeated launch would start a second task; throttling and access logs of the API's stage; metrics
@@ -30,6 +32,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+
+from infra.local import template as stack
 
 
 def fit_template(template: Path) -> None:
@@ -53,6 +57,15 @@ def _fit_statement(statement: dict[str, Any]) -> None:
         statement.pop("Condition", None)
     if "dynamodb:UpdateItem" in actions:
         actions.append("dynamodb:TransactWriteItems")
+
+
+def complete_tables(stage: str) -> None:
+    """Turn on what infra/stack.yaml says of each table."""
+    for properties in stack.resources("AWS::DynamoDB::Table").values():
+        boto3.client("dynamodb").update_continuous_backups(
+            TableName=stack.resolve(properties["TableName"], {"Stage": stage}),
+            PointInTimeRecoverySpecification=properties["PointInTimeRecoverySpecification"],
+        )
 
 
 def complete_gateway(template: Path, api: str) -> None:

@@ -1,0 +1,97 @@
+"""What an operator does with a stage that people have used: look, deploy again, take away."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from infra import deploy, destroy, doctor
+from tests.deploy.e2e.conftest import Stage, deployed
+from tests.deploy.e2e.emulator import IMAGE
+from tests.deploy.e2e.test_deployed import finished, job, leftovers
+
+
+def test_the_functions_have_logged_no_error(stage: Stage) -> None:
+    """Every call was permitted by its function's own policy, and none was a defect."""
+    pages = boto3.client("logs").get_paginator("filter_log_events")
+    group = f"/aws/lambda/jobyard-{stage.name}"
+    lines = [
+        json.loads(event["message"])
+        for page in pages.paginate(logGroupName=group, filterPattern='"level"')
+        for event in page["events"]
+        if event["message"].startswith("{")
+    ]
+    assert {line["message"] for line in lines} >= {"request", "run finished", "slot claimed"}
+    assert [line for line in lines if line["level"] in ("warning", "error")] == []
+
+
+def test_the_api_has_one_stage(stage: Stage) -> None:
+    """SAM would add another, open and without limits."""
+    api = deploy.outputs(stage.name)["RestAPIId"]
+    stages = boto3.client("apigateway").get_stages(restApiId=api)["item"]
+    assert [found["stageName"] for found in stages] == ["api"]
+
+
+def test_deploying_again_changes_nothing(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+    """The same commit gives the same bytes, and CloudFormation sees none that differ."""
+    before = deploy.find_stack(f"jobyard-{stage.name}")
+    deploy.deploy(stage.name, [], stage.account, stage.made)
+    assert "No changes to deploy" in capfd.readouterr().out
+    assert deploy.find_stack(f"jobyard-{stage.name}") == before
+
+
+def test_doctor_finds_nothing_wrong_and_leaves_nothing(stage: Stage) -> None:
+    """Its own run is one like any other."""
+    assert doctor.examine(stage.name, stage.url, IMAGE) == []
+    held = boto3.client("dynamodb").scan(TableName=f"jobyard-{stage.name}-tokens")["Items"]
+    assert [item["name"]["S"] for item in held] == ["e2e"]
+
+
+def test_doctor_says_what_is_wrong(stage: Stage) -> None:
+    """An image that is not there, and a function that an interrupted destroy halted."""
+    name = f"jobyard-{stage.name}-fire"
+    functions = boto3.client("lambda")
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    wrong = doctor.examine(stage.name, stage.url, "127.0.0.1:1/not/there:1")
+    functions.delete_function_concurrency(FunctionName=name)
+    halted, failed = wrong
+    assert halted == f"The function {name} was halted by make destroy; make deploy wakes it."
+    assert failed.startswith("A run failed: ")
+
+
+def test_data_outlives_its_stack_and_is_taken_over_again(stage: Stage, aws: str) -> None:
+    """Destroyed without DATA=delete: jobs, runs and tokens are there after the next deploy."""
+    made = job(stage, "survivor", "echo still here", schedule="0 3 * * *")
+    run = stage.ok("POST", f"jobs/{made}/runs")
+    finished(stage, f"jobs/{made}/runs/{run['id']}")
+
+    destroy.destroy(stage.name, data=False)
+    assert deploy.find_stack(f"jobyard-{stage.name}") is None
+    assert len(deploy.kept_tables(stage.name)) == len(deploy.TABLES)
+    assert boto3.client("events").list_rules(NamePrefix=f"jobyard-{stage.name}-job_")["Rules"] == []
+
+    deploy.deploy(stage.name, [], stage.account, stage.made)
+    again = deployed(aws, stage.account, stage.made, stage.token)
+    runs: list[dict[str, Any]] = again.ok("GET", f"jobs/{made}/runs")["runs"]
+    assert [(found["id"], found["status"]) for found in runs] == [(run["id"], "succeeded")]
+    more = again.ok("POST", f"jobs/{made}/runs")
+    done = finished(again, f"jobs/{made}/runs/{more['id']}")
+    assert done["status"] == "succeeded", done
+
+
+def test_nothing_is_left_of_a_stage_that_is_destroyed_with_its_data(stage: Stage) -> None:
+    """The account is as it was, but for what all stages share."""
+    assert leftovers(stage) != []
+    destroy.destroy(stage.name, data=True)
+    assert deploy.kept_tables(stage.name) == []
+    # the emulator makes a function's group anew for the last line of one that is just ending
+    output = boto3.client("logs").describe_log_groups(logGroupNamePrefix="/jobyard/")
+    assert output["logGroups"] == []
+    ecs = boto3.client("ecs")
+    assert ecs.list_clusters()["clusterArns"] == []
+    assert ecs.list_task_definitions()["taskDefinitionArns"] == []
+    assert boto3.client("events").list_rules()["Rules"] == []
+    assert boto3.client("lambda").list_functions()["Functions"] == []

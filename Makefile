@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo $$python; break; }; done)
 
 .PHONY: help up demo test check format clean token tokens revoke-token
-.PHONY: package deploy destroy doctor e2e
+.PHONY: package deploy destroy doctor e2e bench
 
 help:
 	@echo "make up      start Jobyard on this machine (PORT=8000 ENGINE=auto|docker|process CAP=20)"
@@ -31,6 +31,7 @@ help:
 	@echo "make doctor  STAGE=prod: what is wrong with a deployed stage, a sentence each"
 	@echo "make destroy STAGE=prod [DATA=delete]; without it tables, task definitions and output stay"
 	@echo "make e2e     deploy into an emulator of AWS and use it; needs Podman or Docker"
+	@echo "make bench   what it all costs, in under ten minutes; ARGS=--write also puts it on its page"
 	@echo "make clean   remove the virtual environment and what was built"
 
 up: $(INSTALLED)
@@ -68,6 +69,9 @@ destroy: $(INSTALLED)
 
 e2e: $(INSTALLED) $(E2E_INSTALLED)
 	JOBYARD_E2E=1 $(BIN)/python -m pytest tests/deploy/e2e $(ARGS)
+
+bench: $(INSTALLED)
+	@$(BIN)/python -m bench $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,0 +1,133 @@
+"""Cold start: what a fresh interpreter spends before and on its first request."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.plan import Plan
+from bench.record import Recorded, record
+from bench.report import Table, verdict
+from bench.system import variables
+
+ROOT = Path(__file__).resolve().parent.parent
+GOAL = 1.15
+BARE = "pass"
+NAMED = "import chalice, pydantic, pynamodb.models"
+FLOOR = (
+    "from chalice.app import Chalice; "
+    "from pydantic import BaseModel, Field, WithJsonSchema, field_validator; "
+    "from pynamodb.models import Model; from pynamodb.transactions import TransactWrite"
+)
+"""What the product uses of the three, and nothing of its own."""
+APP = "import app"
+PEAK = "\nfrom bench.play import peak_mib; print(peak_mib())"
+
+
+def measure(plan: Plan) -> list[Table]:
+    """The imports, the first request of each kind, and the packaged function's."""
+    recorded = record(plan.page)[: plan.kinds]
+    with tempfile.TemporaryDirectory() as directory:
+        return [_imports(plan), _first(plan, recorded, Path(directory))]
+
+
+def _run(code: str) -> tuple[float, float]:
+    """Wall time in ms of a whole interpreter, start to exit, and its peak memory in MiB."""
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=variables(), check=True, capture_output=True
+    )
+    return (time.perf_counter() - began) * 1e3, float(done.stdout or 0)
+
+
+def _imports(plan: Plan) -> Table:
+    statements = {
+        "`python -c pass`": BARE,
+        "`import chalice, pydantic, pynamodb.models`": NAMED,
+        "the floor: what the product uses of the three": FLOOR,
+        "`import app`": APP,
+    }
+    wall: dict[str, list[float]] = {name: [] for name in statements}
+    for _ in range(plan.imports):  # in turns, so that a busy moment of the machine meets all
+        for name, code in statements.items():
+            wall[name].append(_run(code)[0])
+    best = {name: min(times) for name, times in wall.items()}
+    names = list(statements)
+    floor = best[names[2]]
+    rows = []
+    for name, code in statements.items():
+        ratio = best[name] / floor
+        rows.append(
+            [
+                name,
+                f"{best[name]:.0f}",
+                f"{best[name] / best[names[0]]:.1f}",
+                f"{best[name] / best[names[1]]:.2f}",
+                f"{ratio:.2f}",
+                f"{_run(code + PEAK)[1]:.0f}",
+                f"≤ {GOAL}: {verdict(ratio, GOAL)}" if name == names[-1] else "",
+            ]
+        )
+    return Table(
+        "Cold start: imports",
+        ["fresh interpreter", "ms", "to pass", "to the imports", "to the floor", "MiB", "goal"],
+        rows,
+        [f"The fastest of {plan.imports} interpreters, start to exit; peak resident memory."],
+    )
+
+
+def play(recorded: Recorded, tape: Path, times: int, more: Mapping[str, str]) -> dict[str, object]:
+    """That call in a fresh interpreter: see bench/play.py."""
+    tape.write_text(recorded.json())
+    path = os.pathsep.join(filter(None, (more.get("PYTHONPATH"), str(ROOT))))
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.play", str(tape), str(times)],
+        cwd=tape.parent,
+        env={**variables(), **more, "PYTHONPATH": path},
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    return dict(json.loads(done.stdout))
+
+
+def _first(plan: Plan, recorded: list[Recorded], directory: Path) -> Table:
+    kinds: dict[str, dict[str, str]] = {"installed": {}, **_packaged(directory)}
+    rows = []
+    for request in recorded:
+        row = [request.name]
+        for variables_ in kinds.values():
+            played = [
+                play(request, directory / "tape.json", 0, variables_)
+                for _ in range(max(1, plan.imports // 5))
+            ]
+            row += [f"{_least(played, 'import_ms'):.0f}", f"{_least(played, 'first_ms'):.0f}"]
+            row.append(f"{_least(played, 'first_mib'):.0f}")
+        rows.append(row)
+    columns = ["first request"]
+    for kind in kinds:
+        columns += [f"{kind}: import, ms", "request, ms", "MiB"]
+    return Table("Cold start: the first request of each kind", columns, rows)
+
+
+def _least(played: list[dict[str, object]], name: str) -> float:
+    return min(float(str(one[name])) for one in played)
+
+
+def _packaged(directory: Path) -> dict[str, dict[str, str]]:
+    """The environments in which botocore's data is cut as in the package."""
+    import botocore
+
+    from infra import package
+
+    cut = directory / "cut"
+    source = Path(botocore.__file__).parent
+    shutil.copytree(source, cut / "botocore")
+    package.trim(cut)
+    return {"data cut": {"PYTHONPATH": str(cut)}}

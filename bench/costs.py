@@ -1,0 +1,85 @@
+"""What each operation asks of AWS, and what DynamoDB bills for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from bench.dynamodb_local import Missing, dynamodb_local
+from bench.meter import Meter
+from bench.plan import Plan
+from bench.report import Table
+from bench.shadow import Shadow
+from bench.system import system
+
+if TYPE_CHECKING:
+    from tests.yard import Yard
+
+Act = tuple[str, Callable[[], Any]]
+
+
+def measure(plan: Plan) -> list[Table]:
+    """Every operation once, in a warm function."""
+    with ExitStack() as opened:
+        try:
+            endpoint: str | None = opened.enter_context(dynamodb_local())
+        except Missing as error:
+            endpoint, note = None, f"Units are left out: they are DynamoDB Local's, and {error}."
+        else:
+            note = (
+                "Units as DynamoDB Local counts them, those of a transaction as twice its writes "
+                "one by one; small items."
+            )
+        yard = opened.enter_context(system(endpoint))
+        meter = Meter(Shadow(endpoint) if endpoint else None)
+        rows = [_row(name, act, meter, has_units=endpoint is not None) for name, act in _acts(yard)]
+    columns = ["operation", "DynamoDB and other calls", "RCU", "WCU"]
+    return [Table("Cost per operation", columns, rows, [note])]
+
+
+def _row(name: str, act: Callable[[], Any], meter: Meter, *, has_units: bool) -> list[str]:
+    bill = meter.bill(act)
+    units = (f"{bill.read_units:g}", f"{bill.write_units:g}") if has_units else ("", "")
+    return [name, bill.words, *units]
+
+
+def _acts(yard: Yard) -> Iterator[Act]:
+    """Each is done before the next is asked for."""
+    yield "the token, once in 30 s", lambda: yard.call("GET", "/jobs")
+    made: list[dict[str, Any]] = []
+    yield "create a job", lambda: made.append(yard.create(name="a"))
+    yield "create a scheduled job", lambda: made.append(yard.create(name="b", schedule="* * * * *"))
+    job, scheduled = made
+    path = f"/jobs/{job['id']}"
+    yield "list jobs, 2", lambda: yard.call("GET", "/jobs")
+    yield "get a job", lambda: yard.call("GET", path)
+    yield "update its tags", lambda: yard.call("PATCH", path, {"tags": ["a"]})
+    yield "rename it", lambda: yard.call("PATCH", path, {"name": "c"})
+    yield "trigger a run", lambda: made.append(yard.trigger(job))
+    run = made[-1]
+    arn = yard.task_of(run)
+    yard.aws.ecs.start(arn)
+    started = yard.take_events()[-1]
+    yield "pending → running", lambda: yard.deliver(started)
+    yield "the same event again", lambda: yard.deliver(started)
+    yield "get a run in flight", lambda: yard.run(run)
+    yield "job status, one in flight", lambda: yard.status(job)
+    yard.aws.ecs.stop(arn, exit_code=0)
+    stopped = yard.take_events()[-1]
+    yield "finish", lambda: yard.deliver(stopped)
+    yield "get a finished run", lambda: yard.run(run)
+    yield "job status, none in flight", lambda: yard.status(job)
+    yield "list runs, 1", lambda: yard.runs(job)
+    yield "run logs", lambda: yard.call("GET", f"{path}/runs/{run['id']}/logs")
+    yield "run metrics", lambda: yard.call("GET", f"{path}/runs/{run['id']}/metrics")
+    cancelled = yard.trigger(job)
+    yield "cancel a run", lambda: yard.call("POST", f"{path}/runs/{cancelled['id']}/cancel")
+    yard.clock.move(minutes=1)
+    yield "a scheduled fire", lambda: yard.fire(scheduled)
+    yield "a fire that is not due", lambda: yard.fire(scheduled)
+    yard.deliver()
+    for _ in range(3):
+        yard.sweep(minutes=2)
+    yield "a sweep", yard.sweep
+    yield "delete a job of 2 runs", lambda: yard.call("DELETE", path)

@@ -1,0 +1,56 @@
+"""How much is measured: all of it for `make bench`, a little of each for the tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes of every part."""
+
+    imports: int
+    """Fresh interpreters per row of the cold start."""
+    kinds: int
+    """Of request, each in an interpreter of its own."""
+    requests: int
+    """Warm calls per route."""
+    page: int
+    """Jobs and runs on a page of a list."""
+    runs: tuple[int, ...]
+    """Behind one job, for the scale part."""
+    jobs: tuple[int, ...]
+    """In one project."""
+    sequential: int
+    """Runs one after the other, end to end."""
+    at_once: tuple[int, ...]
+    clients: tuple[int, ...]
+    """Of the API at the same time."""
+    seconds: float
+    """That each set of clients keeps calling."""
+
+
+FULL = Plan(
+    imports=15,
+    kinds=100,
+    requests=1_000,
+    page=20,
+    runs=(10, 1_000, 100_000),
+    jobs=(1, 5_000),
+    sequential=10,
+    at_once=(20, 100),
+    clients=(1, 8, 32),
+    seconds=4.0,
+)
+TINY = Plan(
+    imports=1,
+    kinds=3,
+    requests=3,
+    page=2,
+    runs=(10, 40),
+    jobs=(1, 40),
+    sequential=1,
+    at_once=(2,),
+    clients=(1, 2),
+    seconds=0.3,
+)

@@ -1,0 +1,44 @@
+"""Warm requests: CPU time of each handler where AWS answers at once."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from bench.cold import play
+from bench.plan import Plan
+from bench.record import Recorded, record
+from bench.report import Table, percentile, verdict
+
+GOAL_MS = 3.0
+
+
+def measure(plan: Plan) -> list[Table]:
+    """Each route and event handler, `plan.requests` times in a process of its own."""
+    recorded = record(plan.page)[: plan.kinds]
+    with tempfile.TemporaryDirectory() as directory:
+        tape = Path(directory) / "tape.json"
+        rows = [_row(request, tape, plan.requests) for request in recorded]
+    notes = [
+        f"{plan.requests} calls each, in a process of their own; CPU time of the thread. botocore "
+        "builds and signs every request and parses every answer; the socket and TLS are left out."
+    ]
+    columns = ["call", "AWS calls", "p50, ms", "p99, ms", "ms per AWS call", "goal"]
+    return [Table("Warm requests: CPU time", columns, rows, notes)]
+
+
+def _row(request: Recorded, tape: Path, times: int) -> list[str]:
+    played = play(request, tape, times, {})
+    cpu_ms = played["cpu_ms"]
+    assert isinstance(cpu_ms, list)
+    median = percentile(cpu_ms, 50)
+    calls = len(request.tape) - request.token_calls
+    is_read = request.event.get("httpMethod") == "GET"
+    return [
+        request.name,
+        str(calls),
+        f"{median:.2f}",
+        f"{percentile(cpu_ms, 99):.2f}",
+        f"{median / calls:.2f}" if calls else "",
+        f"≤ {GOAL_MS:.0f}: {verdict(median, GOAL_MS)}" if is_read else "",
+    ]

@@ -1,0 +1,132 @@
+"""Every part of `make bench`, in a tiny size: it measures what it says, or it says why not."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import report
+from bench.report import Table
+
+ROOT = Path(__file__).parent.parent
+CODE = """
+import json, os, sys
+from dataclasses import asdict
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+from bench import {part}
+from bench.plan import TINY
+json.dump([asdict(table) for table in {part}.measure(TINY)], answers)
+"""
+
+
+def measured(part: str) -> list[dict[str, Any]]:
+    """The tables of a part, in a process of its own, as `make bench` has it."""
+    done = subprocess.run(
+        [sys.executable, "-c", CODE.format(part=part)],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    return list(json.loads(done.stdout))
+
+
+def column(table: dict[str, Any], name: str) -> dict[str, str]:
+    """A column by the names in the first."""
+    at = table["columns"].index(name)
+    return {row[0]: row[at] for row in table["rows"]}
+
+
+def test_every_route_and_event_is_recorded() -> None:
+    """None is forgotten when one is added: app.py's handlers are counted against."""
+    code = "from bench.record import record; import app; r = record(2); "
+    code += "routes = {e.handler for e in app.app.endpoints.values()}; "
+    code += (
+        "import sys; print(len(r), len(routes), *sorted({x.handler for x in r}), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    calls, routes, *handlers = done.stderr.split()
+    assert handlers == ["app", "fire", "sweep", "task_changed"]
+    # two jobs are created, a run is got finished and in flight, a task is seen twice
+    assert int(calls) == int(routes) + 2 + 4
+
+
+def test_a_warm_request_s_time_is_its_handler_s_alone() -> None:
+    """Every call is answered from the tape, and CPU time comes out."""
+    (table,) = measured("warm")
+    assert column(table, "AWS calls")["sweep, nothing due"] == "32"
+    assert all(float(ms) > 0 for ms in column(table, "p50, ms").values())
+
+
+def test_a_cold_start_is_held_to_its_floor_and_to_cut_data() -> None:
+    """`import app` in ratios, and the first request with and without the cut."""
+    imports, first = measured("cold")
+    assert float(column(imports, "to the floor")["`import app`"]) > 0
+    assert first["columns"][4] == "data cut: import, ms"
+    assert {len(row) for row in first["rows"]} == {7}
+
+
+def test_an_operation_s_cost_is_counted_in_calls_and_units() -> None:
+    """Where DynamoDB Local is missing the units are left out, and a note says so."""
+    (table,) = measured("costs")
+    calls = column(table, "DynamoDB and other calls")
+    assert calls["trigger a run"] == "GetItem, RunTask, 2 TransactWriteItems"
+    assert calls["get a finished run"] == "BatchGetItem"
+    if "left out" not in table["notes"][0]:
+        assert column(table, "RCU")["get a finished run"] == "2"
+        # job, name and counts, each twice in a transaction
+        assert column(table, "WCU")["create a job"] == "6"
+
+
+def test_nothing_grows_with_the_history() -> None:
+    """Calls and units behind 10 times as many records are the same."""
+    tables = measured("scale")
+    if not tables[0]["rows"]:
+        pytest.skip(tables[0]["notes"][0])
+    for table in tables:
+        for name, goal in column(table, "goal").items():
+            assert goal == "no growth: met", (table["title"], name)
+
+
+def test_runs_are_timed_from_trigger_to_success() -> None:
+    """On the process engine always; what is left out is named."""
+    (table,) = measured("end_to_end")
+    engines = {row[0].partition(",")[0] for row in table["rows"]}
+    assert "process" in engines
+    assert ("docker" in engines) != any("left out" in note for note in table["notes"])
+
+
+def test_the_api_answers_every_client_without_errors() -> None:
+    """Reads and triggers from one client and from several."""
+    (table,) = measured("throughput")
+    assert [row[:2] for row in table["rows"]] == [
+        ["read a finished run", "1"],
+        ["read a finished run", "2"],
+        ["trigger a run", "1"],
+        ["trigger a run", "2"],
+    ]
+    assert {row[-1] for row in table["rows"]} == {"0"}
+
+
+def test_the_page_has_what_the_last_full_run_wrote() -> None:
+    """The tables of all parts, with a machine and a date."""
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
+    assert re.search(r"^20\d\d-\d\d-\d\d, \d+ cores", text, re.MULTILINE)
+    for title in ("imports", "first request", "Warm", "Cost", "Scale", "End to end", "Throughput"):
+        assert re.search(rf"^### .*{title}", text, re.MULTILINE), title
+
+
+def test_a_table_is_markdown_that_keeps_its_columns() -> None:
+    """A bar in a cell would make two of it."""
+    text = Table("T", ["a", "b"], [["1 | 2", "3"]], ["A note."]).markdown()
+    assert text == "### T\n\n| a | b |\n| --- | --- |\n| 1 \\| 2 | 3 |\n\nA note.\n"
+    assert report.percentile([1.0], 99) == 1.0
+    assert report.percentile([float(n) for n in range(101)], 50) == 50.0

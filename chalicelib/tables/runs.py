@@ -8,11 +8,14 @@ from typing import Any
 
 from pynamodb.expressions.condition import Condition
 
+from chalicelib.settings import settings
 from chalicelib.states import CANCELLED, FAILED, SUCCEEDED
 from chalicelib.tables import db
 from chalicelib.tables.records import Job, Run, RunKey, Stats, TaskOwner, shard
 
 SKIPPED = "skipped"
+SLACK = timedelta(days=2)
+"""More than an attempt can wait for capacity, for its start and for its retry."""
 _FIRST, _LAST = "run_", "run_~"
 
 
@@ -170,7 +173,14 @@ def _own_task(transaction: db.Transaction, run: Run, task_arn: str) -> None:
     """
     owner = TaskOwner(run.job_id, f"task#{_task_id(task_arn)}")
     owner.run_id, owner.attempt = run.run_id, run.attempt
+    owner.expires = expiry(_latest_end(run), settings().run_retention_days)
     transaction.put("task", owner, TaskOwner.pk.does_not_exist() | (TaskOwner.run_id == run.run_id))
+
+
+def _latest_end(run: Run) -> datetime:
+    """When a run can have ended at the latest: what is to expire with it may not before."""
+    attempts = run.max_attempts - run.attempt + 1
+    return run.waiting_since + attempts * (timedelta(seconds=run.timeout_seconds) + SLACK)
 
 
 def _task_id(task_arn: str) -> str:

@@ -98,12 +98,17 @@ def check_roles(stage: str) -> Iterator[str]:
 
 def check_subnets(stage: str) -> Iterator[str]:
     told = outputs(stage)
+    public_ip = told["AssignPublicIp"] == "ENABLED"
+    yield from ways_out(told["Subnets"].split(","), public_ip=public_ip)
+
+
+def ways_out(subnets: list[str], *, public_ip: bool) -> Iterator[str]:
+    """Which of `subnets` cannot take tasks that reach a registry, and why."""
     ec2 = boto3.client("ec2")
-    subnets = ec2.describe_subnets(SubnetIds=told["Subnets"].split(","))["Subnets"]
-    for subnet in subnets:
+    for subnet in ec2.describe_subnets(SubnetIds=subnets)["Subnets"]:
         if subnet["AvailableIpAddressCount"] < FEW_ADDRESSES:
             yield f"{subnet['SubnetId']} has only {subnet['AvailableIpAddressCount']} addresses."
-        yield from _way_out(ec2, subnet, public_ip=told["AssignPublicIp"] == "ENABLED")
+        yield from _way_out(ec2, subnet, public_ip=public_ip)
 
 
 def _way_out(ec2: Any, subnet: Mapping[str, Any], *, public_ip: bool) -> Iterator[str]:

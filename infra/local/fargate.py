@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,7 @@ class _Attempt:
             exit_code=exit_.code,
             reason=exit_.reason,
             stop_code="InfrastructureHealth" if exit_.code is None else None,
+            exited_at=datetime.fromtimestamp(exit_.at, UTC),
         )
 
     def _prepare(self, directory: Path) -> tuple[Spec, Shipper]:

@@ -3,9 +3,12 @@ CPU and memory of running tasks, published as Container Insights does.
 
 Container Insights gives one sample per task and minute, and the API reads them so (CPU as
 `Average`, memory as `Sum`, at 60 s). So each task publishes one datapoint a minute: the average
-CPU over the part of the minute that it ran, and the most memory that it held in it, at the
+CPU over the part of the minute that it ran, and the upper quartile of its memory in it, at the
 minute's end, and for the last, begun minute when it exits. On Fargate a run of less than a minute
 may have none; here also one of a few seconds has its point, since it is sampled twice a second.
+
+The upper quartile is what a task held: the maximum may be a copy that lasted a moment, and the
+average of a task that computes before it loads its data is neither of what it held.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ class Meter:
         self._minute = int(started_at // 60)
         self._since, self._cpu_at_since = started_at, 0.0
         self._at, self._cpu = started_at, 0.0
-        self._memory: int | None = None
+        self._memory: list[int] = []
 
     def read(self, now: float, usage: Usage) -> Point | None:
         """Take a reading; the first of a new minute answers the point of the one before."""
@@ -59,20 +62,21 @@ class Meter:
         if int(now // 60) != self._minute:
             point = self.end()
             self._minute = int(now // 60)
-            self._since, self._cpu_at_since, self._memory = self._at, self._cpu, None
+            self._since, self._cpu_at_since, self._memory = self._at, self._cpu, []
         self._at, self._cpu = now, usage.cpu_seconds
-        self._memory = max(self._memory or 0, usage.memory_bytes)
+        self._memory.append(usage.memory_bytes)
         return point
 
     def end(self, now: float | None = None, cpu_seconds: float | None = None) -> Point | None:
         """The minute so far, or None if nothing was read in it; with the exact end if known."""
-        if self._memory is None:
+        if not self._memory:
             return None
         at, cpu = self._at, self._cpu
         if now is not None and cpu_seconds is not None and now // 60 == self._minute:
             at, cpu = now, cpu_seconds
         cores = (cpu - self._cpu_at_since) / max(at - self._since, 0.001)
-        return Point(at, cores * 1024, self._memory)
+        held = sorted(self._memory)[round(0.75 * (len(self._memory) - 1))]
+        return Point(at, cores * 1024, held)
 
 
 class Sampler:
@@ -98,7 +102,7 @@ class Sampler:
 
     def finish(self, spec: Spec, exit_: Exit) -> None:
         """The task has exited: publish its last minute before anyone can see it stopped."""
-        if (point := self.drop(spec).end(time.time(), exit_.cpu_seconds)) is not None:
+        if (point := self.drop(spec).end(exit_.at, exit_.cpu_seconds)) is not None:
             self._publish([(spec, point)])
 
     def close(self) -> None:

@@ -206,7 +206,7 @@ def test_closing_leaves_no_task_and_no_thread(engine: Engine, image: str, tmp_pa
         arns = [yard.run("sleep", "600", image=image) for _ in range(4)]
         yard.until(arns[1], "RUNNING")
     assert [yard.ecs.task(arn).last_status for arn in arns[:2]] == ["STOPPED"] * 2
-    assert set(threading.enumerate()) - before == set()
+    wait_for(lambda: set(threading.enumerate()) <= before, "the last thread to end")
     assert list(tmp_path.iterdir()) == []
     assert not [p for p in psutil.Process().children(recursive=True) if "sleep" in _command(p)]
 

@@ -90,7 +90,7 @@ def test_a_container_that_burns_and_holds_shows_what_it_burnt_and_held(
 
 
 def test_each_minute_of_a_task_is_one_point() -> None:
-    """The average over what it ran of that minute, and the most that it held in it."""
+    """The average over what it ran of that minute, and the memory that it held in it."""
     meter = Meter(MINUTE + 30)
     assert meter.read(MINUTE + 40, Usage(5.0, 10 * MIB)) is None
     assert meter.read(MINUTE + 50, Usage(10.0, 30 * MIB)) is None
@@ -103,6 +103,14 @@ def test_each_minute_of_a_task_is_one_point() -> None:
     assert second is not None
     assert second.cpu_units == pytest.approx(5 / 20 * 1024)
     assert second.memory_bytes == 20 * MIB
+
+
+def test_what_lasted_a_moment_is_not_what_was_held() -> None:
+    """Neither the small beginning nor a copy that was dropped at once."""
+    meter = Meter(MINUTE)
+    for second, mib in enumerate([5, 200, 100, 100, 100, 100, 100, 100, 100, 5]):
+        meter.read(MINUTE + second, Usage(0.0, mib * MIB))
+    assert meter.end().memory_bytes == 100 * MIB  # type: ignore[union-attr]
 
 
 def test_a_minute_without_a_reading_has_no_point() -> None:

@@ -23,6 +23,8 @@ class Exit:
 
     code: int | None
     """128 + signal where a signal ended it, as Docker counts; None: the engine lost it."""
+    at: float
+    """When, in epoch seconds: before it was waited for and its output was read."""
     reason: str | None = None
     cpu_seconds: float | None = None
     """All that it used, where the engine knows it exactly."""

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -198,9 +199,10 @@ class Container:
         3. Remove it.
         """
         code: int | None = None
+        at: float | None = None
         reason: str | None = "The container engine does not answer any more"
         try:
-            kills = self._kills_by_memory()
+            at, kills = self._see_exit()
             code = self._container.wait(timeout=None)["StatusCode"]
             reader.join()
             self._container.reload()
@@ -210,18 +212,19 @@ class Container:
         except FAILED:
             log.exception("container %s is lost", self._container.short_id)
         finally:
-            self._handlers.exited(Exit(code, reason))
+            self._handlers.exited(Exit(code, at or time.time(), reason))
 
-    def _kills_by_memory(self) -> int:
+    def _see_exit(self) -> tuple[float | None, int]:
+        """When it ended and how many kills for memory there were, where both can be seen."""
         self._container.reload()
         pid = self._container.attrs["State"].get("Pid")
         if not pid or not hasattr(os, "pidfd_open"):
-            return 0
+            return None, 0
         with OomCounter.open(pid, self._container.id) as counter:
             if counter is None:
-                return 0
+                return None, 0
             _await_exit(pid)
-            return counter.read()
+            return time.time(), counter.read()
 
 
 def _await_exit(pid: int) -> None:

@@ -171,9 +171,9 @@ class ProcessGroup:
         2. Kill what is left of the group, and what left it, as a container's end does.
         3. Reap all of it; only then nothing runs any more.
         """
-        if hasattr(os, "waitid"):
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            _kill_group(self.pid, signal.SIGKILL)
+        _await_exit(self.pid)
+        at = time.time()
+        _kill_group(self.pid, signal.SIGKILL)
         with self._lock:
             _, status, usage = os.wait4(self.pid, 0)
             self._is_reaped = True
@@ -185,6 +185,7 @@ class ProcessGroup:
         self._handlers.exited(
             Exit(
                 code=code if code >= 0 else 128 - code,
+                at=at,
                 reason=OUT_OF_MEMORY if self._is_over_limit else None,
                 cpu_seconds=max(self._cpu_seconds, usage.ru_utime + usage.ru_stime),
             )
@@ -213,6 +214,16 @@ class ProcessGroup:
                     found = True
                 except (psutil.Error, ChildProcessError):
                     continue
+
+
+def _await_exit(pid: int) -> None:
+    """Until this child has exited; it is not reaped."""
+    if hasattr(os, "waitid"):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return
+    # macOS has it from Python 3.13 on
+    while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.02)
 
 
 def _kill_group(group: int, number: int) -> bool:

@@ -148,6 +148,7 @@ class EcsFidelity:
         reason: str | None = None,
         stop_code: str | None = None,
         stopped_reason: str | None = None,
+        exited_at: datetime | None = None,
     ) -> None:
         """
         End the task: its container exited (`reason` is the container's own), then STOPPED.
@@ -155,6 +156,7 @@ class EcsFidelity:
         Without a stop code it is what StopTask set, else EssentialContainerExited. A task that
         never ran has no exit code: with one, and unless StopTask came first, it starts first.
         `exit_code=None` leaves the code absent, as where infrastructure took the task away.
+        `exited_at` is when the container ended, where that is some time ago.
         """
         with self._lock:
             task = self.task(arn)
@@ -164,7 +166,7 @@ class EcsFidelity:
             stopped_reason = stopped_reason or task.stopped_reason
             stopped_reason = stopped_reason or "Essential container in task exited"
             exit_code = exit_code if task.started_at else None
-            self._end(task, exit_code, reason, stop_code, stopped_reason)
+            self._end(task, exit_code, reason, stop_code, stopped_reason, exited_at)
 
     def fail_to_start(
         self, arn: str, stopped_reason: str, *, container_reason: str | None = None
@@ -181,6 +183,7 @@ class EcsFidelity:
         reason: str | None,
         stop_code: str,
         stopped_reason: str,
+        exited_at: datetime | None = None,
     ) -> None:
         if task.last_status == "STOPPED":
             return
@@ -188,7 +191,8 @@ class EcsFidelity:
         task.stop_code, task.stopped_reason = stop_code, stopped_reason
         task.desired_status = "STOPPED"
         task.stopping_at = task.stopping_at or now
-        task.execution_stopped_at = now
+        # A container that ends at once may have done so before ECS called it RUNNING.
+        task.execution_stopped_at = max(exited_at or now, task.started_at or task.created_at)
         for container in task.containers:
             container.last_status = "STOPPED"
         if task.containers:

@@ -61,6 +61,9 @@ def check_tables(stage: str) -> Iterator[str]:
         recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
         if recovery["PointInTimeRecoveryStatus"] != "ENABLED":
             yield f"The table {name} has no point-in-time recovery; turn it on."
+        ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        if ttl["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
+            yield f"The table {name} has no time to live; turn it on for the attribute expires."
 
 
 def check_functions(stage: str) -> Iterator[str]:

@@ -73,8 +73,8 @@ def test_a_stage_without_its_tables_is_told_which(world: World) -> None:
     assert len(sentences) == 3
 
 
-def test_a_table_that_lost_its_protection_is_named(world: World) -> None:
-    """Somebody turned it off, and backups with it."""
+def test_a_table_that_was_restored_by_hand_is_told_what_it_lacks(world: World) -> None:
+    """A restored table has its items and keys, and none of its settings."""
     world.tables("dev")
     name = "jobyard-dev-jobs"
     boto3.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
@@ -82,4 +82,5 @@ def test_a_table_that_lost_its_protection_is_named(world: World) -> None:
     assert sentences == [
         f"The table {name} can be deleted by anybody who may; turn its protection on.",
         f"The table {name} has no point-in-time recovery; turn it on.",
+        f"The table {name} has no time to live; turn it on for the attribute expires.",
     ]

@@ -221,11 +221,21 @@ def test_every_alarm_tells_the_operators_topic_if_there_is_one(template: dict[st
     assert all(alarm["AlarmActions"] == tell for alarm in alarms.values())
 
 
+def test_alarms_stay_within_the_ten_metrics_that_are_free(template: dict[str, Any]) -> None:
+    """An alarm is paid for by the metrics it looks at."""
+    alarms = resources(template, "AWS::CloudWatch::Alarm").values()
+    looked_at = [
+        sum("MetricStat" in metric for metric in alarm.get("Metrics", [{"MetricStat": None}]))
+        for alarm in alarms
+    ]
+    assert sum(looked_at) <= 10
+
+
 def test_metrics_are_made_of_lines_that_the_product_writes(template: dict[str, Any]) -> None:
     """A filter on a sentence that nobody writes any more would count nothing, silently."""
     sources = "".join(path.read_text() for path in (package.ROOT / "chalicelib").rglob("*.py"))
     filters = resources(template, "AWS::Logs::MetricFilter")
-    assert len(filters) == 4
+    assert len(filters) == 5
     for metric in filters.values():
         for sentence in re.findall(r'\$\.message = "([^"]+)"', metric["FilterPattern"]):
             assert f'"{sentence}"' in sources

@@ -187,7 +187,11 @@ class Container:
 
     def _read(self, stream: CancellableStream) -> None:
         """Everything to the file as it comes, so that the container never waits for a reader."""
-        with contextlib.closing(stream), self._output.open("ab", buffering=0) as file:
+        # The stream's own close leaves the descriptor open; its response's does not.
+        with (
+            contextlib.closing(stream._response),
+            self._output.open("ab", buffering=0) as file,
+        ):
             for chunk in stream:
                 file.write(chunk)
 

@@ -57,15 +57,12 @@ _IDEMPOTENCY_KEY = {
 
 def build(endpoints: Mapping[tuple[str, str], Endpoint]) -> dict[str, Any]:
     """The OpenAPI document of these routes; KeyError for a handler that nothing is said about."""
+    ids = _operation_ids(endpoints)
     paths: dict[str, dict[str, Any]] = {}
-    seen: set[str] = set()
     for (method, path), endpoint in endpoints.items():
-        name = endpoint.handler.__name__
-        # of two routes to one handler the first has its name, as an operation's must be its own
-        operation_id = f"{name}_by_{method.lower()}" if name in seen else name
-        seen.add(name)
-        described = _operation(OPERATIONS[name], endpoint, path)
-        paths.setdefault(path, {})[method.lower()] = {"operationId": operation_id, **described}
+        described = _operation(OPERATIONS[endpoint.handler.__name__], endpoint, path)
+        operation = {"operationId": ids[method, path], **described}
+        paths.setdefault(path, {})[method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -86,6 +83,15 @@ def build(endpoints: Mapping[tuple[str, str], Endpoint]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _operation_ids(endpoints: Mapping[tuple[str, str], Endpoint]) -> dict[tuple[str, str], str]:
+    """A handler's name; of two routes to one handler the upper decorator's route has it."""
+    ids: dict[tuple[str, str], str] = {}
+    for (method, path), endpoint in reversed(list(endpoints.items())):
+        name = endpoint.handler.__name__
+        ids[method, path] = f"{name}_by_{method.lower()}" if name in ids.values() else name
+    return ids
 
 
 def _operation(operation: Operation, endpoint: Endpoint, path: str) -> dict[str, Any]:

@@ -107,12 +107,33 @@ def _fits_a_pattern(text: str) -> str:
     return text
 
 
-_TIME_SCHEMA = {"type": "string", "description": "RFC 3339, or an epoch in s, ms or ns"}
-Time = Annotated[datetime, BeforeValidator(_time), WithJsonSchema(_TIME_SCHEMA)]
+_TIME = (
+    "[0-9]{1,14}|[0-9]{18,19}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}"
+    r"(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_SPAN = "([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?"
+Time = Annotated[
+    datetime,
+    BeforeValidator(_time),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^({_TIME})$",
+            "description": "RFC 3339, or an epoch in s, ms or ns.",
+        }
+    ),
+]
 Since = Annotated[
     timedelta | datetime,
     BeforeValidator(_duration_or_time),
-    WithJsonSchema({"type": "string", "description": "a duration such as 1h30m, or a time"}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "pattern": f"^({_SPAN}|{_TIME})$",
+            "description": "A duration back from now, such as 1h30m, or a time; not with start.",
+        }
+    ),
 ]
 Limit = Annotated[
     int,
@@ -179,6 +200,7 @@ class _Window(Query):
         end = self.end or now
         start = self.start or _before(self.since, now) or _before(default, end)
         assert start is not None  # the default is there
+        start = max(start, _EPOCH)  # CloudWatch counts from there
         if start >= end:
             raise BadRequest(f"start ({start.isoformat()}) must be before end ({end.isoformat()}).")
         return start, end
@@ -204,7 +226,13 @@ class MetricsQuery(_Window):
             list[Annotated[str, Field(min_length=1, max_length=64)]],
             Field(max_length=20),
             BeforeValidator(_comma_separated),
-            WithJsonSchema({"type": "string"}),
+            WithJsonSchema(
+                {
+                    "type": "string",
+                    "pattern": "^[^,]{1,64}(,[^,]{1,64}){0,19}$",
+                    "description": "Comma-separated; absent: all of them.",
+                }
+            ),
         ]
         | None
     ) = None

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import jsonschema_rs
 import pytest
 from openapi_spec_validator import validate
@@ -18,6 +19,7 @@ import app
 from chalicelib import answers, openapi
 from chalicelib.examples import EXAMPLES
 from chalicelib.operations import OPERATIONS
+from chalicelib.settings import settings
 from chalicelib.specs import JobPatch, JobSpec, RunOverrides
 from tests.yard import Yard
 
@@ -74,7 +76,7 @@ def test_nothing_is_described_that_is_not_there(document: dict[str, Any]) -> Non
         (method.upper(), path) for path, methods in document["paths"].items() for method in methods
     }
     assert described == set(app.app.endpoints)
-    assert {endpoint.handler.__name__ for endpoint in app.app.endpoints.values()} <= set(OPERATIONS)
+    assert {endpoint.handler.__name__ for endpoint in app.app.endpoints.values()} == set(OPERATIONS)
 
 
 def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
@@ -160,6 +162,31 @@ def test_answers_are_what_the_models_say(yard: Yard) -> None:
     keeps_to(answers.Run, yard.run(failed))
     assert yard.run(failed)["error"]["code"] == "nonzero_exit"
     keeps_to(answers.JobStatus, yard.status(plain))
+
+
+def test_logs_and_metrics_are_what_the_models_say(yard: Yard) -> None:
+    """With a line and without, with a metric that there is and one that there is not."""
+    run = yard.trigger(yard.create())
+    group = settings().log_group(run["job_id"])
+    stream = f"run/main/{yard.task_of(run).rsplit('/', 1)[-1]}"
+    at = int(yard.clock().timestamp() * 1000)
+    logs = boto3.client("logs")
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    logs.put_log_events(
+        logGroupName=group,
+        logStreamName=stream,
+        logEvents=[{"timestamp": at, "message": "hello"}],
+    )
+    yard.clock.move(seconds=30)
+    for base in (f"/jobs/{run['job_id']}", f"/jobs/{run['job_id']}/runs/{run['id']}"):
+        shown = yard.call("GET", f"{base}/logs")
+        keeps_to(answers.Logs, shown.data)
+        assert [one["message"] for one in shown.data["logs"]] == ["hello"]
+        keeps_to(answers.Logs, yard.call("GET", f"{base}/logs", query={"filter": "x"}).data)
+        measured = yard.call("GET", f"{base}/metrics", query={"names": "cpu_usage,nonsense"})
+        assert measured.status == 207
+        keeps_to(answers.Metrics, measured.data)
+        keeps_to(answers.Metrics, yard.call("GET", f"{base}/metrics").data)
 
 
 def test_errors_are_what_the_document_says(document: dict[str, Any], yard: Yard) -> None:

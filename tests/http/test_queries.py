@@ -130,6 +130,15 @@ def test_a_window_is_the_default_unless_the_caller_says() -> None:
     )
 
 
+def test_a_window_does_not_begin_before_there_was_a_cloudwatch() -> None:
+    """24 hours before the second hour of 1970 is its first moment."""
+    early = LogsQuery.model_validate({"end": "3600"})
+    assert early.window(NOW, DAY) == (
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(1970, 1, 1, 1, tzinfo=UTC),
+    )
+
+
 def test_since_is_a_duration_back_from_now_or_a_time() -> None:
     """A duration counts from now, whatever the end."""
     query = MetricsQuery.model_validate({"since": "6h", "end": "2026-11-23T11:00:00Z"})
@@ -146,6 +155,7 @@ def test_since_is_a_duration_back_from_now_or_a_time() -> None:
         {"start": "2026-11-22T00:00:00Z", "end": "2026-11-22T00:00:00Z"},
         {"since": "2027-01-01T00:00:00Z"},
         {"since": "1h", "end": "2026-11-23T10:00:00Z"},
+        {"end": "0"},
     ],
 )
 def test_an_empty_window_is_refused_with_both_its_ends(given: dict[str, str]) -> None:

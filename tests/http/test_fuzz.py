@@ -1,0 +1,158 @@
+"""
+Ten thousand requests that nobody should send: no 5xx, an envelope for each, nothing of others.
+
+Most are made here, in process, from every route of the table; those of schemathesis, made from
+the API's own description, are in test_schemathesis.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import app
+from chalicelib.http import encode_cursor
+from chalicelib.settings import settings as product
+from infra.local.provision import ACCOUNT
+from tests.http.odd_requests import Maker, Sent
+from tests.yard import IMAGE, Context, Yard, make_yard
+
+REQUESTS, BATCH = 8_000, 40
+HIDDEN = ("Traceback", 'File "', "botocore", "pynamodb", "pydantic", "moto", ACCOUNT)
+"""What no answer may say: our insides, and the account."""
+
+
+@dataclass
+class World:
+    """One project to do anything to, and others that must stay as they are."""
+
+    yard: Yard
+    pairs: list[tuple[str, str]]
+    """A job and a run of it, the newest last; what was deleted stays in."""
+    theirs: dict[str, list[Any]]
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    def items_of_others(self) -> dict[str, list[Any]]:
+        """What is stored for every other project."""
+        held: dict[str, list[Any]] = {}
+        dynamodb = boto3.client("dynamodb")
+        mine = {"acme#etl"}
+        jobs = dynamodb.scan(TableName=product().jobs_table)["Items"]
+        held["jobs"] = sorted(json.dumps(one) for one in jobs if one["pk"]["S"] not in mine)
+        kept = {one["sk"]["S"] for one in jobs if one["pk"]["S"] not in mine}
+        runs = dynamodb.scan(TableName=product().runs_table)["Items"]
+        held["runs"] = sorted(json.dumps(one) for one in runs if one["pk"]["S"] in kept)
+        return held
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with make_yard("test") as yard:
+        pairs = []
+        for workspace, project in (("other", "etl"), ("acme", "web"), ("acme", "etl")):
+            yard.token = yard.make_token("write", workspace)
+            base = f"/workspaces/{workspace}/projects/{project}"
+            spec = {"name": "first", "image": IMAGE, "schedule": "@hourly", "tags": ["a=b"]}
+            job = yard.call("POST", "/jobs", spec, base=base).data
+            run = yard.call("POST", f"/jobs/{job['id']}/runs", base=base).data
+            pairs.append((job["id"], run["id"]))
+        yard.token = yard.make_token("write", "acme", ["etl"])
+        made = World(yard, pairs, {})
+        made.theirs = made.items_of_others()
+        yield made
+
+
+def event_of(sent: Sent, world: World) -> dict[str, Any]:
+    """As API Gateway's catch-all would hand it on."""
+    job_id, run_id = world.pairs[-1 - sent.recent % len(world.pairs)]
+    named = {
+        "workspace_id": sent.workspace_id,
+        "project_id": sent.project_id,
+        "job_id": job_id,
+        "run_id": run_id,
+    }
+    if sent.odd is not None:
+        named[sent.odd[0]] = sent.odd[1]
+    path = sent.route
+    for name, value in named.items():
+        path = path.replace(f"{{{name}}}", value)
+    query = dict(sent.query)
+    if sent.forged is not None and sent.odd is None:
+        scope = {"jobs": f"{named['workspace_id']}#{named['project_id']}/jobs", "runs": job_id}
+        kind = sent.route.rsplit("/", 1)[-1]
+        by_run = run_id if "{run_id}" in sent.route else job_id
+        query["cursor"] = [encode_cursor(kind, scope.get(kind, by_run), sent.forged)]
+    bearer = f"Bearer {world.yard.token}" if sent.authorization is None else sent.authorization
+    headers = {"Authorization": bearer, "Content-Type": sent.content_type, **sent.headers}
+    return {
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": sent.method,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": {"proxy": path.removeprefix("/")},
+        "requestContext": {"resourcePath": "/{proxy+}", "httpMethod": sent.method},
+        "body": sent.body,
+        "isBase64Encoded": False,
+    }
+
+
+def check(sent: Sent, raw: dict[str, Any], world: World) -> None:
+    """What holds for every answer, whatever was asked."""
+    status, envelope = raw["statusCode"], json.loads(raw["body"])
+    assert 200 <= status < 500, (sent, envelope)
+    assert all(isinstance(value, str) and value.isprintable() for value in raw["headers"].values())
+    raw["body"].encode()  # no halves of pairs
+    if "openapi" in envelope:
+        return
+    assert envelope["status"] == ("success" if status < 300 else "error")
+    assert isinstance(envelope["message"], str) and envelope["message"]
+    assert ("code" in envelope) == (status >= 400)
+    asked = json.dumps([sent.body, sent.query, sent.odd, sent.forged])
+    for hidden in HIDDEN:
+        assert hidden not in envelope["message"] or hidden in asked, envelope["message"]
+    assert world.yard.token not in raw["body"]
+
+
+@settings(
+    max_examples=REQUESTS // BATCH,
+    suppress_health_check=list(HealthCheck),
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],  # a seed has no simpler form
+)
+@given(st.integers(0, 2**64))
+def _fuzz(world: World, seed: int) -> None:
+    maker = Maker(seed)
+    for _ in range(BATCH):
+        sent = maker.sent()
+        raw = app.app(event_of(sent, world), Context())
+        world.statuses[raw["statusCode"]] += 1
+        check(sent, raw, world)
+        if raw["statusCode"] == 201:
+            made = json.loads(raw["body"])["data"]
+            job_id = made.get("job_id", made["id"])
+            world.pairs.append((job_id, made["id"] if "job_id" in made else world.pairs[-1][1]))
+
+
+def test_no_request_gives_a_5xx_or_reaches_another_project(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Methods, paths, ids, headers, queries and bodies of every kind, most of them nearly right."""
+    _fuzz(world)
+    total = sum(world.statuses.values())
+    with capsys.disabled():
+        print(f"\nfuzzed: {total} requests, {dict(sorted(world.statuses.items()))}")
+    assert total >= REQUESTS
+    for status in (200, 201, 400, 401, 403, 404, 405, 409, 415, 422):
+        assert world.statuses[status] > 0, f"{status} was never reached: the fuzzing is too blind"
+    assert world.items_of_others() == world.theirs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zoneinfo
 from collections.abc import Iterator
 
 import pytest
@@ -23,6 +24,10 @@ os.environ |= {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     **provision.settings(STAGE),
 }
+
+
+# zones as the package tzdata has them, as on Lambda: systems know older and newer laws
+zoneinfo.reset_tzpath(to=())
 
 
 @pytest.fixture

@@ -357,7 +357,7 @@ def test_due_includes_both_its_ends() -> None:
     assert daily.due(last + MINUTE, last + 2 * MINUTE, 9) == ([], 0)
 
 
-@pytest.mark.parametrize("zone", ["Africa/Casablanca", "Asia/Gaza", "Antarctica/Troll"])
+@pytest.mark.parametrize("zone", ["Africa/Cairo", "Asia/Gaza", "Antarctica/Troll"])
 def test_the_clock_of_a_zone_knows_every_offset_and_every_skip(zone: str) -> None:
     """Rules are wide enough because nothing that a zone does in 20 years is missed."""
     known, local = zones.clock(zone), ZoneInfo(zone)

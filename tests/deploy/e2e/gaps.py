@@ -12,8 +12,8 @@ What the emulator lacks and AWS has, supplied to the deployed test from outside.
    `rule/default/name`, a task its cluster), and judges a transaction by an action of its own
    where AWS judges by those of its items. In the deployed roles the actions of these three
    services therefore have any resource, and who may update a table may send a transaction.
-5. Its CloudFormation passes over the tables' point-in-time recovery: it is turned on through
-   DynamoDB's own API.
+5. Its CloudFormation passes over the tables' point-in-time recovery and time to live: they are
+   turned on through DynamoDB's own API.
 
 Left out, since nothing here depends on it: the token of RunTask (`clientToken`) is ignored, so a
 repeated launch would start a second task; throttling and access logs of the API's stage; metrics
@@ -61,11 +61,18 @@ def _fit_statement(statement: dict[str, Any]) -> None:
 
 def complete_tables(stage: str) -> None:
     """Turn on what infra/stack.yaml says of each table."""
+    dynamodb = boto3.client("dynamodb")
     for properties in stack.resources("AWS::DynamoDB::Table").values():
-        boto3.client("dynamodb").update_continuous_backups(
-            TableName=stack.resolve(properties["TableName"], {"Stage": stage}),
+        table = stack.resolve(properties["TableName"], {"Stage": stage})
+        dynamodb.update_continuous_backups(
+            TableName=table,
             PointInTimeRecoverySpecification=properties["PointInTimeRecoverySpecification"],
         )
+        ttl = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+        if ttl["TimeToLiveStatus"] == "DISABLED":
+            dynamodb.update_time_to_live(
+                TableName=table, TimeToLiveSpecification=properties["TimeToLiveSpecification"]
+            )
 
 
 def complete_gateway(template: Path, api: str) -> None:

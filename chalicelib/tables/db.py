@@ -8,7 +8,6 @@ which conditions failed. Throttling and outages become `Unavailable`.
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
@@ -24,6 +23,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.cloud import aws
 from chalicelib.errors import Unavailable
 from chalicelib.settings import settings
+from chalicelib.tables.connection import GuardedConnection
 from chalicelib.tables.records import JOBS_TABLE, RUNS_TABLE
 
 M = TypeVar("M", bound=Model)
@@ -31,21 +31,7 @@ Key = tuple[str, str]
 
 CONFLICT_RETRIES = 12
 
-_lock = threading.Lock()
 _connection: Connection | None = None
-
-
-class _Connection(Connection):
-    """PynamoDB's connection, with clients that heed the caller's deadline."""
-
-    @property
-    def client(self) -> Any:
-        with _lock:  # botocore does not create clients thread-safely
-            built = self._client is None
-            client = super().client
-            if built:
-                aws.guard(client)
-            return client
 
 
 def connect() -> Connection:
@@ -53,7 +39,7 @@ def connect() -> Connection:
     global _connection
     if _connection is None:
         names = settings()
-        connection = _Connection(
+        connection = GuardedConnection(
             region=names.region,
             connect_timeout_seconds=aws.CONNECT_TIMEOUT,
             read_timeout_seconds=aws.READ_TIMEOUT,

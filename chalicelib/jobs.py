@@ -50,7 +50,7 @@ def list_page(
         found = table.newest(project, before=before, limit=wanted)
     matching = (job for job in found if set(tags) <= set(job.spec["tags"]))
     page, more = runs.take(matching, limit, views.job)
-    return [views.job(job) for job in page], page[-1].job_id if page and more else None
+    return [shown for _, shown in page], page[-1][0].job_id if page and more else None
 
 
 def _named(project: str, name: str) -> list[Job]:

@@ -103,24 +103,27 @@ def list_page(
     wanted = None if where is not None or limit is None else limit + 1
     found = table.newest(job_id, before=before, limit=wanted, where=where)
     page, more = take((run for run in found if not run.is_expired(now)), limit, views.run)
-    runs = _refreshed(page, on=on)
-    last = page[-1].run_id if page and more else None
-    return [views.run(run) for run in runs if status is None or run.status == status], last
+    last = page[-1][0].run_id if page and more else None
+    over = {run.run_id: shown for run, shown in page if not run.live}
+    runs = _refreshed([run for run, _ in page], on=on)
+    wanted_runs = (run for run in runs if status is None or run.status == status)
+    return [over.get(run.run_id) or views.run(run) for run in wanted_runs], last
 
 
 def take(
     records: Iterable[T], limit: int | None, view: Callable[[T], dict[str, Any]]
-) -> tuple[list[T], bool]:
-    """The first records that one answer can carry, and whether there are more."""
-    taken: list[T] = []
+) -> tuple[list[tuple[T, dict[str, Any]]], bool]:
+    """The first records that one answer can carry, with their JSON, and whether there are more."""
+    taken: list[tuple[T, dict[str, Any]]] = []
     size = 0
     for record in records:
         if limit is not None and len(taken) == limit:
             return taken, True
-        size += encoded_size(view(record)) + 1
+        shown = view(record)
+        size += encoded_size(shown) + 1
         if taken and (size > MAX_BODY or aws.remaining() < LOOK_BUDGET):
             return taken, True
-        taken.append(record)
+        taken.append((record, shown))
     return taken, False
 
 

@@ -103,6 +103,14 @@ def test_every_function_has_a_role_of_its_own_and_nothing_attached(
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_a_role_fits_into_what_iam_holds(template: dict[str, Any], role: str) -> None:
+    """10,240 characters for all inline policies of a role, with the longest names put in."""
+    text = json.dumps(statements(template, role), separators=(",", ":"))
+    text = text.replace("${AWS::Region}", "ap-southeast-2").replace("${Stage}", "x" * 20)
+    assert len(text.replace("${AWS::AccountId}", "123456789012")) < 9_000
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_no_action_is_a_pattern(template: dict[str, Any], role: str) -> None:
     """Each is named, so that what AWS adds later is not granted by itself."""
     granted = [action for s in statements(template, role) for action in actions(s)]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import app
+from chalicelib import errors
 from infra import package
 
 ANY = "x-amazon-apigateway-any-method"
@@ -91,6 +92,8 @@ def test_what_the_gateway_answers_itself_is_an_envelope_that_echoes_nothing(
         envelope = json.loads(body)
         assert envelope.keys() == {"status", "message", "code", "data"}
         assert (envelope["status"], envelope["data"]) == ("error", None)
+        own = {kind.code for kind in errors.JobyardError.__subclasses__()}
+        assert envelope["code"] in own | {"too_many_requests", "timeout"}
     assert rest["GatewayResponses"].keys() >= {
         "ACCESS_DENIED",
         "DEFAULT_4XX",

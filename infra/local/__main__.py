@@ -60,8 +60,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make up", description=__doc__)
     parser.add_argument("--port", type=int, default=8000, help="of the API; 0 takes a free one")
     parser.add_argument("--engine", default="auto", help="auto, docker or process")
-    parser.add_argument("--cap", type=int, default=CAP, help="tasks at once; others wait")
+    parser.add_argument("--cap", type=_count, default=CAP, help="tasks at once; others wait")
     return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
 
 
 def _is_taken(port: int) -> bool:

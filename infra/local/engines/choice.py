@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -49,8 +50,10 @@ def _urls() -> Iterator[str]:
     if host := os.environ.get("DOCKER_HOST"):
         yield host
         return
-    if (context := ContextAPI.get_current_context()) is not None and context.Host:
-        yield context.Host
+    # A context that is broken is as good as none.
+    with contextlib.suppress(DockerException):
+        if (context := ContextAPI.get_current_context()) is not None and context.Host:
+            yield context.Host
     home, runtime = Path.home(), os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
     sockets = [
         Path("/var/run/docker.sock"),

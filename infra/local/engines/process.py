@@ -93,7 +93,8 @@ class ProcessEngine:
         for pid in psutil.pids():
             try:
                 members[os.getpgid(pid)].append(pid)
-            except ProcessLookupError:
+            except OSError:
+                # Gone meanwhile, or another user's, whom macOS keeps to itself.
                 continue
         groups = [group for group in running if isinstance(group, ProcessGroup)]
         return [group.measure(members[group.pid]) for group in groups]

@@ -1,0 +1,47 @@
+"""ENGINE decides what runs the tasks, and never silently something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.local.engines.choice import NoEngine, choose
+from infra.local.engines.docker import DockerEngine
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A DOCKER_HOST where nobody is; it is the only one that is asked."""
+    url = f"unix://{tmp_path}/none.sock"
+    monkeypatch.setenv("DOCKER_HOST", url)
+    return url
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_auto_goes_on_with_processes_where_no_engine_answers() -> None:
+    """A newcomer without Docker sees a run succeed all the same."""
+    assert choose("auto", {}).name == "process"
+
+
+def test_docker_where_none_answers_is_refused_with_where_it_was_sought(nowhere: str) -> None:
+    """Who asked for containers does not get processes."""
+    with pytest.raises(NoEngine, match="no engine answers") as caught:
+        choose("docker", {})
+    assert nowhere in str(caught.value)
+
+
+def test_an_unknown_engine_is_refused_with_those_that_there_are() -> None:
+    """A typing error is not taken for auto."""
+    with pytest.raises(NoEngine, match="auto, docker or process"):
+        choose("podman", {})
+
+
+@pytest.mark.usefixtures("container_image")
+def test_auto_takes_the_container_engine_that_answers() -> None:
+    """Containers are nearer to Fargate than processes are."""
+    engine = choose("auto", {})
+    assert isinstance(engine, DockerEngine)
+    engine.close()
+    process = choose("process", {})
+    assert process.name == "process"

@@ -256,7 +256,7 @@ def test_a_start_clears_what_a_killed_one_left(tmp_path: Path) -> None:
 def _is_alive(process: psutil.Process) -> bool:
     """A killed orphan may wait as a zombie for whoever is its reaper here."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

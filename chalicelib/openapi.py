@@ -176,7 +176,7 @@ def _success(operation: Operation, status: int, description: str) -> dict[str, A
         response["headers"] = {
             "Location": {"required": True, "schema": {"type": "string"}, "description": "Relative"}
         }
-        response["links"] = {name: _link(name) for name in operation.links}
+        response["links"] = {name: _link(name, operation) for name in operation.links}
     elif operation.idempotent_by_key:
         response["headers"] = {
             "Idempotent-Replayed": {"required": True, "schema": {"const": "true"}}
@@ -184,14 +184,14 @@ def _success(operation: Operation, status: int, description: str) -> dict[str, A
     return response
 
 
-def _link(name: str) -> dict[str, Any]:
-    parameters = {part: f"$request.path.{part}" for part in ("workspace_id", "project_id")}
-    made = "$response.body#/data/id"
-    if name in ("get_run", "cancel_run"):
-        parameters |= {"job_id": "$request.path.job_id", "run_id": made}
-    else:
-        parameters["job_id"] = made
-    return {"operationId": name, "parameters": parameters}
+def _link(name: str, maker: Operation) -> dict[str, Any]:
+    passed_on = ["workspace_id", "project_id"]
+    made = "job_id"
+    if maker is OPERATIONS["trigger_run"]:
+        passed_on.append("job_id")
+        made = "run_id"
+    parameters = {part: f"$request.path.{part}" for part in passed_on}
+    return {"operationId": name, "parameters": {**parameters, made: "$response.body#/data/id"}}
 
 
 def _error(status: int, text: str) -> dict[str, Any]:

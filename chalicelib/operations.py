@@ -25,7 +25,7 @@ class Operation:
     conflict: str = ""
     """When it answers 409."""
     links: tuple[str, ...] = ()
-    """Handlers that take the id of what this one made."""
+    """Operations that take the id of what this one made."""
 
 
 OPERATIONS = {
@@ -40,7 +40,10 @@ OPERATIONS = {
         idempotent_by_key=True,
         conflict="The name is taken (`job_name_taken`), or the Idempotency-Key came with another "
         "body (`idempotency_key_reused`).",
-        links=("get_job", "update_job", "delete_job", "get_status", "trigger_run", "list_runs"),
+        links=(
+            *("get_job", "update_job", "delete_job", "get_status", "trigger_run", "list_runs"),
+            *("get_job_logs", "get_job_metrics"),
+        ),
     ),
     "get_job": Operation("Get a job", answers.Job),
     "update_job": Operation(
@@ -65,7 +68,10 @@ OPERATIONS = {
         idempotent_by_key=True,
         conflict="The Idempotency-Key came with another body (`idempotency_key_reused`), or "
         "others change the job all the time.",
-        links=("get_run", "cancel_run"),
+        links=(
+            *("get_run", "cancel_run", "cancel_run_by_delete"),
+            *("get_run_logs", "get_run_metrics"),
+        ),
     ),
     "list_runs": Operation("List a job's runs, newest first", answers.RunList),
     "get_run": Operation("Get a run as it is now", answers.Run),

@@ -85,6 +85,23 @@ def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_links_lead_from_what_was_made_to_what_can_be_done_with_it(
+    document: dict[str, Any],
+) -> None:
+    """With every parameter of the path that they lead to."""
+    paths = {
+        one["operationId"]: path
+        for path, methods in document["paths"].items()
+        for one in methods.values()
+    }
+    for handler in ("create_job", "trigger_run"):
+        made = document["paths"][paths[handler]]["post"]["responses"]["201"]
+        assert len(made["links"]) >= 5
+        for link in made["links"].values():
+            target = paths[link["operationId"]]
+            assert set(link["parameters"]) == set(re.findall(r"{(\w+)}", target))
+
+
 def _resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in part:
         return part

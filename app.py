@@ -5,23 +5,9 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chalicelib import audit as auditing
-from chalicelib import (
-    ids,
-    jobs,
-    lifecycle,
-    log,
-    logs,
-    metrics,
-    reconcile,
-    runs,
-    scheduler,
-    states,
-    transitions,
-    views,
-)
+from chalicelib import ids, jobs, lifecycle, log, runs, states, transitions, views
 from chalicelib.api import PROJECT, Api
 from chalicelib.cloud import aws
 from chalicelib.http import (
@@ -36,9 +22,18 @@ from chalicelib.http import (
     ok,
     replayed,
 )
+from chalicelib.lazy import lazily
 from chalicelib.queries import ListJobs, ListRuns, LogsQuery, MetricsQuery
 from chalicelib.services import services
 from chalicelib.specs import JobCreate, JobPatch, RunOverrides
+
+if TYPE_CHECKING:
+    from chalicelib import audit as auditing
+    from chalicelib import logs, metrics, openapi, reconcile, scheduler
+else:
+    auditing, logs, metrics, openapi, reconcile, scheduler = lazily(
+        "audit", "logs", "metrics", "openapi", "reconcile", "scheduler"
+    )
 
 JOBS = f"{PROJECT}/jobs"
 JOB = f"{JOBS}/{{job_id}}"
@@ -63,8 +58,6 @@ def get_openapi(request: Request) -> Answer:
 
 @cache
 def _description() -> dict[str, Any]:
-    from chalicelib import openapi  # at first use: nothing else needs it
-
     return openapi.build(app.endpoints)
 
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import deletion, ids, log, runs, scheduler, views
+from chalicelib import ids, log, runs, views
 from chalicelib.cloud import aws, ecs
 from chalicelib.errors import Conflict, FieldError, InvalidFields, NotFound
+from chalicelib.lazy import lazily
 from chalicelib.services import Services
 from chalicelib.settings import STAGE_TAG
 from chalicelib.specs import CONTAINER_FIELDS, JobPatch, JobSpec, apply_patch, stored_spec
 from chalicelib.tables import jobs as table
 from chalicelib.tables.records import Job, JobKey
+
+if TYPE_CHECKING:
+    from chalicelib import deletion, scheduler
+else:
+    deletion, scheduler = lazily("deletion", "scheduler")
 
 KEY_LIFE = timedelta(hours=24)
 UPDATE_TRIES = 4

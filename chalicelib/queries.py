@@ -148,7 +148,7 @@ Cursor = Annotated[
 class Query(BaseModel):
     """No parameter at all; a route that takes some has a model of its own."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
     repeatable: ClassVar[frozenset[str]] = frozenset()
     """Parameters that may be there more than once: their field is the list of all of them."""
 

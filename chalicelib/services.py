@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
-from chalicelib.cloud.bus import Bus
-from chalicelib.cloud.ecs import Ecs
-from chalicelib.cloud.logs import Logs
-from chalicelib.cloud.metrics import Metrics
-from chalicelib.cloud.rules import Rules
+from chalicelib.lazy import lazily
 from chalicelib.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from chalicelib.cloud import bus, ecs, logs, metrics, rules
+else:
+    bus, ecs, logs, metrics, rules = lazily(
+        "cloud.bus", "cloud.ecs", "cloud.logs", "cloud.metrics", "cloud.rules"
+    )
 
 
 def utc_now() -> datetime:
@@ -28,24 +32,24 @@ class Services:
         self.now = now
 
     @cached_property
-    def ecs(self) -> Ecs:
-        return Ecs(self.settings)
+    def ecs(self) -> ecs.Ecs:
+        return ecs.Ecs(self.settings)
 
     @cached_property
-    def logs(self) -> Logs:
-        return Logs()
+    def logs(self) -> logs.Logs:
+        return logs.Logs()
 
     @cached_property
-    def metrics(self) -> Metrics:
-        return Metrics()
+    def metrics(self) -> metrics.Metrics:
+        return metrics.Metrics()
 
     @cached_property
-    def rules(self) -> Rules:
-        return Rules(self.settings)
+    def rules(self) -> rules.Rules:
+        return rules.Rules(self.settings)
 
     @cached_property
-    def bus(self) -> Bus:
-        return Bus(self.settings)
+    def bus(self) -> bus.Bus:
+        return bus.Bus(self.settings)
 
 
 @lru_cache(maxsize=1)

@@ -60,7 +60,11 @@ _ANNOTATIONS = frozenset({"title", "description", "default"})
 
 class _Body(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, json_schema_extra=_nulls_allowed
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        defer_build=True,
+        json_schema_extra=_nulls_allowed,
     )
 
 
@@ -198,7 +202,7 @@ class JobPatch(BaseModel):
     It takes any object, so that unknown fields are named along with everything else.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     changes: dict[str, Any]
     tenancy: Any

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -74,5 +73,7 @@ def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _unknown(name: str, model: type[BaseModel]) -> str:
+    import difflib  # at first use: most requests make no such mistake
+
     near = difflib.get_close_matches(name[:64], list(model.model_fields), n=1)
     return f"is unknown; did you mean `{near[0]}`?" if near else "is unknown"

@@ -41,7 +41,7 @@ demo: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local.demo --engine $(or $(ENGINE),process)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # With .local/env sourced they act on the local stack, else on STAGE (dev) in AWS.
 token: $(INSTALLED)

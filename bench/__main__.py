@@ -74,7 +74,7 @@ def _part(part: str) -> str:
 
 def _machine() -> str:
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({_processor()}), "
+        f"{datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores ({_processor()}), "
         f"{platform.system()} {platform.release().split('-')[0]}, "
         f"{platform.python_implementation()} {platform.python_version()}, "
         f"load {os.getloadavg()[0]:.1f} when it began."

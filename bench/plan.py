@@ -31,7 +31,7 @@ class Plan:
 
 
 FULL = Plan(
-    imports=15,
+    imports=12,
     kinds=100,
     requests=1_000,
     page=20,
@@ -40,11 +40,11 @@ FULL = Plan(
     sequential=10,
     at_once=(20, 100),
     clients=(1, 8, 32),
-    seconds=4.0,
+    seconds=3.0,
 )
 TINY = Plan(
     imports=1,
-    kinds=3,
+    kinds=2,
     requests=3,
     page=2,
     runs=(10, 40),

@@ -44,10 +44,10 @@ def main() -> None:
     times = int(sys.argv[2])
     answers = os.fdopen(os.dup(1), "w")
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the product's log, until the end
-    began = time.perf_counter()
+    began = time.process_time()
     import app  # what is measured
 
-    imported = time.perf_counter()
+    imported = time.process_time()
     found = {
         "import_ms": (imported - began) * 1e3,
         "import_mib": peak_mib(),
@@ -69,9 +69,9 @@ def _play(app: Any, recorded: dict[str, Any], times: int) -> dict[str, Any]:
     player = Player()
     player.install()
     player.rewind(tape)
-    began = time.perf_counter()
+    began = time.process_time()
     answer = handler(recorded["event"], Context())
-    first_ms = (time.perf_counter() - began) * 1e3
+    first_ms = (time.process_time() - began) * 1e3
     _check(answer, recorded, player)
     mib = peak_mib()
     cpu_ms = []

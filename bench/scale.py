@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,7 +22,6 @@ from bench.plan import Plan
 from bench.report import Table, verdict
 from bench.shadow import Shadow
 from bench.system import system
-from infra.local import environment
 
 if TYPE_CHECKING:
     from tests.yard import Yard
@@ -171,7 +171,9 @@ def _write(table: str, items: Iterator[Item]) -> None:
     from chalicelib.tables import db
 
     url, region = db.connect().client.meta.endpoint_url, db.connect().region
-    credentials = Credentials(environment.ACCESS_KEY, environment.SECRET_KEY)
+    # moto puts its own into the environment, and the engine keeps tables by access key
+    known = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+    credentials = Credentials(*known)
     signer = SigV4Auth(credentials, "dynamodb", region)
     headers = {
         "Content-Type": "application/x-amz-json-1.0",

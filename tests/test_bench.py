@@ -119,7 +119,7 @@ def test_the_api_answers_every_client_without_errors() -> None:
 def test_the_page_has_what_the_last_full_run_wrote() -> None:
     """The tables of all parts, with a machine and a date."""
     text = (ROOT / "docs" / "benchmarks.md").read_text()
-    assert re.search(r"^20\d\d-\d\d-\d\d, \d+ cores", text, re.MULTILINE)
+    assert re.search(r"^20\d\d-\d\d-\d\d: \d+ cores", text, re.MULTILINE)
     for title in ("imports", "first request", "Warm", "Cost", "Scale", "End to end", "Throughput"):
         assert re.search(rf"^### .*{title}", text, re.MULTILINE), title
 

@@ -229,17 +229,32 @@ def _stored(job: Job, spec: dict[str, Any], now: datetime, *, on: Services) -> b
         on.rules.put(job.job_id, job.pk, [rule for rule in after if rule not in before])
         failed = table.update(job, changes)
     except Conflict:
-        on.rules.put(job.job_id, job.pk, before)
-        on.rules.remove([rule["Name"] for rule in after[len(before) :]])
+        _put_back(job, before, after, changes, on=on)
         raise
     if "name" in failed and "job" not in failed:
-        on.rules.put(job.job_id, job.pk, before if after != before else [])
+        _put_back(job, before, after, changes, on=on)
         raise _name_taken(spec["name"])
     if failed:
         return False
     on.rules.remove([rule["Name"] for rule in before[len(after) :]])
     log.info("job updated", job_id=job.job_id, version=int(job.version))
     return True
+
+
+def _put_back(
+    job: Job,
+    before: list[dict[str, Any]],
+    after: list[dict[str, Any]],
+    changes: dict[str, Any],
+    *,
+    on: Services,
+) -> None:
+    """Undo in AWS what was made for a change that was not stored; what stays, the audit mends."""
+    with log.going_on("left to the audit", job_id=job.job_id):
+        on.rules.put(job.job_id, job.pk, [rule for rule in before if rule not in after])
+        on.rules.remove([rule["Name"] for rule in after[len(before) :]])
+        if "task_definition" in changes:
+            on.ecs.retire([changes["task_definition"]])
 
 
 def delete(project: str, job_id: str, *, on: Services) -> None:

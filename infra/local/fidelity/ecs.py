@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from moto.core.responses import ActionResult
+from moto.ecs.models import EC2ContainerServiceBackend
 from moto.ecs.responses import EC2ContainerServiceResponse
 
 from infra.local.fidelity import operations
@@ -59,7 +60,7 @@ class EcsFidelity:
         """Called once with each task that StopTask wants stopped."""
         self.subscribers: list[EventHook] = []
         self._lock = threading.RLock()
-        self._originals: dict[str, Any] = {}
+        self._originals: list[tuple[type, str, Any]] = []
         self.reset()
 
     # --- installing -------------------------------------------------------------------------
@@ -71,15 +72,16 @@ class EcsFidelity:
             cls._installed.uninstall()
         fidelity = cls(now)
         for name in OPERATIONS:
-            fidelity._originals[name] = getattr(EC2ContainerServiceResponse, name)
-            setattr(EC2ContainerServiceResponse, name, fidelity._method(name))
+            fidelity._replace(EC2ContainerServiceResponse, name, fidelity._method(name))
+        register = EC2ContainerServiceBackend.register_task_definition
+        fidelity._replace(EC2ContainerServiceBackend, register.__name__, fidelity._dated(register))
         cls._installed = fidelity
         return fidelity
 
     def uninstall(self) -> None:
         """Give moto its own operations back; harmless twice."""
-        for name, original in self._originals.items():
-            setattr(EC2ContainerServiceResponse, name, original)
+        for owner, name, original in self._originals:
+            setattr(owner, name, original)
         self._originals.clear()
         if EcsFidelity._installed is self:
             EcsFidelity._installed = None
@@ -209,6 +211,20 @@ class EcsFidelity:
     def emit(self, task: Task, now: datetime) -> None:
         for callback in self.subscribers:
             callback(task.as_event(now))
+
+    def _replace(self, owner: type, name: str, method: Any) -> None:
+        self._originals.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, method)
+
+    def _dated(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """moto's registration, dated by this clock: its own may be hours away from a test's."""
+
+        def register_task_definition(*args: Any, **more: Any) -> Any:
+            registered = original(*args, **more)
+            registered.registered_at = self.now().astimezone(UTC).replace(tzinfo=None)
+            return registered
+
+        return register_task_definition
 
     def _method(self, name: str) -> Callable[[Any], ActionResult]:
         """A method for moto's response class; moto looks only for plain functions."""

@@ -25,7 +25,7 @@ from infra.local.provision import ACCOUNT
 from tests.http.odd_requests import Maker, Sent
 from tests.yard import IMAGE, Context, Yard, make_yard
 
-REQUESTS, BATCH = 8_000, 40
+REQUESTS, BATCH = 8_500, 50
 HIDDEN = ("Traceback", 'File "', "botocore", "pynamodb", "pydantic", "moto", ACCOUNT)
 """What no answer may say: our insides, and the account."""
 

@@ -198,7 +198,7 @@ def test_lists_hold_what_is_of_their_own_project(world: World) -> None:
 
 
 def test_cursors_lead_nowhere_but_into_their_own_list(world: World) -> None:
-    """One of another project, job or kind of list is a 400."""
+    """One of another project, job, run or kind of list is a 400."""
     yard = world.yard
     yard.token = world.tokens["write everywhere in acme"]
     bases = [f"/workspaces/acme/projects/{project}" for project in ("etl", "web")]
@@ -209,8 +209,8 @@ def test_cursors_lead_nowhere_but_into_their_own_list(world: World) -> None:
     lists = [base + "/jobs" for base in bases]
     for base, project in zip(bases, ("acme/etl", "acme/web"), strict=True):
         runs = f"{base}/jobs/{world.ids[project]['job_id']}/runs"
-        assert yard.call("POST", runs, base="").status == 201
-        lists.append(runs)
+        started = yard.call("POST", runs, base="").data
+        lists += [runs, f"{runs}/{started['id']}/logs", runs.replace("/runs", "/logs")]
     cursors = [
         yard.call("GET", one, base="", query={"limit": 1}).data["next_cursor"] for one in lists
     ]

@@ -37,11 +37,16 @@ def error(message: str, **fields: Any) -> None:
 
 
 def exception(message: str, **fields: Any) -> None:
-    """An error with the traceback of the exception being handled: the stack, not its values."""
+    """
+    An error with the stack of the exception being handled, not its values, nor its text: what a
+    library says of a bad argument may quote it. Of an AWS error the code tells enough.
+    """
     kind, value, trace = sys.exc_info()
     stack = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(trace)][-12:]
     name = kind.__name__ if kind else None
-    _write("error", message, {**fields, "exception": name, "reason": str(value), "stack": stack})
+    answer: dict[str, Any] = getattr(value, "response", None) or {}
+    code = answer.get("Error", {}).get("Code")
+    _write("error", message, {**fields, "exception": name, "aws_code": code, "stack": stack})
 
 
 @contextmanager

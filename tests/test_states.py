@@ -184,7 +184,8 @@ CASES = [
     Case(
         "no such image",
         refused_start(
-            "CannotPullContainerError: The task cannot pull registry.example/app:v9 from the registry "
+            "CannotPullContainerError: The task cannot pull "
+            "registry.example/app:v9 from the registry "
             "registry.example. There is a connection issue or the reference was not found."
         ),
         "image_pull_failed",
@@ -201,7 +202,8 @@ CASES = [
     Case(
         "wrong architecture",
         refused_start(
-            "CannotPullContainerError: pull image manifest has been retried 5 time(s): image Manifest "
+            "CannotPullContainerError: pull image manifest has been retried 5 "
+            "time(s): image Manifest "
             "does not contain descriptor matching platform 'linux/arm64'"
         ),
         "image_pull_failed",
@@ -250,7 +252,8 @@ CASES = [
     Case(
         "pull, invalid argument",
         refused_start(
-            "CannotPullContainerError: ref pull has been retried 1 time(s): mount callback failed on "
+            "CannotPullContainerError: ref pull has been retried 1 time(s): mount "
+            "callback failed on "
             "/tmp/x: invalid argument"
         ),
         "image_pull_failed",
@@ -261,7 +264,8 @@ CASES = [
         "pull rate limit",
         refused_start(
             "CannotPullContainerError: inspect image has been retried 5 time(s): httpReaderSeeker: "
-            "failed open: unexpected status code Too Many Requests - Server message: toomanyrequests: "
+            "failed open: unexpected status code Too Many Requests - Server "
+            "message: toomanyrequests: "
             "You have reached your pull rate limit."
         ),
         "image_pull_failed",
@@ -297,7 +301,8 @@ CASES = [
     Case(
         "network interface, no address left",
         refused_start(
-            "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-1': "
+            "Unexpected EC2 error while attempting to Create Network Interface in "
+            "subnet 'subnet-1': "
             "InsufficientFreeAddressesInSubnet"
         ),
         "start_failed",
@@ -324,7 +329,8 @@ CASES = [
     Case(
         "secret",
         refused_start(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource "
+            "ResourceInitializationError: unable to pull secrets or registry auth: "
+            "execution resource "
             "retrieval failed: unable to retrieve secret from asm: AccessDeniedException"
         ),
         "start_failed",
@@ -373,7 +379,8 @@ CASES = [
     Case(
         "runtime timeout",
         refused_start(
-            "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting "
+            "ContainerRuntimeTimeoutError: Could not transition to running; timed "
+            "out after waiting "
             "1m: context deadline exceeded"
         ),
         "start_failed",

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- make bench ARGS=--write -->", "<!-- end of what it writes -->"
 PARTS = ("cold", "warm", "costs", "scale", "end_to_end", "throughput")
-PATIENCE = 300
+PATIENCE = 600
 """Seconds for one part."""
 
 

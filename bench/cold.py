@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.plan import Plan
@@ -108,7 +108,7 @@ def play(recorded: Recorded, tape: Path, times: int, more: Mapping[str, str]) ->
     return dict(json.loads(done.stdout))
 
 
-def _first(plan: Plan, recorded: list[Recorded], directory: Path) -> Table:
+def _first(plan: Plan, recorded: Sequence[Recorded], directory: Path) -> Table:
     kinds: dict[str, dict[str, str]] = {"installed": {}, **_packaged(directory)}
     rows = []
     for request in recorded:
@@ -116,7 +116,7 @@ def _first(plan: Plan, recorded: list[Recorded], directory: Path) -> Table:
         for variables_ in kinds.values():
             played = [
                 play(request, directory / "tape.json", 0, variables_)
-                for _ in range(max(1, plan.imports // 6))
+                for _ in range(max(1, plan.imports // 12))
             ]
             row += [f"{_least(played, 'import_ms'):.0f}", f"{_least(played, 'first_ms'):.0f}"]
             row.append(f"{_least(played, 'first_mib'):.0f}")

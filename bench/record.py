@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -41,10 +42,11 @@ class Recorded:
         return json.dumps(asdict(self))
 
 
-def record(page: int) -> list[Recorded]:
+@cache  # a process has one system, and the cold and the warm part may share it
+def record(page: int) -> tuple[Recorded, ...]:
     """Every route of the route table, and every event handler; `page` long are its lists."""
     with system() as yard:
-        return [_one(yard, *call) for call in _calls(yard, page)]
+        return tuple(_one(yard, *call) for call in _calls(yard, page))
 
 
 def _one(yard: Yard, name: str, handler: str, sent: dict[str, Any]) -> Recorded:

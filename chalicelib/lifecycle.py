@@ -79,9 +79,11 @@ def _follow(run: Run, step: Step, *, on: Services) -> None:
             status=run.status,
             start_delay_seconds=transitions.start_delay(run),
         )
-        announce(run, on=on)
+        with log.going_on("announcing left to the sweep", job_id=run.job_id, run_id=run.run_id):
+            announce(run, on=on)
     if step.frees:
-        release(run.job_id, on=on)
+        with log.going_on("launching what waited left to the sweep", job_id=run.job_id):
+            release(run.job_id, on=on)
 
 
 def stop(run: Run, task_arn: str, *, on: Services) -> None:

@@ -71,6 +71,11 @@ def _unavailable(error: PynamoDBException, what: str) -> Exception:
     return error
 
 
+def _code(error: PynamoDBException) -> str | None:
+    """AWS's code; None where there was no answer, which PynamoDB's own property stumbles over."""
+    return aws.error_code(error.cause) if isinstance(error.cause, ClientError) else None
+
+
 def get(model: type[M], pk: str, sk: str) -> M | None:
     """One record, or None."""
     connect()
@@ -175,7 +180,7 @@ def update(record: Model, actions: list[Action], condition: Condition) -> bool:
         try:
             record.update(actions, condition=condition)
         except PynamoDBException as error:
-            code = error.cause_response_code
+            code = _code(error)
             if code == "ConditionalCheckFailedException":
                 return False
             if code != "TransactionConflictException":

@@ -56,6 +56,8 @@ def stack() -> Iterator[None]:
         patch.setattr(db, "_connection", None)
         patch.setattr(Token.Meta, "table_name", "")
         yield
+    # Not the connection of before: the models are bound to the one that was made here.
+    db._connection = None
 
 
 @pytest.fixture

@@ -123,6 +123,8 @@ def describe_tasks(ecs: EcsFidelity, response: Any) -> dict[str, Any]:
         raise invalid("Tasks cannot be empty.")
     if len(references) > PAGE:
         raise invalid(f"Tasks cannot have more than {PAGE} elements.")
+    # moto's own answer, where it was ever given in this process, hides tags from then on.
+    response._include_in_response("DescribeTasksResponse.tasks.Task.tags")
     tasks, failures = [], []
     for reference in references:
         task = _find(ecs, cluster.arn, reference)

@@ -93,7 +93,7 @@ Ctrl-C stops it, and then its state is gone.
 
   engine  {stack.engine_words}
   token   {access.token}
-  shell   . .local/env      (then `aws ecs list-tasks --cluster jobyard-local` works too)
+  shell   . .local/env      (then .venv/bin/aws talks to this stack, and to nothing else)
   log     .local/log
 
 Create a job:

@@ -1,0 +1,16 @@
+"""The world of the reliability tests: made once a module, and made anew for every case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import STAGE
+from tests.reliability.world import World, make_world
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with make_world(STAGE) as made:
+        yield made

@@ -1,0 +1,249 @@
+"""
+What must hold once nothing moves any more: invariants 1 to 6, looked up in the tables, the task
+store, the rules, the log groups and the task definitions themselves.
+
+Every function here answers with what is wrong, in words; nothing is wrong: an empty list.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+
+from chalicelib import ids, schedule, states
+from chalicelib.tables.records import Job, Run
+from infra.local.fidelity.tasks import Task
+from tests.reliability.world import ScheduleSeen, World
+
+NO_TASK_NEEDED = frozenset({"skipped_overlap", "missed_deadline"})
+"""Errors of slots that were recorded and never meant to start."""
+
+
+def hold_in_the_end(world: World, *, losing_events: bool = False) -> None:
+    """
+    Time passes until nothing moves; an hour later the audit looks at everything, and once more
+    where it has not put everything right yet. AssertionError names what is still wrong then.
+    """
+    found: list[str] = []
+    for _ in range(2):
+        world.pass_time(losing_events=losing_events)
+        world.clock.move(minutes=62)
+        world.audit()
+        world.pass_time(losing_events=losing_events)
+        found = wrong(world)
+        if not found:
+            return
+    raise AssertionError("\n".join(found))
+
+
+def wrong(world: World) -> list[str]:
+    """Everything that is wrong, in words."""
+    return [
+        *runs_end(world),
+        *slots_are_kept(world),
+        *tasks_are_single(world),
+        *verdicts_fit(world),
+        *counts_fit(world),
+        *everything_has_an_owner(world),
+        *rules_fit(world),
+        *ends_are_announced(world),
+    ]
+
+
+def runs_end(world: World) -> Iterator[str]:
+    """1. A claimed run reaches a terminal status; none is lost, none is stuck."""
+    for run in world.runs():
+        if not run.is_terminal:
+            yield f"{run.run_id} is still {run.status}"
+        if run.live or run.look_at or run.look_shard:
+            yield f"{run.run_id} is {run.status}, yet live={run.live} look_at={run.look_at}"
+        if run.finished_at is None:
+            yield f"{run.run_id} is {run.status} without an end"
+    there = {run.run_id for run in world.runs()}
+    jobs = {job.job_id for job in world.jobs()}
+    for task in world.made:
+        job_id, run_id, _ = _owner(task)
+        if job_id in jobs and run_id not in there and task.arn not in world.strays:
+            yield f"{run_id} had a task and is gone"
+
+
+def _owner(task: Task) -> tuple[str, str, int]:
+    owner = states.owner(task.started_by or "")
+    assert owner is not None, task.started_by
+    return owner
+
+
+def slots_are_kept(world: World) -> Iterator[str]:
+    """2. Every slot of an active schedule has exactly one run or one recorded miss."""
+    recorded: dict[str, Counter[datetime]] = defaultdict(Counter)
+    for run in world.runs():
+        if run.scheduled_for is not None:
+            recorded[run.job_id][run.scheduled_for] += 1
+    for job in world.jobs():
+        seen = world.schedules.get(job.job_id, [])
+        expected = Counter(_slots(job, seen))
+        if recorded[job.job_id] != expected:
+            lacking = [f"{slot:%d %H:%M}" for slot in expected - recorded[job.job_id]]
+            extra = [f"{slot:%d %H:%M}" for slot in recorded[job.job_id] - expected]
+            yield f"{job.job_id}: slots without a record {lacking}, too many records {extra}"
+
+
+def _slots(job: Job, seen: list[ScheduleSeen]) -> Iterator[datetime]:
+    """Every slot from the job's creation to its cursor, under the schedule that then held."""
+    for this, following in zip(seen, [*seen[1:], None], strict=True):
+        spec = this.spec
+        if spec["schedule"] is None or spec["paused"]:
+            continue
+        plan = schedule.parse(spec["schedule"], spec["timezone"])
+        if following is not None:
+            until = following.since
+        else:
+            assert job.next_slot is not None, f"{job.job_id} has a schedule and no cursor"
+            assert plan.is_slot(job.next_slot), f"{job.job_id}: the cursor is on no slot"
+            until = job.next_slot
+        for slot in plan.slots_between(this.since, until):
+            if slot != job.next_slot:
+                yield slot
+
+
+def tasks_are_single(world: World) -> Iterator[str]:
+    """2. A launch has at most one task, an attempt at most one that started; none overlap."""
+    of_run: dict[str, list[Task]] = defaultdict(list)
+    for task in world.made:
+        of_run[_owner(task)[1]].append(task)
+    for run_id, tasks in of_run.items():
+        for earlier, later in pairwise(tasks):
+            if earlier.stopped_at is None or earlier.stopped_at > later.created_at:
+                yield f"{run_id}: {later.started_by} began before {earlier.started_by} had stopped"
+        started = Counter(_owner(task)[2] for task in tasks if task.started_at is not None)
+        for attempt, number in started.items():
+            if number > 1:
+                yield f"{run_id}: attempt {attempt} ran {number} times"
+    for task in world.made:
+        if task.stopped_at is None:
+            yield f"{task.started_by} still runs"
+
+
+def verdicts_fit(world: World) -> Iterator[str]:
+    """1. What a run is said to be is what its tasks did."""
+    tasks = {task.arn: task for task in world.made}
+    known: set[str] = set()
+    for run in world.runs():
+        past = run.past_attempts or []
+        known |= {attempt["task_arn"] for attempt in past}
+        known |= {*(run.spent_tasks or []), str(run.task_arn)}
+        if [attempt["attempt"] for attempt in past] != list(range(1, len(past) + 1)):
+            yield f"{run.run_id}: its attempts are {[a['attempt'] for a in past]}"
+        if run.status == "cancelled":
+            if not (run.stop_reason or (run.error or {}).get("code") in NO_TASK_NEEDED):
+                yield f"{run.run_id} is cancelled for no reason"
+            continue
+        last = tasks.get(past[-1]["task_arn"]) if past else None
+        code = last.containers[0].exit_code if last else None
+        if run.status == "succeeded" and code != 0:
+            yield f"{run.run_id} succeeded, and its task ended with {code}"
+        if run.status == "failed":
+            yield from _failure_fits(run, last, code)
+    for task in world.made:
+        _, run_id, _ = _owner(task)
+        run_there = any(run.run_id == run_id and run.status != "cancelled" for run in world.runs())
+        if run_there and task.started_at is not None and task.arn not in known:
+            yield f"{task.started_by} ran, and its run does not know it"
+
+
+def _failure_fits(run: Run, last: Task | None, code: int | None) -> Iterator[str]:
+    why = (run.error or {}).get("code")
+    if len(run.past_attempts or []) != run.max_attempts:
+        yield f"{run.run_id} failed after {len(run.past_attempts or [])} of {run.max_attempts}"
+    if code == 0 and why not in ("timed_out", "lost", "infrastructure", "out_of_memory"):
+        yield f"{run.run_id} failed with {why}, and its task ended with 0"
+    if why == "nonzero_exit" and (last is None or code != run.exit_code):
+        yield f"{run.run_id} failed with exit code {run.exit_code}, and its task with {code}"
+
+
+def counts_fit(world: World) -> Iterator[str]:
+    """3. Counts of finished runs equal what finished."""
+    finished: dict[str, Counter[str]] = defaultdict(Counter)
+    for run in world.runs():
+        skipped = (run.error or {}).get("code") in NO_TASK_NEEDED
+        finished[run.job_id]["skipped" if skipped else run.status] += 1
+    for stats in world.stats():
+        counted = Counter(
+            {
+                name: int(getattr(stats, name))
+                for name in ("succeeded", "failed", "cancelled", "skipped")
+            }
+        )
+        if +counted != +finished[stats.pk]:
+            yield f"{stats.pk} counts {+counted}, and has {+finished[stats.pk]}"
+
+
+def everything_has_an_owner(world: World) -> Iterator[str]:
+    """5. Nothing is left of what was deleted, nor of what was never stored."""
+    on = world.on.settings
+    jobs = {job.job_id: job for job in world.jobs()}
+    for job in jobs.values():
+        if job.state != "active":
+            yield f"{job.job_id} is still {job.state}"
+    for kind, found in (
+        ("name", [name.job_id for name in world.names()]),
+        ("counts", [stats.pk for stats in world.stats()]),
+        ("log group", [group.rpartition("/")[2] for group in world.groups()]),
+        ("task definition", {world.on.ecs.job_of(arn) for arn in world.definitions()}),
+    ):
+        if sorted(found) != sorted(jobs):
+            yield f"{kind}: there for {sorted(found)}, jobs are {sorted(jobs)}"
+    current = sorted(job.task_definition for job in jobs.values())
+    if sorted(world.definitions()) != current:
+        yield f"task definitions {world.definitions()}, current are {current}"
+    for name, owner in (
+        *((run.run_id, run.job_id) for run in world.runs()),
+        *((key.sk, key.pk) for key in world.run_keys()),
+        *((rule, world.on.rules.job_of(rule)) for rule in world.rules()),
+    ):
+        if owner not in jobs:
+            yield f"{name} belongs to {owner}, which is gone"
+    for key in world.run_keys():
+        if not any(run.run_id == key.made for run in world.runs()):
+            yield f"{key.sk} names {key.made}, which is not there"
+    assert on.stage, "settings are there"
+
+
+def rules_fit(world: World) -> Iterator[str]:
+    """6. An active schedule has exactly its rules; other jobs have none."""
+    wanted = {}
+    for job in world.jobs():
+        for rule in world.on.rules.render(job.job_id, job.pk, job.spec):
+            wanted[rule["Name"]] = {
+                "ScheduleExpression": rule["ScheduleExpression"],
+                "State": rule["State"],
+                "Targets": [world.on.rules.target(job.job_id, job.pk)],
+            }
+        is_active = job.spec["schedule"] is not None and not job.spec["paused"]
+        awake = [
+            name
+            for name, rule in world.rules().items()
+            if world.on.rules.job_of(name) == job.job_id and rule["State"] == "ENABLED"
+        ]
+        if bool(awake) != is_active:
+            yield f"{job.job_id} has the rules {awake}, and active={is_active}"
+    if world.rules() != wanted:
+        yield f"rules are {world.rules()}, wanted {wanted}"
+
+
+def ends_are_announced(world: World) -> Iterator[str]:
+    """Every terminal run is announced at least once, with the status that it has."""
+    said = defaultdict(set)
+    for run_id, status in world.announced:
+        said[run_id].add(status)
+    for run in world.runs():
+        expected = {run.status} if world.on.settings.event_bus else set()
+        if said[run.run_id] != expected:
+            yield f"{run.run_id} is {run.status}, and was announced as {said[run.run_id]}"
+
+
+def slot_id(job: Job, slot: datetime) -> str:
+    """The run that a slot must have."""
+    return ids.of_slot(job.job_id, int(job.schedule_version), slot)

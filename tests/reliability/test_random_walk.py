@@ -1,0 +1,482 @@
+"""
+Anything in any order: operations, events, time, and every kind of failure, against a small model.
+
+The model knows what Jobyard has promised so far: what was answered with a success. Whatever else
+happened, that must hold after each quiet period, and with it the invariants.
+
+    JOBYARD_WALKS=2000 JOBYARD_WALK_STEPS=60 pytest tests/reliability/test_random_walk.py
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from infra.local.fidelity.operations import NOTHING, Failure
+from infra.local.fidelity.run_task import EcsError
+from infra.local.fidelity.tasks import Task
+from tests.reliability import invariants
+from tests.reliability.wire import Death, Failing, Wire, die, refused, throttled, unanswered
+from tests.reliability.world import World
+from tests.yard import IMAGE, PROJECT, Answer
+
+WALKS = int(os.environ.get("JOBYARD_WALKS", "200"))
+STEPS = int(os.environ.get("JOBYARD_WALK_STEPS", "30"))
+
+
+T = TypeVar("T")
+
+
+def pick(*options: T) -> st.SearchStrategy[T]:
+    """One of them, each as likely: `sampled_from` comes back to the same few too often."""
+    return st.integers(0, 2**24).map(lambda number: options[number % len(options)])
+
+
+# --- what may go wrong ----------------------------------------------------------------------
+
+
+KINDS: dict[str, tuple[str, Failing]] = {
+    "dies before": ("asking", die),
+    "dies after": ("answered", die),
+    "throttled": ("asking", lambda _, name: throttled(name)),
+    "unanswered": ("asking", lambda _, name: unanswered(name)),
+    "made, unanswered": ("answered", lambda _, name: unanswered(name)),
+    "down": ("asking", lambda _, name: refused(name, "503", "Service Unavailable", 503)),
+}
+"""Each with the moment at which it happens."""
+CALLS = [
+    *["ecs.RunTask"] * 3,
+    "ecs.StopTask",
+    "ecs.DescribeTasks",
+    "dynamodb.TransactWriteItems",
+    "dynamodb.UpdateItem",
+]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens at some AWS call of an operation: by number, or all of one name from there."""
+
+    kind: str = "none"
+    where: int | str = 1
+
+    def on(self, wire: Wire) -> contextlib.AbstractContextManager[Wire]:
+        moment, fail = KINDS.get(self.kind, ("asking", lambda count, name: None))
+
+        def at(count: int, name: str) -> Any:
+            return fail(count, name) if self.where in (count, name) else None
+
+        return wire.failing(**{moment: at})
+
+    def hits(self, wire: Wire) -> bool:
+        """Whether it happened in what has just been done."""
+        if isinstance(self.where, str):
+            return self.where in wire.names
+        return wire.count >= self.where
+
+
+NONE = Fault()
+FAULTS = st.builds(
+    Fault, pick(*["none"] * 4, *sorted(KINDS)), pick(*CALLS, *range(1, len(CALLS) + 1))
+)
+
+REFUSALS: list[Callable[[], Any]] = [
+    lambda: Failure("RESOURCE:ENI"),
+    lambda: Failure("Capacity is unavailable at this time. Please try again later."),
+    lambda: NOTHING,
+    lambda: EcsError("ThrottlingException", "Rate exceeded"),
+    lambda: EcsError("ServerException", "Service Unavailable."),
+    lambda: EcsError("InvalidParameterException", "Request limit exceeded."),
+    lambda: EcsError("AccessDeniedException", "No."),
+]
+
+ENDS: dict[str, Callable[[World, Task], None]] = {
+    "start": lambda world, task: world.ecs.start(task.arn),
+    "exit 0": lambda world, task: world.ecs.stop(task.arn, exit_code=0),
+    "exit 1": lambda world, task: world.ecs.stop(task.arn, exit_code=1),
+    "no exit code": lambda world, task: world.ecs.stop(task.arn, exit_code=None),
+    "out of memory": lambda world, task: world.ecs.stop(
+        task.arn, exit_code=137, reason="OutOfMemoryError: Container killed due to memory usage"
+    ),
+    "spot": lambda world, task: world.ecs.stop(
+        task.arn, exit_code=0, stop_code="SpotInterruption", stopped_reason="Interrupted."
+    ),
+    "pull timeout": lambda world, task: world.ecs.fail_to_start(
+        task.arn, "CannotPullContainerError: i/o timeout"
+    ),
+    "no such image": lambda world, task: world.ecs.fail_to_start(
+        task.arn, "CannotPullContainerError: not found"
+    ),
+}
+
+
+# --- what was promised ------------------------------------------------------------------------
+
+
+@dataclass
+class Promises:
+    """What was answered with a success, and must hold for ever."""
+
+    jobs: dict[str, str] = field(default_factory=dict)
+    """Id of each job that was created and not deleted: its name."""
+    runs: dict[str, str] = field(default_factory=dict)
+    """Id of each run that was triggered: its job."""
+    cancelled: set[str] = field(default_factory=set)
+    keys: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(job or project, Idempotency-Key) → what it made."""
+    doubtful: set[str] = field(default_factory=set)
+    """Jobs whose delete was asked for, and not answered."""
+    renamed: set[str] = field(default_factory=set)
+    """Jobs whose change was asked for, and not answered."""
+    is_doubtful: bool = False
+    """Whether a name may be taken, or free, by something that was not answered."""
+
+
+SCHEDULES = pick(None, None, "*/5 * * * *", "*/7 * * * *", "0 * * * *", "0 13 1 * 1")
+NAMES = pick("a", "b", "c", "d")
+POLICIES = pick("allow", "forbid", "replace")
+PATCHES = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": NAMES,
+        "schedule": SCHEDULES,
+        "command": pick(["a"], ["b"], None),
+        "paused": pick(True, False),
+        "concurrency_policy": POLICIES,
+        "max_retries": pick(0, 1, 2),
+    },
+)
+KEYS = pick(None, None, "k", "l")
+SPECS = st.fixed_dictionaries(
+    {
+        "name": NAMES,
+        "schedule": SCHEDULES,
+        "concurrency_policy": POLICIES,
+        "max_retries": pick(0, 1, 2),
+        "timeout_seconds": pick(60, 86400),
+    }
+)
+
+
+class Walk(RuleBasedStateMachine):
+    """
+    One walk: STEPS of the rules below, in an order that hypothesis chooses.
+
+    The rules are few and each draws what it does, since hypothesis leaves some rules out of each
+    walk: so every walk has requests and time, and most have everything.
+    """
+
+    world: World
+
+    @initialize(bus=pick(True, False), specs=st.lists(SPECS, min_size=1, max_size=3))
+    def begin(self, bus: bool, specs: list[dict[str, Any]]) -> None:
+        self.world.fresh(bus=bus)
+        self.world.exits = lambda task: None
+        self.promised = Promises()
+        self.told: list[dict[str, Any]] = []
+        """Events that were delivered: they may come again."""
+        self.swept_at = self.world.clock()
+        self.world.ecs.on_run.append(self._made)
+        for spec in specs:
+            self.create(NONE, spec, None)
+
+    def _made(self, task: Task) -> None:
+        """Invariant 2, held at the very moment: attempts and launches never overlap."""
+        run = (task.started_by or "").rsplit("/", 1)[0]
+        alive = [
+            other.started_by
+            for other in self.world.ecs.store.values()
+            if other is not task
+            and other.last_status != "STOPPED"
+            and (other.started_by or "").rsplit("/", 1)[0] == run
+        ]
+        assert not alive, f"{task.started_by} was begun beside {alive}"
+
+    def _under(self, fault: Fault, act: Callable[[], Any]) -> Any:
+        """Do it, and let that happen to it; None where the process died."""
+        answer = None
+        try:
+            with fault.on(self.world.wire):
+                answer = act()
+        except Death:
+            pass
+        except Exception:
+            # events, fires and sweeps may fail for want of AWS; they are asked again
+            if fault.kind == "none":
+                raise
+        self.world.observe()
+        return answer
+
+    def _call(
+        self, fault: Fault, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> Answer | None:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        answer: Answer | None = self._under(
+            fault, lambda: self.world.yard.call(method, path, body, headers=headers)
+        )
+        if answer is not None:
+            assert answer.status != 500, answer.envelope
+            if answer.status == 503:
+                assert fault.kind != "none", answer.envelope
+                assert "Retry-After" in answer.headers
+        return answer
+
+    # --- the API ----------------------------------------------------------------------------
+
+    @rule(
+        data=st.data(),
+        what=pick(
+            "create", "update", "delete", *["trigger"] * 4, "cancel", "cancel", "get", "read"
+        ),
+        fault=FAULTS,
+    )
+    def a_request(self, data: st.DataObject, what: str, fault: Fault) -> None:
+        """Of a client, who goes by what was answered so far."""
+        jobs, runs = list(self.promised.jobs), list(self.promised.runs)
+        if what == "create" or not jobs:
+            self.create(fault, data.draw(SPECS), data.draw(KEYS))
+        elif what in ("trigger", "update", "delete", "read") or not runs:
+            job = data.draw(pick(*jobs), label="job")
+            if what == "update":
+                self.update(fault, job, data.draw(PATCHES))
+            elif what == "delete":
+                self.delete(fault, job)
+            elif what == "read":
+                self.read(fault, f"/jobs/{job}/{data.draw(pick('status', 'runs'))}")
+            else:
+                self.trigger(fault, job, data.draw(KEYS))
+        else:
+            run = data.draw(pick(*runs[-6:]), label="run")
+            path = f"/jobs/{self.promised.runs[run]}/runs/{run}"
+            if what == "cancel":
+                self.cancel(fault, run, path)
+            else:
+                self.read(fault, path)
+
+    def create(self, fault: Fault, spec: dict[str, Any], key: str | None) -> None:
+        answer = self._call(fault, "POST", "/jobs", {"image": IMAGE, **spec}, key)
+        if answer is None or answer.status == 503:
+            self.promised.is_doubtful = True
+        elif answer.status == 409:
+            assert answer.envelope["code"] in ("job_name_taken", "idempotency_key_reused")
+        else:
+            assert answer.status == (200 if "Idempotent-Replayed" in answer.headers else 201)
+            job_id = answer.data["id"]
+            if answer.status == 201:
+                is_taken = spec["name"] in self.promised.jobs.values()
+                assert not is_taken or self.promised.is_doubtful
+            self.promised.jobs[job_id] = answer.data["name"]
+            if key is not None:
+                assert self.promised.keys.setdefault((PROJECT, key), job_id) == job_id
+
+    def update(self, fault: Fault, job: str, patch: dict[str, Any]) -> None:
+        answer = self._call(fault, "PATCH", f"/jobs/{job}", patch)
+        if answer is None or answer.status == 503:
+            self.promised.renamed.add(job)
+            self.promised.is_doubtful = True
+        elif answer.status == 200:
+            self.promised.jobs[job] = answer.data["name"]
+        else:
+            self._gone_or(answer, job, {409})
+
+    def delete(self, fault: Fault, job: str) -> None:
+        answer = self._call(fault, "DELETE", f"/jobs/{job}")
+        if answer is None or answer.status == 503:
+            self.promised.doubtful.add(job)
+            self.promised.is_doubtful = True
+        else:
+            self._gone_or(answer, job, {200})
+            self.promised.jobs.pop(job, None)
+            self.promised.doubtful.discard(job)
+
+    def trigger(self, fault: Fault, job: str, key: str | None) -> None:
+        answer = self._call(fault, "POST", f"/jobs/{job}/runs", None, key)
+        if answer is None or answer.status == 503:
+            return
+        if answer.status not in (200, 201):
+            self._gone_or(answer, job, set())
+            return
+        run_id = answer.data["id"]
+        self.promised.runs[run_id] = job
+        if key is not None:
+            assert self.promised.keys.setdefault((job, key), run_id) == run_id
+
+    def cancel(self, fault: Fault, run: str, path: str) -> None:
+        answer = self._call(fault, "POST", f"{path}/cancel")
+        if answer is None or answer.status == 503:
+            return
+        self._gone_or(answer, self.promised.runs[run], {200, 409})
+        if answer.status == 200:
+            self.promised.cancelled.add(run)
+
+    def read(self, fault: Fault, path: str) -> None:
+        answer = self._call(fault, "GET", path)
+        if answer is not None and answer.status not in (200, 503):
+            self._gone_or(answer, path.split("/")[2], set())
+
+    def _gone_or(self, answer: Answer, job: str, others: set[int]) -> None:
+        """One of `others`, or a 404 of a job that is deleted, or may be."""
+        if answer.status in others:
+            return
+        assert answer.status == 404, answer.envelope
+        assert job not in self.promised.jobs or job in self.promised.doubtful
+        self.promised.jobs.pop(job, None)
+
+    # --- AWS --------------------------------------------------------------------------------
+
+    @rule(data=st.data(), moves=st.lists(pick(*ENDS), min_size=1, max_size=3))
+    def tasks_move(self, data: st.DataObject, moves: list[str]) -> None:
+        for what in moves:
+            alive = [task for task in self.world.ecs.tasks if task.last_status != "STOPPED"]
+            if not alive:
+                return
+            task = data.draw(pick(*alive), label="task")
+            if task.last_status == "RUNNING" and what in ("pull timeout", "no such image"):
+                what = "exit 1"  # it has started already
+            ENDS[what](self.world, task)
+
+    @rule(data=st.data(), what=pick("one", "one", "one", "all", "lost"), fault=FAULTS)
+    def events(self, data: st.DataObject, what: str, fault: Fault) -> None:
+        """One that was sent arrives, in any order, or one again; or all do; or all are lost."""
+        waiting = self.world.yard.events
+        if what == "lost":
+            waiting.clear()
+        elif what == "all":
+            self.told += waiting
+            self._under(NONE, lambda: self.world.deliver(self.world.yard.take_events()))
+        elif known := [*waiting, *self.told[-6:]]:
+            event = known[data.draw(pick(*range(len(known))), label="event")]
+            if event in waiting:
+                waiting.remove(event)
+                self.told.append(event)
+            self._under(fault, lambda: self.world.deliver([event]))
+
+    @rule(data=st.data(), late=pick(0, 0, 1, 5, 30), fault=FAULTS)
+    def a_rule_fires(self, data: st.DataObject, late: int, fault: Fault) -> None:
+        """For this minute, or for one that is long past; also of a job that is gone."""
+        job = data.draw(pick(*sorted(self.world.schedules)), label="job")
+        slot = self.world.clock().replace(second=0) - timedelta(minutes=late)
+        self._under(fault, lambda: self.world.yard.fire({"id": job}, slot))
+
+    @rule(
+        what=pick(
+            *range(len(REFUSALS)),
+            *["StopTask", "DescribeTasks", "ListTasks"],
+            *[timedelta(0), timedelta(seconds=30), timedelta(minutes=2)],
+        ),
+        times=pick(1, 3),
+    )
+    def ecs_will_refuse(self, what: int | str | timedelta, times: int) -> None:
+        """Launches, for some reason or other; another operation; or to show new tasks at once."""
+        if isinstance(what, timedelta):
+            self.world.ecs.visible_after = what
+        elif isinstance(what, str):
+            error = EcsError("ThrottlingException", "Rate exceeded")
+            self.world.ecs.refuse_next(error, operation=what, times=times)
+        else:
+            self.world.ecs.refuse_next(REFUSALS[what](), times=times)
+
+    # --- time -------------------------------------------------------------------------------
+
+    @rule(
+        seconds=pick(5, 30, 60, 90, 300, 900),
+        then=pick("sweep", "sweep", "sweep", "audit", "nothing"),
+        fault=FAULTS,
+    )
+    def time_passes(self, seconds: int, then: str, fault: Fault) -> None:
+        """Half an hour at most without a whole sweep: a longer outage is beyond the promise."""
+        world = self.world
+        world.clock.move(seconds=seconds)
+        if world.clock() - self.swept_at > timedelta(minutes=30):
+            then, fault = "sweep", NONE
+        if then == "sweep":
+            self._under(fault, world.sweep)
+            self.swept_at = world.clock() if fault.kind == "none" else self.swept_at
+        elif then == "audit":
+            self._under(fault, world.audit)
+
+    @precondition(lambda self: self.since_quiet >= 8)
+    @rule()
+    def quiet(self) -> None:
+        self.look_at_everything()
+
+    def look_at_everything(self) -> None:
+        """Nothing fails, tasks end by themselves, events arrive: then everything must fit."""
+        world = self.world
+        world.ecs.refusals.clear()
+        world.ecs.visible_after = timedelta(0)
+        world.exits = lambda task: 0
+        invariants.hold_in_the_end(world)
+        world.exits = lambda task: None
+        self.swept_at = world.clock()
+        self.since_quiet = 0
+        self._promises_hold()
+
+    def _promises_hold(self) -> None:
+        promised = self.promised
+        jobs = {job.job_id: job for job in self.world.jobs()}
+        runs = {run.run_id: run for run in self.world.runs()}
+        for job_id, name in promised.jobs.items():
+            if job_id in jobs:
+                assert jobs[job_id].name == name or job_id in promised.renamed
+            else:
+                assert job_id in promised.doubtful, f"{job_id} is gone"
+        for run_id, job_id in promised.runs.items():
+            assert run_id in runs or job_id not in jobs, f"{run_id} is gone"
+        for run_id in promised.cancelled & set(runs):
+            assert runs[run_id].stop_reason == "cancelled_by_user"
+        for job in jobs.values():
+            shown = self.world.yard.status({"id": job.job_id})
+            assert shown["run_counts"]["pending"] == shown["run_counts"]["running"] == 0
+
+    since_quiet = 0
+
+    @invariant()
+    def live_is_what_is_not_over(self) -> None:
+        """3. Pending and running, as they are counted, equal what is live."""
+        self.since_quiet += 1
+        for run in self.world.runs():
+            assert run.is_terminal or run.live, f"{run.run_id} is {run.status} and not live"
+            assert run.live is None or run.look_at, f"{run.run_id} is live and never looked at"
+
+    def teardown(self) -> None:
+        with contextlib.ExitStack() as last:
+            last.callback(self._forget_hooks)
+            if hasattr(self, "promised"):
+                self.look_at_everything()
+
+    def _forget_hooks(self) -> None:
+        if hasattr(self, "promised"):
+            self.world.ecs.on_run.remove(self._made)
+
+
+def test_no_walk_breaks_a_promise(world: World) -> None:
+    """WALKS walks of STEPS steps, the same ones each time unless their number is changed."""
+    walk = type("Walk", (Walk,), {"world": world})
+    run_state_machine_as_test(
+        walk,
+        settings=settings(
+            max_examples=WALKS,
+            stateful_step_count=STEPS,
+            derandomize=True,
+            deadline=None,
+            database=None,
+            phases=[Phase.explicit, Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,112 @@
+"""Between Jobyard and AWS: every call passes here, and may fail here."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from botocore.exceptions import ReadTimeoutError
+
+from chalicelib.cloud import aws
+from chalicelib.tables import db
+
+SERVICES = ("ecs", "events", "logs")
+
+Failing = Callable[[int, str], Any]
+"""Given a call's number, from 1, and its name (`ecs.RunTask`): raises, answers, or lets it pass."""
+
+
+class Death(BaseException):
+    """The process is gone. No `except Exception` may survive it."""
+
+
+class HttpAnswer:
+    """As much of an HTTP answer as botocore looks at."""
+
+    def __init__(self, status_code: int) -> None:
+        self.status_code = status_code
+
+
+class Wire:
+    """Every client's hooks; what happens on them is set by the context managers below."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.names: list[str] = []
+        self.asking: Failing | None = None
+        self.answered: Failing | None = None
+        self.made: Callable[[str, dict[str, Any]], None] = lambda name, params: None
+        """Told of each call that is really made, with its HTTP request."""
+        self._clients = [db.connect().client, *(aws.client(name) for name in SERVICES)]
+
+    def __enter__(self) -> Wire:
+        for client in self._clients:
+            client.meta.events.register("before-call.*.*", self._before)
+            client.meta.events.register("after-call.*.*", self._after)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self._clients:
+            client.meta.events.unregister("before-call.*.*", self._before)
+            client.meta.events.unregister("after-call.*.*", self._after)
+
+    def _before(self, model: Any, params: dict[str, Any], **_: Any) -> Any:
+        name = f"{model.service_model.service_name}.{model.name}"
+        self.count += 1
+        self.names.append(name)
+        answer = self.asking(self.count, name) if self.asking else None
+        if answer is None:
+            self.made(name, params)
+        return answer
+
+    def _after(self, model: Any, **_: Any) -> None:
+        if self.answered:
+            self.answered(self.count, self.names[-1])
+
+    @contextlib.contextmanager
+    def failing(
+        self, *, asking: Failing | None = None, answered: Failing | None = None
+    ) -> Iterator[Wire]:
+        """Calls inside are counted from 1, and fail as said."""
+        self.count, self.names = 0, []
+        self.asking, self.answered = asking, answered
+        try:
+            yield self
+        finally:
+            self.asking = self.answered = None
+
+    def dying(self, number: int, when: str) -> contextlib.AbstractContextManager[Wire]:
+        """The process dies at a call: `before` it is made, or `after`, its answer unread."""
+
+        def die_there(count: int, name: str) -> None:
+            if count >= number:  # no other thread lives on
+                die(count, name)
+
+        if when == "before":
+            return self.failing(asking=die_there)
+        return self.failing(answered=die_there)
+
+
+def die(_: int, name: str) -> NoReturn:
+    """The process ends at this call."""
+    raise Death(name)
+
+
+def throttled(name: str) -> tuple[HttpAnswer, dict[str, Any]]:
+    """What botocore hands on when a call was throttled on every attempt."""
+    return refused(name, "ThrottlingException", "Rate exceeded", 400)
+
+
+def refused(
+    name: str, code: str, message: str, status: int, retries: int = aws.ATTEMPTS - 1
+) -> tuple[HttpAnswer, dict[str, Any]]:
+    """An error that AWS answers, `retries` attempts after the first."""
+    error = {"Code": code, "Message": message}
+    metadata = {"HTTPStatusCode": status, "RetryAttempts": retries, "HTTPHeaders": {}}
+    return HttpAnswer(status), {"Error": error, "ResponseMetadata": metadata}
+
+
+def unanswered(name: str) -> NoReturn:
+    """What botocore raises when no attempt was answered in time."""
+    raise ReadTimeoutError(endpoint_url=f"https://{name.lower()}.amazonaws.com/")

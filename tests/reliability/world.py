@@ -1,0 +1,346 @@
+"""
+A whole small world for proofs of reliability: Jobyard, AWS, a Fargate that moves, and time.
+
+It can be made anew in a millisecond, and everything in it can be seen without asking AWS: the
+tables, the tasks, the rules, the log groups and the task definitions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, TypeVar
+
+import pytest
+from botocore import endpoint
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.responses import DynamoHandler
+from moto.ecs.models import ecs_backends
+from moto.events.models import events_backends
+from moto.logs.models import logs_backends
+from pynamodb.models import Model
+
+from chalicelib import api, audit, auth, lifecycle, reconcile, states
+from chalicelib.cloud import aws, ecs
+from chalicelib.services import Services
+from chalicelib.settings import settings
+from chalicelib.tables import db, records
+from chalicelib.tables.records import Job, JobKey, Name, Run, RunKey, Stats
+from infra.local import REGION
+from infra.local.fidelity.tasks import Task
+from infra.local.provision import ACCOUNT
+from tests.reliability.wire import Wire
+from tests.yard import PROJECT, START, WORKSPACE, Yard, make_yard
+
+M = TypeVar("M", bound=Model)
+
+PATIENCE = 400
+"""Minutes in which everything that was begun must have come to its end."""
+BUS = "notices"
+
+
+@dataclass(frozen=True)
+class ScheduleSeen:
+    """A job's schedule from some moment on."""
+
+    version: int
+    spec: dict[str, Any]
+    since: datetime
+
+
+class VirtualTime:
+    """In place of the module `time`: nobody really sleeps, and only sleeping takes time."""
+
+    def __init__(self) -> None:
+        self.elapsed = 0.0
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    def sleep(self, seconds: float) -> None:
+        self.elapsed += seconds
+
+
+class World:
+    """A yard in which time passes by itself."""
+
+    def __init__(self, yard: Yard, wire: Wire, time: VirtualTime, chance: Random) -> None:
+        self.yard = yard
+        self.time = time
+        self._chance = chance
+        self.wire = wire
+        self.clock = yard.clock
+        self.ecs = yard.aws.ecs
+        self.ecs.on_run.append(lambda task: self.made.append(task))
+        self.fresh()
+
+    def fresh(self, *, bus: bool = False) -> World:
+        """An empty world at START; with `bus`, terminal runs are announced."""
+        self._chance.seed(0)
+        for table in (settings().jobs_table, settings().runs_table):
+            self._table(table).items.clear()
+        self._definitions.clear()
+        self._rules.clear()
+        self._groups.clear()
+        self.ecs.reset()
+        self.ecs.visible_after = timedelta(0)
+        self.clock.at = START
+        self.yard.events.clear()
+        auth.forget()
+        self.made: list[Task] = []
+        """Every task that was ever made."""
+        self.strays: set[str] = set()
+        """ARNs of those that never had a run."""
+        self.exits: Callable[[Task], int | None] = lambda task: 0
+        """What a container ends with that is left to itself; None: it never ends."""
+        self.verdicts: dict[str, str] = {}
+        """The terminal status that each run was first seen with."""
+        self.schedules: dict[str, list[ScheduleSeen]] = {}
+        self.wire.made = self.note
+        self.announced: list[tuple[str, str]] = []
+        """(run id, status) of every event put on the bus."""
+        self.announcing(BUS if bus else None)
+        self.yard.call("GET", "/jobs")  # the token is known from here on
+        return self
+
+    def announcing(self, bus: str | None) -> None:
+        """Set the bus that terminal runs are announced on, or none, from now on."""
+        self.on.settings = replace(settings(), event_bus=bus)
+        vars(self.on).pop("bus", None)  # built with the settings that held
+
+    @property
+    def on(self) -> Services:
+        return self.yard.on
+
+    # --- what there is, seen without asking -------------------------------------------------
+
+    def _table(self, name: str) -> Any:
+        return dynamodb_backends[ACCOUNT][REGION].tables[name]
+
+    @property
+    def _definitions(self) -> dict[str, dict[int, Any]]:
+        found: dict[str, dict[int, Any]] = ecs_backends[ACCOUNT][REGION].task_definitions
+        return found
+
+    @property
+    def _rules(self) -> dict[str, Any]:
+        found: dict[str, Any] = events_backends[ACCOUNT][REGION].event_buses["default"].rules
+        return found
+
+    @property
+    def _groups(self) -> dict[str, Any]:
+        found: dict[str, Any] = logs_backends[ACCOUNT][REGION].groups
+        return found
+
+    def _raw(self, table: str) -> list[dict[str, Any]]:
+        return [
+            {name: value.to_json() for name, value in item.attrs.items()}
+            for item in self._table(table).all_items()
+        ]
+
+    def _records(self, table: str, model: type[M], prefix: str) -> list[M]:
+        return [
+            model.from_raw_data(raw)
+            for raw in self._raw(table)
+            if raw["sk"]["S"].startswith(prefix)
+        ]
+
+    def jobs(self) -> list[Job]:
+        """Every job, also those that are being deleted."""
+        return self._records(settings().jobs_table, Job, "job_")
+
+    def names(self) -> list[Name]:
+        return self._records(settings().jobs_table, Name, "name#")
+
+    def job_keys(self) -> list[JobKey]:
+        return self._records(settings().jobs_table, JobKey, "key#")
+
+    def runs(self) -> list[Run]:
+        return self._records(settings().runs_table, Run, "run_")
+
+    def run_keys(self) -> list[RunKey]:
+        return self._records(settings().runs_table, RunKey, "key#")
+
+    def stats(self) -> list[Stats]:
+        return self._records(settings().runs_table, Stats, "stats")
+
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """Of each rule its expression, its state and its targets."""
+        return {
+            name: {
+                "ScheduleExpression": rule.scheduled_expression,
+                "State": rule.state,
+                "Targets": rule.targets,
+            }
+            for name, rule in self._rules.items()
+        }
+
+    def remove_rule(self, name: str) -> None:
+        """As somebody would by hand."""
+        del self._rules[name]
+
+    def change_rule(self, name: str, expression: str | None) -> None:
+        """As somebody would by hand; None: its target is taken away."""
+        if expression is None:
+            self._rules[name].targets.clear()
+        else:
+            self._rules[name].scheduled_expression = expression
+
+    def groups(self) -> list[str]:
+        return list(self._groups)
+
+    def definitions(self) -> list[str]:
+        """ARNs of the active task definitions."""
+        return [
+            definition.arn
+            for revisions in self._definitions.values()
+            for definition in revisions.values()
+            if definition.status == "ACTIVE"
+        ]
+
+    # --- what happens in it -----------------------------------------------------------------
+
+    def job(self, **spec: Any) -> dict[str, Any]:
+        """A job, made over HTTP."""
+        return self.yard.create(**spec)
+
+    def fargate(self) -> None:
+        """A minute of Fargate's work: what waits starts, what runs ends, what must stops."""
+        for task in self.ecs.tasks:
+            if task.last_status == "STOPPED":
+                continue
+            if task.desired_status == "STOPPED":
+                self.ecs.stop(task.arn, exit_code=143)
+            elif task.last_status != "RUNNING":
+                self.ecs.start(task.arn)
+            elif (code := self.exits(task)) is not None:
+                self.ecs.stop(task.arn, exit_code=code)
+
+    def deliver(self, events: list[dict[str, Any]]) -> None:
+        for event in events:
+            lifecycle.task_seen(states.read_task(event["detail"]), on=self.on)
+
+    def sweep(self) -> None:
+        reconcile.sweep(on=self.on)
+
+    def audit(self) -> None:
+        audit.turn(on=self.on)
+
+    def minute(self, *, losing_events: bool = False) -> None:
+        """The next minute: Fargate works, its events arrive or are lost, the sweep runs."""
+        self.clock.move(minutes=1)
+        self.fargate()
+        events = self.yard.take_events()
+        if not losing_events:
+            self.deliver(events)
+        self.observe()
+        if self.is_due():
+            self.sweep()
+            self.observe()
+
+    def pass_time(self, *, losing_events: bool = False) -> None:
+        """Minutes go by until nothing moves any more; AssertionError where that never comes."""
+        for _ in range(PATIENCE):
+            self.minute(losing_events=losing_events)
+            if self.is_quiet():
+                return
+        raise AssertionError(f"still moving after {PATIENCE} minutes: {self.restless()}")
+
+    def is_due(self) -> bool:
+        """Whether a sweep has anything to do; one that has not would only read empty indexes."""
+        now = self.clock().strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
+        tables = ((settings().jobs_table, "work_at"), (settings().runs_table, "look_at"))
+        for table, name in tables:
+            for item in self._table(table).all_items():
+                if name in item.attrs and item.attrs[name].value <= now:
+                    return True
+        return False
+
+    def is_quiet(self) -> bool:
+        return not self.restless()
+
+    def restless(self) -> list[str]:
+        """What still moves, in words; strays move until the audit finds them."""
+        moving = [
+            f"task {task.started_by}"
+            for task in self.ecs.tasks
+            if task.last_status != "STOPPED" and task.arn not in self.strays
+        ]
+        for run in self.runs():
+            if run.live or run.look_at:
+                moving.append(f"run {run.run_id} {run.status} live={run.live} look={run.look_at}")
+        for job in self.jobs():
+            if job.state != "active" or (job.work_at is not None and job.work_at <= self.clock()):
+                moving.append(f"job {job.job_id} {job.state} work={job.work_at}")
+        return moving
+
+    def observe(self) -> None:
+        """Look at everything, and hold that no terminal status ever changes (invariant 4)."""
+        for run in self.runs():
+            if run.is_terminal:
+                first = self.verdicts.setdefault(run.run_id, run.status)
+                assert run.status == first, f"{run.run_id} was {first} and is {run.status}"
+        for job in self.jobs():
+            seen = self.schedules.setdefault(job.job_id, [])
+            if not seen:
+                seen.append(ScheduleSeen(int(job.schedule_version), job.spec, job.created_at))
+            elif seen[-1].version != job.schedule_version:
+                seen.append(ScheduleSeen(int(job.schedule_version), job.spec, job.updated_at))
+
+    def note(self, name: str, params: dict[str, Any]) -> None:
+        """Told of every call that is made: what is announced."""
+        if name == "events.PutEvents":
+            for entry in json.loads(params["body"])["Entries"]:
+                detail = json.loads(entry["Detail"])
+                self.announced.append((detail["id"], detail["status"]))
+
+
+@contextlib.contextmanager
+def make_world(stage: str) -> Iterator[World]:
+    """
+    A world: deterministic, without real waiting, and cheap.
+
+    One partition instead of 16 in the indexes that the sweep reads, and one launch at a time:
+    neither changes what happens, only how long reading empty partitions takes and in what order
+    threads come.
+    """
+    time = VirtualTime()
+    chance = Random(0)
+    with pytest.MonkeyPatch.context() as patch, make_yard(stage) as yard, Wire() as wire:
+        for module in (records, reconcile, audit):
+            patch.setattr(module, "SHARDS", 1)
+        patch.setattr(reconcile, "LAUNCHERS", 1)
+        for module in (api, aws, ecs, db, reconcile, endpoint):
+            patch.setattr(module, "time", time)
+        patch.setattr(os, "urandom", chance.randbytes)  # of every ULID and UUID
+        patch.setattr(DynamoHandler, "serialized", _serialized(DynamoHandler.serialized))
+        aws.client("events").create_event_bus(Name=BUS)
+        world = World(yard, wire, time, chance)
+        try:
+            yield world
+        finally:
+            world.announcing(settings().event_bus)
+
+
+def _serialized(original: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    DynamoDB's answers as they stand, for they are JSON already.
+
+    moto walks each through its model first, which takes a third of the time of a case.
+    """
+
+    def serialized(handler: Any, result: Any) -> Any:
+        if not isinstance(result.result, dict):
+            return original(handler, result)
+        headers = {"Content-Type": "application/x-amz-json-1.0", **handler.response_headers}
+        return 200, headers, json.dumps(result.result)
+
+    return serialized
+
+
+__all__ = ["BUS", "PATIENCE", "PROJECT", "START", "WORKSPACE", "World", "make_world"]

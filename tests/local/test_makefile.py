@@ -1,0 +1,67 @@
+"""What `make` says to somebody whose machine lacks something."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A clean checkout's Makefile and requirements: nothing is installed yet."""
+    for name in ("Makefile", *(path.name for path in ROOT.glob("*.txt"))):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def python(directory: Path, script: str) -> str:
+    """A stand-in for a Python that is too old, or that lacks something."""
+    path = directory / "python"
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+def said(checkout: Path, python: str) -> list[str]:
+    """Its error lines, without make's own last one."""
+    process = subprocess.run(
+        ["make", "up", f"PYTHON={python}"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode != 0
+    assert not (checkout / ".venv").exists()
+    return [line for line in process.stderr.splitlines() if not line.startswith("make")]
+
+
+def test_a_python_that_is_too_old_is_one_line(checkout: Path) -> None:
+    """With what to do about it."""
+    old = python(checkout, "exit 1")
+    assert said(checkout, old) == [
+        f"Jobyard needs Python 3.11 or newer: {old} is not that. "
+        "Name one: make PYTHON=/path/to/python3.13"
+    ]
+
+
+def test_a_missing_venv_module_is_one_line(checkout: Path) -> None:
+    """Debian and Ubuntu package it apart."""
+    script = f'case "$2" in *venv*) exit 1;; esac; exec {sys.executable} "$@"'
+    bare = python(checkout, script)
+    assert said(checkout, bare) == [
+        f"{bare} lacks its venv module; on Debian and Ubuntu: apt-get install python3-venv"
+    ]
+
+
+def test_make_alone_says_what_there_is() -> None:
+    """The first thing somebody types."""
+    process = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for target in ("up", "demo", "test", "check"):
+        assert f"make {target}" in process.stdout

@@ -169,7 +169,8 @@ class Api(Chalice):
         for path, methods in self.routes.items():
             for method in methods:
                 if (method, path) not in self.endpoints:
-                    raise RuntimeError(f"{method} {path} was registered without a role")
+                    log.error("a route was registered without a role", route=f"{method} {path}")
+                    raise RuntimeError("a route was registered without a role")
 
     def _authorized(self, request: Request, role: str, line: dict[str, Any]) -> Request:
         caller = auth.authenticate(request.headers.get("authorization"), request.now)

@@ -9,6 +9,7 @@ fails is logged and keeps its place in the index; it does not hold up the others
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
@@ -115,22 +116,26 @@ def _each(runs: Sequence[Run], wait: Callable[[], None], *, on: Services) -> Non
     One RunTask takes much longer than LAUNCH_INTERVAL, so one after the other would launch far
     less than Fargate takes.
     """
-
     from concurrent.futures import ThreadPoolExecutor  # at first use: a request never needs it
 
-    def act(run: Run) -> None:
-        with log.going_on("run not swept", job_id=run.job_id, run_id=run.run_id):
-            _without_task(run, on=on)
+    ahead = iter(runs)
+    turn = threading.Lock()
 
-    begun = []
+    def work() -> None:
+        while True:
+            with turn:
+                run = next(ahead, None)
+                if run is None or aws.remaining() < deletion.ENOUGH:
+                    return
+                wait()
+            with log.going_on("run not swept", job_id=run.job_id, run_id=run.run_id):
+                _without_task(run, on=on)
+
+    workers = min(LAUNCHERS, len(runs))
     with ThreadPoolExecutor(LAUNCHERS) as pool:
-        for run in runs:
-            if aws.remaining() < deletion.ENOUGH:
-                break
-            wait()
-            begun.append(pool.submit(copy_context().run, act, run))
-    for future in begun:
-        future.result()
+        working = [pool.submit(copy_context().run, work) for _ in range(workers)]
+    for each in working:
+        each.result()
 
 
 def _no_wait() -> None:

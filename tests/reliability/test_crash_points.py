@@ -9,11 +9,13 @@ its answer was read, and then they are all lost.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from tests.reliability import invariants
 from tests.reliability.operations import OPERATIONS, Operation
-from tests.reliability.wire import Death
+from tests.reliability.wire import Death, Failing, die, throttled, unanswered
 from tests.reliability.world import World
 
 MOST = 200
@@ -30,7 +32,7 @@ def test_dying_at_any_call_loses_and_doubles_nothing(
     for number in range(1, MOST):
         died_at = None
         try:
-            died_at = die(world, operation, number, when)
+            died_at = die_at(world, operation, number, when)
             invariants.hold_in_the_end(world, losing_events=when == "after")
         except AssertionError as error:
             broken.append(f"died {when} call {number}, {died_at}:\n{error}")
@@ -40,7 +42,7 @@ def test_dying_at_any_call_loses_and_doubles_nothing(
     assert number < MOST - 1, "it never got through"
 
 
-def die(world: World, operation: Operation, number: int, when: str) -> str | None:
+def die_at(world: World, operation: Operation, number: int, when: str) -> str | None:
     """Do it in a fresh world and die at that call: the call, or None where it got through."""
     world.fresh(bus=operation.bus)
     act = operation.prepare(world)
@@ -56,3 +58,43 @@ def die(world: World, operation: Operation, number: int, when: str) -> str | Non
         act()  # the client, EventBridge or Lambda asks again
         world.observe()
     return died_at
+
+
+TWICE = ["trigger", "cancel_just_launched", "event_failed_with_a_retry", "fire_replacing"]
+AGAIN: dict[str, dict[str, Failing]] = {
+    "dies": {"answered": die},
+    "throttled": {"asking": lambda _, name: throttled(name)},
+    "unanswered": {"answered": lambda _, name: unanswered(name)},
+}
+
+
+@pytest.mark.parametrize("again", AGAIN)
+@pytest.mark.parametrize("name", TWICE)
+def test_failing_again_in_the_sweep_that_recovers_is_survived_too(
+    world: World, name: str, again: str
+) -> None:
+    """At every call of the operation, and then at every call of the sweep that comes after."""
+    (operation,) = [each for each in OPERATIONS if each.name == name]
+    broken = []
+    ((moment, fail),) = AGAIN[again].items()
+    for number in range(1, MOST):
+        died_at: str | None = None
+        for second in range(1, MOST):
+            died_at = die_at(world, operation, number, "after")
+            world.clock.move(minutes=2)
+            there = _only_at(second, fail)
+            with suppress(Death), world.wire.failing(**{moment: there}) as wire:
+                world.sweep()
+            if wire.count < second:
+                break
+            try:
+                invariants.hold_in_the_end(world, losing_events=True)
+            except AssertionError as error:
+                broken.append(f"died after {died_at}, then {again} at call {second}:\n{error}")
+        if died_at is None:
+            break
+    assert not broken, "\n\n".join(broken)
+
+
+def _only_at(number: int, fail: Failing) -> Failing:
+    return lambda count, name: fail(count, name) if count == number else None

@@ -150,6 +150,10 @@ class World:
             if raw["sk"]["S"].startswith(prefix)
         ]
 
+    def put(self, run: Run) -> None:
+        """A run as it is, past every condition: for histories of thousands."""
+        self._table(settings().runs_table).put_item(run.serialize())
+
     def jobs(self) -> list[Job]:
         """Every job, also those that are being deleted."""
         return self._records(settings().jobs_table, Job, "job_")

@@ -1,0 +1,226 @@
+"""Many at once: launches keep to Fargate's pace, deletes come in turns, no backlog starves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from chalicelib import audit, deletion, ids, jobs, reconcile, runs, transitions
+from chalicelib.cloud import aws
+from chalicelib.tables import db, records
+from chalicelib.tables.records import Job, Stats, shard
+from infra.local.fidelity.run_task import EcsError
+from tests.reliability.wire import SERVICES, throttled
+from tests.reliability.world import World
+from tests.yard import IMAGE
+
+
+@pytest.fixture(autouse=True)
+def all_partitions(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+    """As many as a deployment has: how much a turn reads depends on it."""
+    for module in (records, reconcile, audit):
+        monkeypatch.setattr(module, "SHARDS", 16)
+
+
+class TokenBucket:
+    """How ECS throttles: `burst` calls at once, then `rate` a second."""
+
+    def __init__(self, world: World, rate: float, burst: float) -> None:
+        self._world = world
+        self._rate, self._burst = rate, burst
+        self._tokens, self._at = burst, world.time.elapsed
+        self.refused = 0
+
+    def __call__(self, request: Any, **_: Any) -> None:
+        """Before RunTask reaches ECS: nothing, or a throttle."""
+        now = self._world.time.elapsed
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return
+        self.refused += 1
+        self._world.ecs.refuse_next(EcsError("ThrottlingException", "Rate exceeded"))
+
+
+@contextlib.contextmanager
+def throttling_launches(world: World, rate: float, burst: float) -> Iterator[TokenBucket]:
+    bucket = TokenBucket(world, rate, burst)
+    hooks = aws.client("ecs").meta.events
+    hooks.register_first("before-send.ecs.RunTask", bucket)
+    try:
+        yield bucket
+    finally:
+        hooks.unregister("before-send.ecs.RunTask", bucket)
+
+
+@contextlib.contextmanager
+def each_call_takes(world: World, seconds: float) -> Iterator[None]:
+    """Of virtual time."""
+
+    def pass_time(**_: Any) -> None:
+        world.time.sleep(seconds)
+
+    clients = [db.connect().client, *(aws.client(name) for name in SERVICES)]
+    for client in clients:
+        client.meta.events.register("before-send.*.*", pass_time)
+    try:
+        yield
+    finally:
+        for client in clients:
+            client.meta.events.unregister("before-send.*.*", pass_time)
+
+
+def seed(world: World, job: Job, number: int, **changes: Any) -> list[str]:
+    """Runs of a job, put into the table: their ids, oldest first."""
+    made = []
+    for count in range(number):
+        at = world.clock() - timedelta(seconds=number - count)
+        run = runs.new_run(job, ids.new_run(at), at)
+        for name, value in changes.items():
+            setattr(run, name, value)
+        run.look_shard = None if run.look_at is None else shard(run.run_id)
+        world.put(run)
+        made.append(run.run_id)
+    return made
+
+
+def waiting(world: World, job: Job, number: int) -> list[str]:
+    """Runs that were claimed and have not been launched."""
+    return seed(world, job, number, requested_at=None, look_at=world.clock())
+
+
+def over(world: World, job: Job, number: int, **changes: Any) -> list[str]:
+    """Runs that have succeeded, and are counted."""
+    done = {"status": "succeeded", "live": None, "look_at": None, "finished_at": world.clock()}
+    made = seed(world, job, number, **(done | changes))
+    db.connect()
+    Stats(job.job_id, "stats").update([Stats.succeeded.add(number)])
+    return made
+
+
+def the_job(world: World) -> Job:
+    (job,) = world.jobs()
+    return job
+
+
+def test_1000_runs_due_at_once_all_start_in_their_order_and_none_fails(world: World) -> None:
+    """RunTask takes 50 at once and then 15 a second, less than the sweep's own pace."""
+    world.fresh()
+    world.job(name="a")
+    due = waiting(world, the_job(world), 1_000)
+    sweeps = 0
+    with throttling_launches(world, rate=15, burst=50) as bucket:
+        while len(world.made) < 1_000:
+            began = world.time.elapsed
+            world.sweep()
+            sweeps += 1
+            assert world.time.elapsed - began < reconcile.TURN
+            world.time.elapsed = began + 60
+            world.clock.move(minutes=1)
+            assert sweeps < 10, f"{len(world.made)} launched"
+    started = [str(task.started_by).split("/")[1] for task in world.made]
+    assert sorted(started) == due
+    # one that was throttled to the end waits for the next turn; each turn keeps the order
+    assert sum(one > next_one for one, next_one in pairwise(started)) < sweeps <= 4
+    assert bucket.refused > 0
+    assert {run.status for run in world.runs()} == {"pending"}
+    assert {int(run.launch) for run in world.runs()} == {1}
+    assert all(run.task_arn for run in world.runs())
+
+
+def test_a_job_with_10000_runs_is_deleted_in_bounded_turns_and_its_name_is_free_at_once(
+    world: World,
+) -> None:
+    """Each AWS call takes 50 ms here; no turn outlasts what it may take."""
+    world.fresh()
+    made = world.job(name="a", schedule="0 13 * * *")
+    job = the_job(world)
+    over(world, job, 10_000)
+    live = world.yard.trigger(made)
+    with each_call_takes(world, 0.05):
+        began = world.time.elapsed
+        assert world.yard.call("DELETE", f"/jobs/{job.job_id}").status == 200
+        assert world.time.elapsed - began < jobs.INLINE_DELETE + 1
+        for path in ("", "/status", "/runs", f"/runs/{live['id']}"):
+            assert world.yard.call("GET", f"/jobs/{job.job_id}{path}").status == 404
+        again = world.yard.call("POST", "/jobs", {"name": "a", "image": IMAGE})
+        assert again.status == 201
+        turns = 0
+        while len(world.jobs()) > 1:
+            began = world.time.elapsed
+            world.minute()
+            assert world.time.elapsed - began < reconcile.DELETES + 2
+            turns += 1
+            assert turns <= 10, f"{len(world.runs())} runs are left"
+    assert turns > 1
+    assert world.runs() == []
+    assert [stats.pk for stats in world.stats()] == [again.data["id"]]
+    assert [job.job_id for job in world.jobs()] == [again.data["id"]]
+
+
+def test_a_large_delete_does_not_keep_a_run_from_its_launch(world: World) -> None:
+    """Runs are swept before deletes, and a delete has only its share of the turn."""
+    world.fresh()
+    world.job(name="a")
+    doomed = the_job(world)
+    over(world, doomed, 2_000)
+    other = world.job(name="b")
+    (job,) = [each for each in world.jobs() if each.job_id == other["id"]]
+    with each_call_takes(world, 0.3):
+        world.yard.call("DELETE", f"/jobs/{doomed.job_id}")
+        waiting(world, job, 1)
+        world.clock.move(minutes=1)
+        began = world.time.elapsed
+        world.sweep()
+        assert world.time.elapsed - began < reconcile.TURN
+    assert len(world.made) == 1
+    assert 0 < len(world.runs()) < 2_001
+
+
+def test_a_backlog_of_unsent_events_does_not_keep_a_run_from_its_launch(world: World) -> None:
+    """What is over comes after what is not."""
+    world.fresh(bus=True)
+    world.job(name="a")
+    job = the_job(world)
+    over(world, job, 90, announce=True, look_at=world.clock() - timedelta(hours=1))
+    waiting(world, job, 5)
+    with each_call_takes(world, 0.5):
+        down = world.wire.failing(
+            asking=lambda _, name: throttled(name) if name == "events.PutEvents" else None
+        )
+        with down:
+            world.sweep()
+    assert len(world.made) == 5
+
+
+def test_a_delete_goes_on_past_runs_that_are_live(world: World) -> None:
+    """Of more than a page of them, each is told to stop within bounded turns."""
+    world.fresh()
+    world.job(name="a")
+    job = the_job(world)
+    waiting(world, job, 105)
+    world.sweep()
+    assert len(world.made) == 105
+    with each_call_takes(world, 0.05):
+        world.yard.call("DELETE", f"/jobs/{job.job_id}")
+        turns = 0
+        while world.jobs():
+            world.minute()
+            turns += 1
+            assert turns <= 10, f"{len(world.runs())} runs are left"
+    assert {task.last_status for task in world.made} == {"STOPPED"}
+    assert world.runs() == []
+
+
+def test_the_settings_of_the_pace_keep_to_what_aws_documents() -> None:
+    """Fargate: 20 launches a second. A launcher's lease outlasts a write and a RunTask."""
+    assert 1 / reconcile.LAUNCH_INTERVAL <= 20
+    call = aws.ATTEMPTS * (aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT) + 3
+    assert transitions.LAUNCH_LEASE.total_seconds() > 2 * call
+    assert deletion.AGAIN.total_seconds() < 60

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 import pytest
 from botocore import endpoint
 from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.responses import DynamoHandler
 from moto.ecs.models import ecs_backends
 from moto.events.models import events_backends
 from moto.logs.models import logs_backends
@@ -322,29 +321,12 @@ def make_world(stage: str) -> Iterator[World]:
         for module in (api, aws, ecs, db, reconcile, endpoint):
             patch.setattr(module, "time", time)
         patch.setattr(os, "urandom", chance.randbytes)  # of every ULID and UUID
-        patch.setattr(DynamoHandler, "serialized", _serialized(DynamoHandler.serialized))
         aws.client("events").create_event_bus(Name=BUS)
         world = World(yard, wire, time, chance)
         try:
             yield world
         finally:
             world.announcing(settings().event_bus)
-
-
-def _serialized(original: Callable[..., Any]) -> Callable[..., Any]:
-    """
-    DynamoDB's answers as they stand, for they are JSON already.
-
-    moto walks each through its model first, which takes a third of the time of a case.
-    """
-
-    def serialized(handler: Any, result: Any) -> Any:
-        if not isinstance(result.result, dict):
-            return original(handler, result)
-        headers = {"Content-Type": "application/x-amz-json-1.0", **handler.response_headers}
-        return 200, headers, json.dumps(result.result)
-
-    return serialized
 
 
 __all__ = ["BUS", "PATIENCE", "PROJECT", "START", "WORKSPACE", "World", "make_world"]

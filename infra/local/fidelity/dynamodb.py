@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
+from moto.dynamodb import responses
 from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.exceptions import (
     ConditionalCheckFailed,
@@ -30,6 +31,8 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import LocalSecondaryIndex
 from moto.dynamodb.responses import DynamoHandler
 
+from infra.local.fidelity import updates
+
 MAX_ITEMS = 100
 
 _select: ContextVar[str | None] = ContextVar("select", default=None)
@@ -42,7 +45,7 @@ class DynamoDbFidelity:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._originals: list[tuple[type, str, Any]] = []
+        self._originals: list[tuple[Any, str, Any]] = []
 
     @classmethod
     def install(cls) -> DynamoDbFidelity:
@@ -53,6 +56,9 @@ class DynamoDbFidelity:
         fidelity._replace(DynamoHandler, "call_action", fidelity._one_at_a_time)
         fidelity._replace(LocalSecondaryIndex, "project", _whole_if_selected)
         fidelity._replace(DynamoDBBackend, "transact_write_items", _check_then_write)
+        fidelity._replace(DynamoDBBackend, "update_item", updates.at_once)
+        fidelity._replace(DynamoHandler, "serialized", updates.as_it_stands)
+        fidelity._replace(responses, "UpdateExpressionParser", lambda _: updates.CachedParser)
         cls._installed = fidelity
         return fidelity
 
@@ -65,7 +71,7 @@ class DynamoDbFidelity:
             DynamoDbFidelity._installed = None
 
     def _replace(
-        self, owner: type, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]
+        self, owner: Any, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]
     ) -> None:
         original = getattr(owner, name)
         self._originals.append((owner, name, original))

@@ -197,18 +197,18 @@ def verdict(task: Task) -> Verdict:
     if task.container_reason.startswith("OutOfMemory"):
         # the kernel may kill a child and leave the container to end with 0
         return Verdict(False, task.exit_code, error("out_of_memory", task.container_reason))
-    ended_by_itself = _ended_by_itself(task)
+    by_itself = ended_by_itself(task)
     never_started = task.exit_code is None and task.started_at is None
-    if task.stop_code == "TaskFailedToStart" or (never_started and ended_by_itself):
+    if task.stop_code == "TaskFailedToStart" or (never_started and by_itself):
         why = _both(task.stopped_reason, task.container_reason) or "The task did not start."
         return Verdict(False, task.exit_code, _start_error(why), _start_may_pass(why))
-    if ended_by_itself:
+    if by_itself:
         return _exited(task, reason)
     why = task.stopped_reason or f"AWS stopped the task ({task.stop_code})."
     return Verdict(False, task.exit_code, error("infrastructure", why))
 
 
-def _ended_by_itself(task: Task) -> bool:
+def ended_by_itself(task: Task) -> bool:
     """
     Whether nobody stopped the task.
 

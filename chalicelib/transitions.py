@@ -203,7 +203,7 @@ def _stopped(run: RunLike, task: Task, now: datetime, known: Mapping[str, Any]) 
     if run.stop_reason == "timed_out":
         why = f"The attempt ran longer than {run.timeout_seconds} s and was stopped."
         verdict = Verdict(False, task.exit_code, states.error("timed_out", why))
-    elif run.stop_reason == NOT_STARTED:
+    elif run.stop_reason == NOT_STARTED and not states.ended_by_itself(task):
         limit = int(START_LIMIT.total_seconds() // 60)
         why = f"The task had not started after {limit} minutes and was stopped."
         verdict = Verdict(False, task.exit_code, states.error("start_failed", why))
@@ -295,6 +295,7 @@ def cancelled(run: RunLike, reason: str, now: datetime) -> Step:
         "stopping_since": now,
         "error": states.error(reason, _cancel_message(reason)).as_dict(),
         "retry_at": None,
+        "waits_for": None,
         "refusal": None,
         "observed_at": now,
     }
@@ -338,8 +339,10 @@ def missing(run: RunLike, now: datetime) -> Step | None:
 
     Right after a launch that means nothing, and an hour after its end ECS forgets a task. So a
     run is lost only after two such answers 10 minutes apart, and more than an hour after its
-    task was last seen or asked for.
+    task was last seen or asked for. None: nobody waits for it any more.
     """
+    if run.live is None:
+        return None  # over, in between
     last_seen = max(at for at in (run.seen_at, run.requested_at, run.created_at) if at)
     look_at = now + (LOOK_SOON if now - last_seen < LOST_BETWEEN else LOST_BETWEEN)
     if run.missing_at is None:

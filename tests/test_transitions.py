@@ -49,6 +49,7 @@ class Run:
     look_at: datetime | None = NOW
     observed_at: datetime | None = None
     retry_at: datetime | None = None
+    waits_for: list[str] | None = None
     exit_code: int | None = None
     error: dict[str, str] | None = None
 
@@ -306,6 +307,17 @@ def test_a_task_that_has_not_started_within_an_hour_has_failed_to() -> None:
     assert (after.status, after.error["code"]) == ("failed", "start_failed")
 
 
+@pytest.mark.parametrize(("code", "status"), [(0, "succeeded"), (3, "failed")])
+def test_a_task_that_started_and_ended_before_it_could_be_stopped_is_judged_by_its_end(
+    code: int, status: str
+) -> None:
+    """It was given up for not starting, and StopTask came too late."""
+    run = Run().apply(transitions.overdue(Run(), NOW + HOUR))
+    after = run.apply(transitions.seen(run, stopped(code), NOW + HOUR + MINUTE))
+    assert (after.status, after.exit_code) == (status, code)
+    assert (after.error or {}).get("code") == (None if code == 0 else "nonzero_exit")
+
+
 # --- refused, unanswered, missing ---------------------------------------------------------------
 
 
@@ -405,6 +417,12 @@ def test_a_retrys_task_is_not_lost_for_the_age_of_the_one_before() -> None:
     step = transitions.missing(run, launched + 12 * MINUTE)
     assert step is not None
     assert step.outcome is None
+
+
+def test_a_miss_that_is_told_after_the_end_changes_nothing() -> None:
+    """ECS was asked before the task showed, and answered after its run was over."""
+    over = RUNNING.apply(transitions.seen(RUNNING, stopped(0), NOW + 3 * MINUTE))
+    assert transitions.missing(over, NOW + 4 * MINUTE) is None
 
 
 def test_a_cancelled_runs_task_that_ecs_forgot_has_stopped() -> None:

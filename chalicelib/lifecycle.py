@@ -60,7 +60,8 @@ def _store(run: Run, step: Step, *, on: Services) -> bool:
     elif changes.get("look_at", run) is None and run.announce:
         changes["look_at"] = on.now()  # its event is still due
     live = changes.get("live", run.live)
-    if status in states.TERMINAL and live is None:
+    is_announced = not changes.get("announce", run.announce)
+    if status in states.TERMINAL and live is None and is_announced:
         finished_at = changes.get("finished_at") or run.finished_at or on.now()
         changes["expires"] = table.expiry(finished_at, on.settings.run_retention_days)
     if step.outcome is not None:
@@ -99,8 +100,9 @@ def announce(run: Run, *, on: Services) -> None:
     Put a terminal run on the operator's event bus, at least once.
 
     `announce` is taken off the run only after the bus took the event, so dying in between, or a
-    bus that is down, repeats it by the sweep; it is never in the way of the transition. Where the
-    operator has taken the bus out of the settings, there is nobody to tell.
+    bus that is down, repeats it by the sweep; it is never in the way of the transition. Until
+    then retention does not begin either: the run must not expire with its event unsent. Where
+    the operator has taken the bus out of the settings, there is nobody to tell.
     """
     if not run.announce:
         return
@@ -111,7 +113,10 @@ def announce(run: Run, *, on: Services) -> None:
         table.change(run, {"look_at": on.now() + transitions.until_announced(run, on.now())})
         log.warning("event postponed", job_id=run.job_id, run_id=run.run_id)
         return
-    done = {"announce": None} if run.live else {"announce": None, "look_at": None}
+    done: dict[str, object] = {"announce": None}
+    if not run.live:
+        expires = table.expiry(run.finished_at or on.now(), on.settings.run_retention_days)
+        done |= {"look_at": None, "expires": expires}
     table.change(run, done)
 
 

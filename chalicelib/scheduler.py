@@ -122,9 +122,10 @@ def _record(job: Job, slot: datetime, code: str, message: str, count: int, *, on
     run.error = states.error(code, message).as_dict()
     run.finished_at = now
     run.claimed = run.live = run.look_at = run.requested_at = None
-    run.expires = table.expiry(now, on.settings.run_retention_days)
     if on.settings.event_bus:
         run.announce, run.look_at = True, now
+    else:
+        run.expires = table.expiry(now, on.settings.run_retention_days)
     if table.record_skip(run, job, count=count):
         log.info("slot not started", job_id=job.job_id, run_id=run.run_id, reason=code)
         lifecycle.announce(run, on=on)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -133,6 +134,29 @@ def test_a_bus_that_stays_down_is_tried_ever_more_rarely(world: World) -> None:
                 world.sweep()
         tried = wire.names.count("events.PutEvents")
     assert 5 <= tried <= 10
+
+
+def test_a_run_does_not_expire_before_its_event_is_out(world: World) -> None:
+    """Retention begins with the event, and counts from the end of the run."""
+    world.fresh(bus=True)
+    world.on.settings = replace(world.on.settings, run_retention_days=3)
+    world.job(name="b", schedule="0 13 * * *", concurrency_policy="forbid")
+    (scheduled,) = world.jobs()
+    finished(world)
+    with world.wire.failing(asking=at_the_bus(lambda _, name: throttled(name))):
+        arrive(world)
+        world.yard.trigger({"id": scheduled.job_id})
+        world.clock.move(hours=1)
+        world.yard.fire({"id": scheduled.job_id})
+        over = [run for run in world.runs() if run.is_terminal]
+        assert {run.status for run in over} == {"succeeded", "cancelled"}
+        assert [(run.announce, run.expires) for run in over] == [(True, None)] * 2
+    world.clock.move(minutes=90)
+    world.sweep()
+    for run in world.runs():
+        if run.finished_at is not None:
+            three_days_on = (run.finished_at + timedelta(days=3)).timestamp()
+            assert (run.announce, run.expires) == (None, int(three_days_on))
 
 
 def test_a_bus_that_was_taken_out_of_the_settings_holds_up_nothing(world: World) -> None:

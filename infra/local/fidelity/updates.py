@@ -76,11 +76,13 @@ def at_once(original: Callable[..., Item]) -> Callable[..., Item]:
         condition = get_filter_expression(more.get("condition_expression"), names, values)
         if (
             plan is not None
-            and item is not None
             and not (more.get("attribute_updates") or more.get("expected"))
             and condition.expr(item)
             and (attributes := _applied(plan, item, table, names, values)) is not None
         ):
+            if item is None:
+                item = backend.put_item(table_name, dict(key))
+                attributes |= item.attrs
             dict.clear(item.attrs)
             dict.update(
                 item.attrs, attributes
@@ -124,7 +126,7 @@ def _plan(expression: str) -> Plan | None:
 
 def _applied(
     plan: Plan,
-    item: Item,
+    item: Item | None,
     table: Table,
     names: dict[str, str],
     values: dict[str, dict[str, Any]],
@@ -132,7 +134,7 @@ def _applied(
     """The attributes that come of it; None where DynamoDB might refuse them."""
     if table.stream_shard is not None or len(set(names.values())) < len(names):
         return None
-    attributes = dict(item.attrs)
+    attributes = dict(item.attrs) if item else {}
     for verb, name_placeholder, placeholder in plan:
         name = names.get(name_placeholder)
         if name is None or name in table.table_key_attrs:

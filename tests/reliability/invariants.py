@@ -21,14 +21,20 @@ NO_TASK_NEEDED = frozenset({"skipped_overlap", "missed_deadline"})
 """Errors of slots that were recorded and never meant to start."""
 
 
-def hold_in_the_end(world: World, *, losing_events: bool = False) -> None:
+def hold_in_the_end(
+    world: World, *, losing_events: bool = False, always_audited: bool = True
+) -> None:
     """
     Time passes until nothing moves; an hour later the audit looks at everything, and once more
     where it has not put everything right yet. AssertionError names what is still wrong then.
+
+    Unless `always_audited` it is not called where nothing is wrong: it takes a third of the time.
     """
     found: list[str] = []
     for _ in range(2):
         world.pass_time(losing_events=losing_events)
+        if not always_audited and not wrong(world):
+            return
         world.clock.move(minutes=62)
         world.audit()
         world.pass_time(losing_events=losing_events)

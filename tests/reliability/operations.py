@@ -605,7 +605,7 @@ def _stray(world: World) -> Task:
 def audit_tasks(world: World) -> Act:
     """A stray one; one that nobody was told of; one whose run is over and that was not stopped."""
     _stray(world)
-    world.exits = lambda task: None if "run" not in task.overrides else 0
+    world.exits = lambda task: None if task.arn in world.strays else 0
     world.clock.move(minutes=10)
     return world.audit
 

@@ -30,7 +30,8 @@ from hypothesis.stateful import (
 from infra.local.fidelity.operations import NOTHING, Failure
 from infra.local.fidelity.run_task import EcsError
 from infra.local.fidelity.tasks import Task
-from tests.reliability import invariants
+from tests.reliability import intruders, invariants
+from tests.reliability.intruders import Intruder, intruding
 from tests.reliability.wire import Death, Failing, Wire, die, refused, throttled, unanswered
 from tests.reliability.world import World
 from tests.yard import IMAGE, PROJECT, Answer
@@ -59,6 +60,16 @@ KINDS: dict[str, tuple[str, Failing]] = {
     "down": ("asking", lambda _, name: refused(name, "503", "Service Unavailable", 503)),
 }
 """Each with the moment at which it happens."""
+MEANWHILE: dict[str, Intruder] = {
+    "meets a sweep": intruders.a_sweep,
+    "meets an end": intruders.an_end,
+    "meets an unheard end": intruders.an_unheard_end,
+    "meets a cancel": intruders.a_cancel,
+    "meets a read": intruders.a_read,
+    "meets a trigger": intruders.a_trigger,
+    "meets a fire": intruders.a_fire,
+}
+"""What somebody else does at that call; it goes on as if nothing had been."""
 CALLS = [
     *["ecs.RunTask"] * 3,
     "ecs.StopTask",
@@ -75,24 +86,39 @@ class Fault:
     kind: str = "none"
     where: int | str = 1
 
-    def on(self, wire: Wire) -> contextlib.AbstractContextManager[Wire]:
-        moment, fail = KINDS.get(self.kind, ("asking", lambda count, name: None))
+    def on(self, world: World) -> contextlib.AbstractContextManager[Wire]:
+        if self.kind == "none":
+            return world.wire.failing()
+        if self.kind in MEANWHILE:
+            return world.wire.failing(asking=self._once(MEANWHILE[self.kind], world))
+        moment, fail = KINDS[self.kind]
 
         def at(count: int, name: str) -> Any:
             return fail(count, name) if self.where in (count, name) else None
 
-        return wire.failing(**{moment: at})
+        return world.wire.failing(**{moment: at})
 
-    def hits(self, wire: Wire) -> bool:
-        """Whether it happened in what has just been done."""
-        if isinstance(self.where, str):
-            return self.where in wire.names
-        return wire.count >= self.where
+    def _once(self, intruder: Intruder, world: World) -> Failing:
+        met: list[str] = []
+
+        def at(count: int, name: str) -> None:
+            if not met and self.where in (count, name):
+                met.append(name)
+                intruding(world, intruder)(count, name)
+
+        return at
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether AWS, or the process, fails with it."""
+        return self.kind in KINDS
 
 
 NONE = Fault()
 FAULTS = st.builds(
-    Fault, pick(*["none"] * 4, *sorted(KINDS)), pick(*CALLS, *range(1, len(CALLS) + 1))
+    Fault,
+    pick(*["none"] * 4, *sorted(KINDS), *sorted(MEANWHILE)),
+    pick(*CALLS, *range(1, len(CALLS) + 1)),
 )
 
 REFUSALS: list[Callable[[], Any]] = [
@@ -211,13 +237,13 @@ class Walk(RuleBasedStateMachine):
         """Do it, and let that happen to it; None where the process died."""
         answer = None
         try:
-            with fault.on(self.world.wire):
+            with fault.on(self.world):
                 answer = act()
         except Death:
             pass
         except Exception:
             # events, fires and sweeps may fail for want of AWS; they are asked again
-            if fault.kind == "none":
+            if not fault.is_failure:
                 raise
         self.world.observe()
         return answer
@@ -232,7 +258,7 @@ class Walk(RuleBasedStateMachine):
         if answer is not None:
             assert answer.status != 500, answer.envelope
             if answer.status == 503:
-                assert fault.kind != "none", answer.envelope
+                assert fault.is_failure, answer.envelope
                 assert "Retry-After" in answer.headers
         return answer
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from botocore import UNSIGNED
 from botocore.exceptions import ReadTimeoutError
 
 from chalicelib.cloud import aws
@@ -44,12 +45,15 @@ class Wire:
         for client in self._clients:
             client.meta.events.register("before-call.*.*", self._before)
             client.meta.events.register("after-call.*.*", self._after)
+            # nobody checks signatures here, and making them takes a tenth of a call
+            client.meta.events.register("choose-signer.*.*", _unsigned)
         return self
 
     def __exit__(self, *_: object) -> None:
         for client in self._clients:
             client.meta.events.unregister("before-call.*.*", self._before)
             client.meta.events.unregister("after-call.*.*", self._after)
+            client.meta.events.unregister("choose-signer.*.*", _unsigned)
 
     def _before(self, model: Any, params: dict[str, Any], **_: Any) -> Any:
         name = f"{model.service_model.service_name}.{model.name}"
@@ -76,6 +80,16 @@ class Wire:
         finally:
             self.asking = self.answered = None
 
+    def meanwhile(self, act: Callable[[], Any]) -> None:
+        """What somebody else does: its calls neither count nor fail."""
+        held = self.count, self.names, self.asking, self.answered
+        self.asking = self.answered = None
+        self.names = []
+        try:
+            act()
+        finally:
+            self.count, self.names, self.asking, self.answered = held
+
     def dying(self, number: int, when: str) -> contextlib.AbstractContextManager[Wire]:
         """The process dies at a call: `before` it is made, or `after`, its answer unread."""
 
@@ -86,6 +100,10 @@ class Wire:
         if when == "before":
             return self.failing(asking=die_there)
         return self.failing(answered=die_there)
+
+
+def _unsigned(**_: object) -> Any:
+    return UNSIGNED
 
 
 def die(_: int, name: str) -> NoReturn:

@@ -107,9 +107,12 @@ def _write_env(path: Path, access: Access) -> None:
     text = "".join(
         f"export {name}={shlex.quote(value)}\n" for name, value in access.variables.items()
     )
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # whoever waits for it must not read half of it
+    new = path.with_suffix(".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+    new.replace(path)
 
 
 def _remove_env(path: Path, access: Access) -> None:

@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: help up demo test test-reliability check format clean token tokens revoke-token
+.PHONY: help up demo test check format clean token tokens revoke-token
 .PHONY: package deploy destroy doctor e2e bench
 
 help:
@@ -41,11 +41,7 @@ demo: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local.demo --engine $(or $(ENGINE),process)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto --dist loadfile --ignore tests/reliability $(ARGS)
-
-# Every crash point, random walks and outages of every call: too long as yet for each change.
-test-reliability: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto tests/reliability $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 # With .local/env sourced they act on the local stack, else on STAGE (dev) in AWS.
 token: $(INSTALLED)

@@ -9,6 +9,8 @@ themselves.
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.reliability import intruders, invariants
@@ -19,38 +21,44 @@ from tests.reliability.world import World
 MOST = 200
 """Calls of one operation; more would be a loop."""
 
-INTRUDERS: dict[str, Intruder | None] = {
-    "the same again": None,
-    "a sweep": intruders.a_sweep,
+OFTEN: dict[str, Intruder | None] = {"the same again": None, "a sweep": intruders.a_sweep}
+IN_TURN: dict[str, Intruder] = {
     "an end": intruders.an_end,
-    "an unheard end": intruders.an_unheard_end,
     "a cancel": intruders.a_cancel,
-    "a read": intruders.a_read,
-    "a trigger": intruders.a_trigger,
-    "a fire": intruders.a_fire,
-    "a delete": intruders.a_delete,
+    "an unheard end": intruders.an_unheard_end,
     "an update": intruders.an_update,
+    "a read": intruders.a_read,
+    "a delete": intruders.a_delete,
+    "a fire": intruders.a_fire,
+    "a trigger": intruders.a_trigger,
 }
+"""Each at every eighth call, a different one from operation to operation; all with the setting."""
+WHO = [*OFTEN, *IN_TURN] if os.environ.get("JOBYARD_INTERLEAVING") == "all" else [*OFTEN, IN_TURN]
 
 
-@pytest.mark.parametrize("intruder", INTRUDERS)
+@pytest.mark.parametrize("who", WHO, ids=lambda who: who if isinstance(who, str) else "in turn")
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_whatever_happens_between_two_calls_all_ends_well(
-    world: World, operation: Operation, intruder: str
+    world: World, operation: Operation, who: str | dict[str, Intruder]
 ) -> None:
     """Before each call in turn; then the operation goes on, and the invariants hold."""
     broken = []
     for number in range(1, MOST):
+        name = who if isinstance(who, str) else _whose_turn(operation, number)
         met_at = None
         try:
-            met_at = meet_at(world, operation, number, INTRUDERS[intruder])
+            met_at = meet_at(world, operation, number, (OFTEN | IN_TURN)[name])
             invariants.hold_in_the_end(world, always_audited=False)
         except AssertionError as error:
-            broken.append(f"{intruder} before call {number}, {met_at}:\n{error}")
+            broken.append(f"{name} before call {number}, {met_at}:\n{error}")
         if met_at is None:
             break
     assert not broken, "\n\n".join(broken)
     assert number < MOST - 1, "it never got through"
+
+
+def _whose_turn(operation: Operation, number: int) -> str:
+    return list(IN_TURN)[(OPERATIONS.index(operation) + number) % len(IN_TURN)]
 
 
 def meet_at(

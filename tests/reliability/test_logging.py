@@ -1,0 +1,59 @@
+"""What the control plane logs: JSON, with the ids that lead to a run, and nothing secret."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from pynamodb.exceptions import PynamoDBException
+
+from chalicelib.errors import JobyardError
+from tests.reliability.operations import OPERATIONS, Operation
+from tests.reliability.wire import Failing, refused, throttled, unanswered
+from tests.reliability.world import World
+
+SECRET = "hunter2"
+QUOTING: dict[str, Failing | None] = {
+    "nothing": None,
+    "throttled": lambda _, name: throttled(name),
+    "unanswered": lambda _, name: unanswered(name),
+    # AWS quotes what it was sent
+    "refused": lambda _, name: refused(name, "ValidationException", f"Bad value {SECRET}", 400),
+}
+
+
+@pytest.mark.parametrize("fails", QUOTING)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_every_line_is_json_with_ids_and_without_values(
+    world: World,
+    operation: Operation,
+    fails: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of every operation, whether AWS answers or not; env values and tokens are never in it."""
+    made = world.yard.create
+
+    def create(**spec: Any) -> dict[str, Any]:
+        return made(**({"env": {"PASSWORD": SECRET}} | spec))
+
+    monkeypatch.setattr(world.yard, "create", create)
+    world.fresh(bus=operation.bus)
+    act = operation.prepare(world)
+    # an event's or a schedule's function fails where AWS does, and is called again
+    with (
+        suppress(JobyardError, ClientError, PynamoDBException),
+        world.wire.failing(asking=QUOTING[fails]),
+    ):
+        act()
+    out = capsys.readouterr().out
+    assert SECRET not in out
+    assert world.yard.token not in out
+    for line in map(json.loads, out.splitlines()):
+        assert {"level", "message", "request_id"} <= set(line)
+        if line["message"].startswith("run "):
+            assert line["job_id"].startswith("job_")
+            assert line["run_id"].startswith("run_")

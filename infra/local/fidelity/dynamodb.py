@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from typing import Any
 
 from moto.dynamodb import responses
 from moto.dynamodb.comparisons import get_filter_expression
@@ -32,50 +32,37 @@ from moto.dynamodb.models.table import LocalSecondaryIndex
 from moto.dynamodb.responses import DynamoHandler
 
 from infra.local.fidelity import updates
+from infra.local.fidelity.overlay import Overlay
 
 MAX_ITEMS = 100
 
 _select: ContextVar[str | None] = ContextVar("select", default=None)
 
 
-class DynamoDbFidelity:
+class DynamoDbFidelity(Overlay):
     """One lock for every request, and transactions that check first and write then."""
 
-    _installed: ClassVar[DynamoDbFidelity | None] = None
-
     def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.RLock()
-        self._originals: list[tuple[Any, str, Any]] = []
 
     @classmethod
     def install(cls) -> DynamoDbFidelity:
         """Put it over moto's DynamoDB; replaces an earlier one."""
-        if cls._installed is not None:
-            cls._installed.uninstall()
+        cls._take_off()
         fidelity = cls()
-        fidelity._replace(DynamoHandler, "call_action", fidelity._one_at_a_time)
-        fidelity._replace(LocalSecondaryIndex, "project", _whole_if_selected)
-        fidelity._replace(DynamoDBBackend, "transact_write_items", _check_then_write)
-        fidelity._replace(DynamoDBBackend, "update_item", updates.at_once)
-        fidelity._replace(DynamoHandler, "serialized", updates.as_it_stands)
-        fidelity._replace(responses, "UpdateExpressionParser", lambda _: updates.CachedParser)
-        cls._installed = fidelity
+        fidelity._wrap(DynamoHandler, "call_action", fidelity._one_at_a_time)
+        fidelity._wrap(LocalSecondaryIndex, "project", _whole_if_selected)
+        fidelity._wrap(DynamoDBBackend, "transact_write_items", _check_then_write)
+        fidelity._wrap(DynamoDBBackend, "update_item", updates.at_once)
+        fidelity._wrap(DynamoHandler, "serialized", updates.as_it_stands)
+        fidelity._replace(responses, "UpdateExpressionParser", updates.CachedParser)
         return fidelity
 
-    def uninstall(self) -> None:
-        """Give moto its own operations back; harmless twice."""
-        for owner, name, original in self._originals:
-            setattr(owner, name, original)
-        self._originals.clear()
-        if DynamoDbFidelity._installed is self:
-            DynamoDbFidelity._installed = None
-
-    def _replace(
+    def _wrap(
         self, owner: Any, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]
     ) -> None:
-        original = getattr(owner, name)
-        self._originals.append((owner, name, original))
-        setattr(owner, name, wrap(original))
+        self._replace(owner, name, wrap(getattr(owner, name)))
 
     def _one_at_a_time(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def call_action(handler: Any) -> Any:

@@ -21,7 +21,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ecs.models import EC2ContainerServiceBackend
@@ -29,6 +29,7 @@ from moto.ecs.responses import EC2ContainerServiceResponse
 
 from infra.local.fidelity import operations
 from infra.local.fidelity.operations import NOTHING, Failure, Refusal, Token
+from infra.local.fidelity.overlay import Overlay
 from infra.local.fidelity.run_task import EcsError
 from infra.local.fidelity.tasks import Task
 
@@ -40,7 +41,7 @@ TaskHook = Callable[[Task], None]
 EventHook = Callable[[dict[str, Any]], None]
 
 
-class EcsFidelity:
+class EcsFidelity(Overlay):
     """
     The tasks of every cluster in this process, and the hands that move them.
 
@@ -48,9 +49,8 @@ class EcsFidelity:
     locked: one that must wait for another thread hands over to a queue instead.
     """
 
-    _installed: ClassVar[EcsFidelity | None] = None
-
     def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__()
         self.now = now
         self.visible_after = timedelta(0)
         """How long DescribeTasks answers MISSING for a task that was just launched."""
@@ -60,7 +60,6 @@ class EcsFidelity:
         """Called once with each task that StopTask wants stopped."""
         self.subscribers: list[EventHook] = []
         self._lock = threading.RLock()
-        self._originals: list[tuple[type, str, Any]] = []
         self.reset()
 
     # --- installing -------------------------------------------------------------------------
@@ -68,29 +67,13 @@ class EcsFidelity:
     @classmethod
     def install(cls, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> EcsFidelity:
         """Answer moto's task operations from a new, empty store; replaces an earlier one."""
-        if cls._installed is not None:
-            cls._installed.uninstall()
+        cls._take_off()
         fidelity = cls(now)
         for name in OPERATIONS:
             fidelity._replace(EC2ContainerServiceResponse, name, fidelity._method(name))
         register = EC2ContainerServiceBackend.register_task_definition
         fidelity._replace(EC2ContainerServiceBackend, register.__name__, fidelity._dated(register))
-        cls._installed = fidelity
         return fidelity
-
-    def uninstall(self) -> None:
-        """Give moto its own operations back; harmless twice."""
-        for owner, name, original in self._originals:
-            setattr(owner, name, original)
-        self._originals.clear()
-        if EcsFidelity._installed is self:
-            EcsFidelity._installed = None
-
-    def __enter__(self) -> EcsFidelity:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.uninstall()
 
     def reset(self) -> None:
         """Forget every task, token and refusal; subscribers and hooks stay."""
@@ -211,10 +194,6 @@ class EcsFidelity:
     def emit(self, task: Task, now: datetime) -> None:
         for callback in self.subscribers:
             callback(task.as_event(now))
-
-    def _replace(self, owner: type, name: str, method: Any) -> None:
-        self._originals.append((owner, name, getattr(owner, name)))
-        setattr(owner, name, method)
 
     def _dated(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """moto's registration, dated by this clock: its own may be hours away from a test's."""

@@ -10,13 +10,15 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from aws_croniter import AwsCroniter
 from aws_croniter.exceptions import AwsCroniterExpressionError
 from moto.core.exceptions import JsonRESTError
 from moto.events.models import EventsBackend
 from moto.events.responses import EventsHandler
+
+from infra.local.fidelity.overlay import Overlay
 
 RULES_PER_BUS = 300
 TARGETS_PER_RULE = 5
@@ -50,40 +52,22 @@ def check_expression(expression: str) -> None:
         raise _invalid("Parameter ScheduleExpression is not valid.")
 
 
-class EventsFidelity:
+class EventsFidelity(Overlay):
     """Installed over moto's events backend; `fail_targets_next` is for tests."""
 
-    _installed: ClassVar[EventsFidelity | None] = None
-
     def __init__(self, rules_per_bus: int) -> None:
+        super().__init__()
         self.rules_per_bus = rules_per_bus
         self._failures: deque[tuple[str, str]] = deque()
-        self._originals: list[tuple[type, str, Any]] = []
 
     @classmethod
     def install(cls, rules_per_bus: int = RULES_PER_BUS) -> EventsFidelity:
         """Refuse from now on what EventBridge refuses; replaces an earlier one."""
-        if cls._installed is not None:
-            cls._installed.uninstall()
+        cls._take_off()
         fidelity = cls(rules_per_bus)
         fidelity._wrap(EventsBackend, "put_rule", fidelity._put_rule)
         fidelity._wrap(EventsHandler, "put_targets", fidelity._put_targets)
-        cls._installed = fidelity
         return fidelity
-
-    def uninstall(self) -> None:
-        """Give moto its own operations back; harmless twice."""
-        for owner, name, original in self._originals:
-            setattr(owner, name, original)
-        self._originals.clear()
-        if EventsFidelity._installed is self:
-            EventsFidelity._installed = None
-
-    def __enter__(self) -> EventsFidelity:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.uninstall()
 
     def fail_targets_next(self, code: str, message: str, *, times: int = 1) -> None:
         """The next `times` PutTargets answer 200 with every target under `FailedEntries`."""
@@ -91,12 +75,11 @@ class EventsFidelity:
 
     def _wrap(self, owner: type, name: str, replacement: Callable[..., Any]) -> None:
         original = getattr(owner, name)
-        self._originals.append((owner, name, original))
 
         def method(instance: Any, *args: Any, **kwargs: Any) -> Any:
             return replacement(original, instance, *args, **kwargs)
 
-        setattr(owner, name, method)
+        self._replace(owner, name, method)
 
     def _put_rule(
         self, original: Callable[..., Any], backend: Any, name: str, **request: Any

@@ -22,7 +22,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 from moto.logs.exceptions import ResourceNotFoundException
@@ -32,6 +32,7 @@ from moto.logs.responses import LogsResponse
 from infra.local.fidelity import log_events
 from infra.local.fidelity.log_events import EVENT_OVERHEAD, MAX_BYTES, MAX_EVENTS, at_ms, key
 from infra.local.fidelity.log_patterns import BadPattern, matcher
+from infra.local.fidelity.overlay import Overlay
 
 MAX_STREAMS = 100
 MAX_PATTERN = 1_024
@@ -47,12 +48,11 @@ def _invalid(message: str) -> JsonRESTError:
     return JsonRESTError("InvalidParameterException", message)
 
 
-class LogsFidelity:
+class LogsFidelity(Overlay):
     """Installed over moto's log operations; its attributes make CloudWatch's rarer answers."""
 
-    _installed: ClassVar[LogsFidelity | None] = None
-
     def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__()
         self.now = now
         self.scan_limit: int | None = None
         """How many events FilterLogEvents looks at for one page; None: all of them."""
@@ -60,43 +60,25 @@ class LogsFidelity:
         """How much time GetLogEvents looks at for one page; None: all of it."""
         self._lock = threading.RLock()
         self._refusals: dict[str, deque[str | None]] = {}
-        self._originals: list[tuple[type, str, Any]] = []
 
     @classmethod
     def install(cls, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> LogsFidelity:
         """Answer moto's log operations as AWS does; replaces an earlier one."""
-        if cls._installed is not None:
-            cls._installed.uninstall()
+        cls._take_off()
         fidelity = cls(now)
         for name in ("put_log_events", "get_log_events", "filter_log_events"):
-            fidelity._replace(name, getattr(fidelity, f"_{name}"))
+            fidelity._answer(name, getattr(fidelity, f"_{name}"))
         for name in ("create_log_group", "delete_log_group", "put_retention_policy"):
-            fidelity._replace(name, _checked(getattr(LogsResponse, name)))
-        cls._installed = fidelity
+            fidelity._answer(name, _checked(getattr(LogsResponse, name)))
         return fidelity
-
-    def uninstall(self) -> None:
-        """Give moto its own operations back; harmless twice."""
-        for owner, name, original in self._originals:
-            setattr(owner, name, original)
-        self._originals.clear()
-        if LogsFidelity._installed is self:
-            LogsFidelity._installed = None
-
-    def __enter__(self) -> LogsFidelity:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.uninstall()
 
     def refuse_next(self, operation: str, code: str, *, after: int = 0, times: int = 1) -> None:
         """Answer `times` calls of `operation` with an error, after `after` calls as usual."""
         queue = self._refusals.setdefault(operation, deque())
         queue.extend([None] * after + [code] * times)
 
-    def _replace(self, name: str, answer: Callable[[Any, dict[str, Any]], Any]) -> None:
+    def _answer(self, name: str, answer: Callable[[Any, dict[str, Any]], Any]) -> None:
         operation = "".join(part.capitalize() for part in name.split("_"))
-        self._originals.append((LogsResponse, name, getattr(LogsResponse, name)))
 
         def method(handler: Any) -> Any:
             queue = self._refusals.get(operation)
@@ -106,7 +88,7 @@ class LogsFidelity:
             with self._lock:
                 return answer(handler, json.loads(handler.body))
 
-        setattr(LogsResponse, name, method)
+        self._replace(LogsResponse, name, method)
 
     # --- PutLogEvents -----------------------------------------------------------------------
 

@@ -16,10 +16,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import CloudWatchBackend, MetricDatumBase, Statistics
+
+from infra.local.fidelity.overlay import Overlay
 
 OPERATION = "get_metric_data"
 MAX_QUERIES = 500
@@ -29,24 +31,21 @@ KEPT = ((timedelta(days=15), 60), (timedelta(days=63), 300), (timedelta(days=455
 Key = tuple[str, str, frozenset[tuple[str, str]]]
 
 
-class MetricsFidelity:
+class MetricsFidelity(Overlay):
     """Installed over moto's CloudWatch backend."""
 
-    _installed: ClassVar[MetricsFidelity | None] = None
-
     def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__()
         self.now = now
         self.statuses: dict[str, str] = {}
         """StatusCode to answer for a metric, by its name, instead of Complete."""
-        self._original: Any = None
 
     @classmethod
     def install(cls, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> MetricsFidelity:
         """Answer GetMetricData as AWS does; replaces an earlier one."""
-        if cls._installed is not None:
-            cls._installed.uninstall()
+        cls._take_off()
         fidelity = cls(now)
-        fidelity._original = getattr(CloudWatchBackend, OPERATION)
+        original = getattr(CloudWatchBackend, OPERATION)
 
         def get_metric_data(
             backend: CloudWatchBackend,
@@ -56,29 +55,14 @@ class MetricsFidelity:
             scan_by: str = "TimestampDescending",
         ) -> list[dict[str, Any]]:
             if any("MetricStat" not in query for query in queries):
-                answer: list[dict[str, Any]] = fidelity._original(
+                answer: list[dict[str, Any]] = original(
                     backend, queries, start_time, end_time, scan_by
                 )
                 return answer
             return fidelity._answer(backend, queries, _epoch(start_time), _epoch(end_time), scan_by)
 
-        setattr(CloudWatchBackend, OPERATION, get_metric_data)
-        cls._installed = fidelity
+        fidelity._replace(CloudWatchBackend, OPERATION, get_metric_data)
         return fidelity
-
-    def uninstall(self) -> None:
-        """Give moto its own operation back; harmless twice."""
-        if self._original is not None:
-            setattr(CloudWatchBackend, OPERATION, self._original)
-            self._original = None
-        if MetricsFidelity._installed is self:
-            MetricsFidelity._installed = None
-
-    def __enter__(self) -> MetricsFidelity:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.uninstall()
 
     def _answer(
         self,

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import STAGE
+from tests.local.conftest import container_image
 from tests.reliability.world import World, make_world
+
+__all__ = ["container_image", "world"]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
+from chalicelib import reconcile
+from chalicelib.cloud import aws
 from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
 from tests.yard import Yard
@@ -363,3 +367,37 @@ def test_runs_are_listed_newest_first_page_by_page(yard: Yard) -> None:
     yard.finish({"job_id": job["id"], "id": made[0]})
     assert [run["id"] for run in yard.runs(job, status="succeeded")] == made[:1]
     assert yard.runs(job, trigger="schedule") == []
+
+
+def test_the_sweep_launches_several_at_once_and_each_once(yard: Yard) -> None:
+    """In threads: one after the other would launch far less than Fargate takes."""
+    job = yard.create()
+    yard.aws.ecs.refuse_next(NO_CAPACITY, times=20)
+    made = [yard.trigger(job)["id"] for _ in range(20)]
+    assert yard.aws.ecs.tasks == []
+    under_way = threading.Condition()
+    numbers = [0]
+
+    def wait_for_another(**_: object) -> None:
+        with under_way:
+            numbers.append(numbers[-1] + 1)
+            under_way.notify_all()
+            assert under_way.wait_for(lambda: max(numbers) > 1, timeout=30), "it came alone"
+
+    def leave(**_: object) -> None:
+        with under_way:
+            numbers.append(numbers[-1] - 1)
+
+    hooks = aws.client("ecs").meta.events
+    hooks.register("before-call.ecs.RunTask", wait_for_another)
+    hooks.register("after-call.ecs.RunTask", leave)
+    try:
+        yard.sweep(minutes=1)
+    finally:
+        hooks.unregister("before-call.ecs.RunTask", wait_for_another)
+        hooks.unregister("after-call.ecs.RunTask", leave)
+    assert 1 < max(numbers) <= reconcile.LAUNCHERS
+    assert sorted(str(task.started_by).split("/")[1] for task in yard.aws.ecs.tasks) == made
+    assert yard.counts(job) == {"pending": 20, "total": 20}
+    yard.sweep(minutes=1)
+    assert len(yard.aws.ecs.tasks) == 20

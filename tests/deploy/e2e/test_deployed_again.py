@@ -27,10 +27,8 @@ def test_the_functions_have_logged_no_error(stage: Stage) -> None:
     assert {line["message"] for line in lines} >= {"request", "run finished", "slot claimed"}
     assert [line for line in lines if line["level"] in ("warning", "error")] == []
     delays = [line["start_delay_seconds"] for line in lines if line["message"] == "run finished"]
-    # in seconds, and no more is held of them: the emulator's tasks start at whole seconds, and how
-    # late depends on the machine
-    assert any(delays)
-    assert all(delay is None or abs(delay) < 600 for delay in delays), delays
+    # the emulator's tasks start at whole seconds
+    assert all(delay is None or -1 < delay < 60 for delay in delays) and any(delays), delays
 
 
 def test_the_api_has_one_stage(stage: Stage) -> None:

@@ -56,11 +56,11 @@ def _store(run: Run, step: Step, *, on: Services) -> bool:
     changes = dict(step.changes)
     status = changes.get("status", run.status)
     if step.outcome is not None and on.settings.event_bus:
-        changes |= {"announce": True, "look_at": changes.get("look_at") or on.now()}
-    elif changes.get("look_at", run) is None and run.announce:
+        changes["announce"] = True
+    is_announced = not changes.get("announce", run.announce)
+    if not is_announced and changes.get("look_at", run) is None:
         changes["look_at"] = on.now()  # its event is still due
     live = changes.get("live", run.live)
-    is_announced = not changes.get("announce", run.announce)
     if status in states.TERMINAL and live is None and is_announced:
         finished_at = changes.get("finished_at") or run.finished_at or on.now()
         changes["expires"] = table.expiry(finished_at, on.settings.run_retention_days)
@@ -113,11 +113,8 @@ def announce(run: Run, *, on: Services) -> None:
         table.change(run, {"look_at": on.now() + transitions.until_announced(run, on.now())})
         log.warning("event postponed", job_id=run.job_id, run_id=run.run_id)
         return
-    done: dict[str, object] = {"announce": None}
-    if not run.live:
-        expires = table.expiry(run.finished_at or on.now(), on.settings.run_retention_days)
-        done |= {"look_at": None, "expires": expires}
-    table.change(run, done)
+    done = {"announce": None} if run.live else {"announce": None, "look_at": None}
+    _store(run, Step(done), on=on)
 
 
 def launch(run: Run, *, on: Services) -> Run | None:

@@ -90,10 +90,7 @@ def create_losing_its_name(world: World) -> Act:
     def steal(name: str, params: dict[str, Any]) -> None:
         if name == "ecs.RegisterTaskDefinition":
             world.wire.made = note
-            failing = world.wire.asking, world.wire.answered, world.wire.count
-            world.wire.asking = world.wire.answered = None
-            world.job(name="a")
-            world.wire.asking, world.wire.answered, world.wire.count = failing
+            world.wire.meanwhile(lambda: world.job(name="a"))
         note(name, params)
 
     note = world.note

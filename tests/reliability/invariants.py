@@ -21,20 +21,25 @@ NO_TASK_NEEDED = frozenset({"skipped_overlap", "missed_deadline"})
 """Errors of slots that were recorded and never meant to start."""
 
 
-def hold_in_the_end(
-    world: World, *, losing_events: bool = False, always_audited: bool = True
-) -> None:
+def hold_at_rest(world: World, *, losing_events: bool = False) -> None:
+    """
+    Time passes until nothing moves; where something is wrong then, the audit may put it right.
+
+    Cheaper by a third than calling the audit for every case, also where nothing is left for it.
+    """
+    world.pass_time(losing_events=losing_events)
+    if wrong(world):
+        hold_in_the_end(world, losing_events=losing_events)
+
+
+def hold_in_the_end(world: World, *, losing_events: bool = False) -> None:
     """
     Time passes until nothing moves; an hour later the audit looks at everything, and once more
     where it has not put everything right yet. AssertionError names what is still wrong then.
-
-    Unless `always_audited` it is not called where nothing is wrong: it takes a third of the time.
     """
     found: list[str] = []
     for _ in range(2):
         world.pass_time(losing_events=losing_events)
-        if not always_audited and not wrong(world):
-            return
         world.clock.move(minutes=62)
         world.audit()
         world.pass_time(losing_events=losing_events)

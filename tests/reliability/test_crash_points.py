@@ -14,12 +14,10 @@ from contextlib import suppress
 import pytest
 
 from tests.reliability import invariants
+from tests.reliability.cases import MOST, at_every_call
 from tests.reliability.operations import OPERATIONS, Operation
 from tests.reliability.wire import Death, Failing, die, throttled, unanswered
 from tests.reliability.world import World
-
-MOST = 200
-"""Calls of one operation; more would be a loop."""
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -28,18 +26,10 @@ def test_dying_at_any_call_loses_and_doubles_nothing(
     world: World, operation: Operation, when: str
 ) -> None:
     """Time passes, the sweep and the audit run, and the invariants hold."""
-    broken = []
-    for number in range(1, MOST):
-        died_at = None
-        try:
-            died_at = die_at(world, operation, number, when)
-            invariants.hold_in_the_end(world, losing_events=when == "after")
-        except AssertionError as error:
-            broken.append(f"died {when} call {number}, {died_at}:\n{error}")
-        if died_at is None:
-            break
-    assert not broken, "\n\n".join(broken)
-    assert number < MOST - 1, "it never got through"
+    at_every_call(
+        lambda number: die_at(world, operation, number, when),
+        lambda: invariants.hold_in_the_end(world, losing_events=when == "after"),
+    )
 
 
 def die_at(world: World, operation: Operation, number: int, when: str) -> str | None:
@@ -86,7 +76,7 @@ def test_failing_again_in_the_sweep_that_recovers_is_survived_too(world: World, 
             if wire.count < second:
                 break
             try:
-                invariants.hold_in_the_end(world, losing_events=True, always_audited=False)
+                invariants.hold_at_rest(world, losing_events=True)
             except AssertionError as error:
                 broken.append(f"died after {died_at}, then {how} at call {second}:\n{error}")
         if died_at is None:

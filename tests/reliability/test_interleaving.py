@@ -14,12 +14,10 @@ import os
 import pytest
 
 from tests.reliability import intruders, invariants
-from tests.reliability.intruders import Intruder, intruding
+from tests.reliability.cases import at_every_call
+from tests.reliability.intruders import Intruder, Meeting
 from tests.reliability.operations import OPERATIONS, Act, Operation
 from tests.reliability.world import World
-
-MOST = 200
-"""Calls of one operation; more would be a loop."""
 
 ALWAYS = "the same again"
 IN_TURN: dict[str, Intruder] = {
@@ -43,19 +41,13 @@ def test_whatever_happens_between_two_calls_all_ends_well(
     world: World, operation: Operation, who: str
 ) -> None:
     """Before each call in turn; then the operation goes on, and the invariants hold."""
-    broken = []
-    for number in range(1, MOST):
+
+    def meet(number: int) -> str | None:
         name = _whose_turn(operation, number) if who == "in turn" else who
-        met_at = None
-        try:
-            met_at = meet_at(world, operation, number, IN_TURN.get(name))
-            invariants.hold_in_the_end(world, always_audited=False)
-        except AssertionError as error:
-            broken.append(f"{name} before call {number}, {met_at}:\n{error}")
-        if met_at is None:
-            break
-    assert not broken, "\n\n".join(broken)
-    assert number < MOST - 1, "it never got through"
+        call = meet_at(world, operation, number, IN_TURN.get(name))
+        return call and f"{name} before {call}"
+
+    at_every_call(meet, lambda: invariants.hold_at_rest(world))
 
 
 def _whose_turn(operation: Operation, number: int) -> str:
@@ -72,15 +64,9 @@ def meet_at(
     world.fresh(bus=operation.bus)
     act: Act = operation.prepare(world)
     world.observe()
-    intrude = intruding(world, intruder or (lambda _: act()))
-    met: list[str] = []
-
-    def at(count: int, name: str) -> None:
-        if count == number:
-            met.append(name)
-            intrude(count, name)
-
-    with world.wire.failing(asking=at):
+    meeting = Meeting(world, intruder or (lambda _: act()), number)
+    with world.wire.failing(asking=meeting):
         act()
+    meeting.check()
     world.observe()
-    return met[0] if met else None
+    return meeting.met

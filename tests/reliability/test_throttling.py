@@ -78,7 +78,7 @@ def test_a_request_succeeds_or_says_503_and_leaves_nothing_half_done(
             if operation.again and answer.status == 503:
                 assert act().status in (200, 201, 503)
                 world.observe()
-            invariants.hold_in_the_end(world, always_audited=False)
+            invariants.hold_at_rest(world)
         except AssertionError as error:
             wrong.append(f"{how} at call {number}:\n{error}")
     assert not wrong, "\n\n".join(wrong)

@@ -29,7 +29,7 @@ help:
 	@echo "make package build/package: the template and the archive that deploy puts into AWS"
 	@echo "make deploy  STAGE=prod [PARAMETERS='Key=Value ...'], with AWS credentials; again to upgrade"
 	@echo "make doctor  STAGE=prod: what is wrong with a deployed stage, a sentence each"
-	@echo "make destroy STAGE=prod [DATA=delete]; without it tables, task definitions and output stay"
+	@echo "make destroy STAGE=prod [DATA=delete] [CONFIRM=prod]; without DATA what people put in stays"
 	@echo "make e2e     deploy into an emulator of AWS and use it; needs Podman or Docker"
 	@echo "make bench   what it all costs, in under ten minutes; ARGS=--write also puts it on its page"
 	@echo "make clean   remove the virtual environment and what was built"

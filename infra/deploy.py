@@ -13,20 +13,35 @@ import json
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from infra import account, package
 from infra.account import Account, Refused
 
 FUNCTIONS = ("api", "task-changed", "fire", "sweep", "audit")
 TABLES = ("jobs", "runs", "tokens")
+TABLE = "AWS::DynamoDB::Table"
 UNBORN = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS", "CREATE_FAILED"})
 """States of a stack that never came to be and can only be deleted; its tables stay."""
+FAILED_IMPORT = frozenset({"IMPORT_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_FAILED"})
+"""States of a stack whose last operation was an import, and that failed."""
+UNDER_WAY = frozenset({"DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "IMPORT_ROLLBACK_IN_PROGRESS"})
+"""What an earlier command may have begun, and died before its end."""
+PACE = {"Delay": 3, "MaxAttempts": 400}
+"""How botocore's waiters ask CloudFormation: 20 minutes at most."""
+
+INSIGHTS = {
+    "enhanced": "metrics of every run and job; about 0.0024 for each run of up to an hour",
+    "enabled": "metrics of jobs, none of single runs; at most about 3.60 a month for each job",
+    "disabled": "no metrics: the API's answers are empty; costs nothing",
+}
+"""By ContainerInsights: what it gives and costs (docs/operating.md, "What it costs")."""
 
 
 def stack_name(stage: str) -> str:
@@ -41,14 +56,15 @@ def deploy(stage: str, parameters: Sequence[str], where: Account, made: package.
     """
     name = stack_name(stage)
     remove_unborn(name)
+    if find_stack(name) is None:
+        print(insights_notice(stage, parameters, made))
     destination = ("--s3-bucket", where.bucket, "--s3-prefix", "jobyard")
     packaged = made.template.with_name("packaged.json")
     aws(
         *("cloudformation", "package", "--template-file", str(made.template), *destination),
         *("--output-template-file", str(packaged), "--use-json"),
     )
-    if find_stack(name) is None and kept_tables(stage):
-        adopt_tables(stage, packaged)
+    adopt_kept_tables(stage, packaged)
     aws(
         *("cloudformation", "deploy", "--stack-name", name, "--template-file", str(packaged)),
         *("--capabilities", "CAPABILITY_NAMED_IAM", "--no-fail-on-empty-changeset", *destination),
@@ -101,18 +117,59 @@ def failures(name: str) -> list[str]:
 
 
 def remove_unborn(name: str) -> None:
-    """A first deployment that failed blocks the next one until it is deleted."""
-    stack = find_stack(name)
-    if stack is not None and stack["StackStatus"] in UNBORN:
-        print(f"removing what is left of a first deployment that failed ({stack['StackStatus']})")
+    """
+    Delete what is left of a first deployment that failed: it blocks every later one.
+
+    A stack that an import of the kept tables began, and failed to, is left in a state of its own
+    (FAILED_IMPORT; "Stack status codes" in the CloudFormation User Guide). It exists, so without
+    this nothing would take the tables over any more. Its tables have the deletion policy Retain
+    and stay. A stack that holds anything else lived before its import: it is left alone.
+    """
+    stack = find_settled_stack(name)
+    if stack is None:
+        return
+    status = stack["StackStatus"]
+    if status in UNBORN or (status in FAILED_IMPORT and _holds_only_tables(name)):
+        print(f"removing what is left of a first deployment that failed ({status})")
         delete_stack(name)
 
 
+def find_settled_stack(name: str) -> dict[str, Any] | None:
+    """The stack, once an import or a deletion that was begun earlier has come to its end."""
+    for _ in range(PACE["MaxAttempts"]):
+        stack = find_stack(name)
+        if stack is None or stack["StackStatus"] not in UNDER_WAY:
+            return stack
+        print(f"waiting: the stack {name} is {stack['StackStatus']}", flush=True)
+        time.sleep(PACE["Delay"])
+    raise Refused(f"the stack {name} does not come to an end; look at it in CloudFormation")
+
+
+def _holds_only_tables(name: str) -> bool:
+    pages = boto3.client("cloudformation").get_paginator("list_stack_resources")
+    held = {
+        resource["ResourceType"]
+        for page in pages.paginate(StackName=name)
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceStatus"] != "DELETE_COMPLETE"
+    }
+    return held <= {TABLE}
+
+
 def delete_stack(name: str) -> None:
+    """Delete the stack and wait until it is gone. Raises Refused with the reasons if it stays."""
     cloudformation = boto3.client("cloudformation")
     cloudformation.delete_stack(StackName=name)
-    waiter = cloudformation.get_waiter("stack_delete_complete")
-    waiter.wait(StackName=name, WaiterConfig={"Delay": 3, "MaxAttempts": 400})
+    await_stack("stack_delete_complete", name)
+
+
+def await_stack(what: str, name: str) -> None:
+    """Wait for a state of the stack, by a waiter of botocore's. Raises Refused with reasons."""
+    waiter = boto3.client("cloudformation").get_waiter(what)
+    try:
+        waiter.wait(StackName=name, WaiterConfig=PACE)
+    except WaiterError as error:
+        raise Refused("\n  ".join([f"the stack {name}: {error}", *failures(name)])) from error
 
 
 def kept_tables(stage: str) -> list[str]:
@@ -128,19 +185,22 @@ def kept_tables(stage: str) -> list[str]:
     return found
 
 
-def adopt_tables(stage: str, packaged: Path) -> None:
+def adopt_kept_tables(stage: str, packaged: Path) -> None:
     """
-    Begin the stack with the tables that an earlier `make destroy` kept.
+    Begin a new stack with the tables that an earlier `make destroy` kept, if there are any.
 
     Creating them would fail on their names. An import takes them over and can do nothing else,
-    so its template has them alone; the deployment that follows adds the rest.
+    so its template has them alone; the deployment that follows adds the rest. Raises Refused with
+    CloudFormation's reasons if the import fails.
     """
     kept = kept_tables(stage)
+    if not kept or find_stack(stack_name(stage)) is not None:
+        return
     print(f"taking over {', '.join(kept)}")
     whole = json.loads(packaged.read_text())
     imported, resources = [], {}
     for logical_id, resource in whole["Resources"].items():
-        if resource["Type"] == "AWS::DynamoDB::Table":
+        if resource["Type"] == TABLE:
             table = resource["Properties"]["TableName"]["Fn::Sub"].replace("${Stage}", stage)
             if table in kept:
                 resources[logical_id] = resource
@@ -156,12 +216,32 @@ def adopt_tables(stage: str, packaged: Path) -> None:
         TemplateBody=json.dumps(template),
         Parameters=[{"ParameterKey": "Stage", "ParameterValue": stage}],
     )["Id"]
-    pace = {"Delay": 3, "MaxAttempts": 400}
     ready = cloudformation.get_waiter("change_set_create_complete")
-    ready.wait(ChangeSetName=change, WaiterConfig=pace)
+    try:
+        ready.wait(ChangeSetName=change, WaiterConfig=PACE)
+    except WaiterError as error:
+        reason = error.last_response.get("StatusReason", error)
+        raise Refused(f"CloudFormation cannot take over the tables: {reason}") from error
     cloudformation.execute_change_set(ChangeSetName=change)
-    done = cloudformation.get_waiter("stack_import_complete")
-    done.wait(StackName=stack_name(stage), WaiterConfig=pace)
+    await_stack("stack_import_complete", stack_name(stage))
+
+
+def insights_notice(stage: str, parameters: Sequence[str], made: package.Package) -> str:
+    """What the choice of Container Insights gives and costs, for who deploys a new stage."""
+    declared = json.loads(made.template.read_text())["Parameters"]["ContainerInsights"]
+    given = dict(one.split("=", 1) for one in parameters if "=" in one)
+    chosen = given.get("ContainerInsights", declared["Default"])
+    choices = "\n".join(
+        f"  {'*' if value == chosen else ' '} {value:9} {INSIGHTS[value]}"
+        for value in declared["AllowedValues"]
+    )
+    change = f"make deploy STAGE={stage} PARAMETERS=ContainerInsights=..."
+    return (
+        f"a new stage: CPU and memory come from CloudWatch Container Insights, set to {chosen}\n"
+        f"{choices}\n"
+        f"    USD, list prices of us-east-1; docs/operating.md has the sums; change it with\n"
+        f"    {change}"
+    )
 
 
 def wake(stage: str) -> None:

@@ -1,14 +1,17 @@
 """
-`make destroy STAGE=prod [DATA=delete]`: take a stage away again.
+`make destroy STAGE=prod [DATA=delete] [CONFIRM=prod]`: take a stage away again.
 
     halted     the functions, so that no sweep or audit puts back what is being removed
     drained    every rule and running task of the stage, which live outside CloudFormation
     deleted    the stack: API, functions, roles, cluster, network, queues, alarms
 
-What people put in stays unless DATA=delete is given and confirmed: the tables, the task
-definitions (a job's env values are in them) and the containers' output. `make deploy` takes all
-of it over again, and the next audit puts the rules back. Every step may be repeated, so
-dying anywhere is answered by running it again; only deploying undoes the halt.
+It says first what is running and what will be lost, and goes on when the operator has typed the
+stage's name, or given it in CONFIRM.
+
+What people put in stays unless DATA=delete is given: the tables, the task definitions (a job's
+env values are in them) and the containers' output. `make deploy` takes all of it over again, and
+the next audit puts the rules back. Every step may be repeated, so dying anywhere is answered by
+running it again; only deploying undoes the halt.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ import argparse
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import boto3
 from botocore.config import Config
 
+from chalicelib import states
 from infra import account
 from infra.account import Refused
 from infra.deploy import FUNCTIONS, delete_stack, find_stack, kept_tables, stack_name
@@ -30,6 +35,8 @@ PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 12})
 """DeregisterTaskDefinition is limited to one a second, whatever we would like."""
 TASKS_GONE_SECONDS = 300
 """A task has its stop timeout (at most 120 s), and then its network interface is taken down."""
+SHOWN_JOBS = 20
+"""How many jobs with running tasks are listed before the operator is asked."""
 
 
 def halt(stage: str) -> None:
@@ -67,7 +74,7 @@ def stop_tasks(stage: str) -> int:
     """
     ecs = boto3.client("ecs", config=PATIENT)
     cluster = stack_name(stage)
-    if not ecs.describe_clusters(clusters=[cluster])["clusters"]:
+    if not _has_cluster(cluster):
         return 0
     seen: set[str] = set()
     gone: set[str] = set()
@@ -82,6 +89,17 @@ def stop_tasks(stage: str) -> int:
             return len(seen)
         time.sleep(2)
     raise Refused(f"{len(seen - gone)} tasks do not stop; wait a little, then run this again")
+
+
+def _has_cluster(cluster: str) -> bool:
+    """
+    Whether ECS can be asked for the cluster's tasks.
+
+    A deleted cluster may stay listed as INACTIVE for some time (DeleteCluster, API reference),
+    and ListTasks answers ClusterNotFoundException then.
+    """
+    found = boto3.client("ecs").describe_clusters(clusters=[cluster])["clusters"]
+    return any(one["status"] != "INACTIVE" for one in found)
 
 
 def _running_tasks(cluster: str) -> Iterator[str]:
@@ -126,24 +144,44 @@ def delete_task_definitions(stage: str) -> int:
 
 
 def delete_log_groups(stage: str) -> int:
-    """Delete the output of the stage's containers; how many groups."""
+    """
+    Delete the output of the stage's containers and what Container Insights wrote; how many groups.
+
+    Container Insights makes its group by itself, so no stack owns it ("Container Insights
+    performance log events for Amazon ECS", CloudWatch User Guide).
+    """
     logs = boto3.client("logs", config=PATIENT)
-    pages = logs.get_paginator("describe_log_groups").paginate(
-        logGroupNamePrefix=f"/jobyard/{stage}/job_"
-    )
-    names = [group["logGroupName"] for page in pages for group in page["logGroups"]]
+    insights = f"/aws/ecs/containerinsights/{stack_name(stage)}/performance"
+    listing = logs.get_paginator("describe_log_groups")
+    names = [
+        group["logGroupName"]
+        for prefix in (f"/jobyard/{stage}/job_", insights)
+        for page in listing.paginate(logGroupNamePrefix=prefix)
+        for group in page["logGroups"]
+        if prefix != insights or group["logGroupName"] == insights
+    ]
     for name in names:
         logs.delete_log_group(logGroupName=name)
     return len(names)
 
 
 def delete_tables(stage: str) -> int:
-    """Delete the stage's tables, their protection first; how many. Their backups stay."""
+    """
+    Delete the stage's tables, their protection first, and wait until they are gone; how many.
+
+    One that an earlier command began to delete refuses both calls, and is waited for only. Their
+    backups stay.
+    """
     dynamodb = boto3.client("dynamodb", config=PATIENT)
     tables = kept_tables(stage)
     for table in tables:
-        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
-        dynamodb.delete_table(TableName=table)
+        status = dynamodb.describe_table(TableName=table)["Table"]["TableStatus"]
+        if status != "DELETING":
+            dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+            dynamodb.delete_table(TableName=table)
+    gone = dynamodb.get_waiter("table_not_exists")
+    for table in tables:
+        gone.wait(TableName=table, WaiterConfig={"Delay": 3, "MaxAttempts": 200})
     return len(tables)
 
 
@@ -164,14 +202,43 @@ def destroy(stage: str, *, data: bool) -> None:
         print(f"kept: {kept}, task definitions and container output; DATA=delete removes them too")
 
 
-def confirm(stage: str) -> None:
-    """The operator types the stage's name, or says it in CONFIRM. Raises Refused otherwise."""
-    answer = os.environ.get("CONFIRM")
-    if answer is None and sys.stdin.isatty():
+def running(stage: str) -> Counter[str]:
+    """How many tasks of each job are to run now, by the job's id; "other" are none of a job's."""
+    cluster = stack_name(stage)
+    arns = list(_running_tasks(cluster)) if _has_cluster(cluster) else []
+    ecs = boto3.client("ecs", config=PATIENT)
+    found: Counter[str] = Counter()
+    for start in range(0, len(arns), 100):
+        for task in ecs.describe_tasks(cluster=cluster, tasks=arns[start : start + 100])["tasks"]:
+            owner = states.owner(task.get("startedBy", ""))
+            found[owner[0] if owner else "other"] += 1
+    return found
+
+
+def confirm(stage: str, *, data: bool) -> None:
+    """
+    Say what will be stopped and lost, and let the operator agree by the stage's name.
+
+    The name is typed, or given in CONFIRM. Raises Refused otherwise, and where nobody can type.
+    """
+    tasks = running(stage)
+    print(f"{tasks.total()} tasks run in stage {stage}; they are stopped, their runs are cut off")
+    for job, count in tasks.most_common(SHOWN_JOBS):
+        print(f"  {count:5} of {job}")
+    if len(tasks) > SHOWN_JOBS:
+        print(f"  ... and of {len(tasks) - SHOWN_JOBS} more jobs")
+    if data:
         print("jobs, runs, tokens and all container output of this stage will be gone for good")
-        answer = input(f"type {stage} to go on: ")
+    else:
+        print("the API and all schedules stop; jobs, runs, tokens and output are kept")
+    answer = os.environ.get("CONFIRM")
+    if answer is None:
+        if not sys.stdin.isatty():
+            raise Refused(f"nobody can be asked here; CONFIRM={stage} says that it is meant")
+        print(f"type {stage} to go on: ", end="", flush=True)
+        answer = sys.stdin.readline().strip()
     if answer != stage:
-        raise Refused(f"not confirmed; CONFIRM={stage} does it without asking")
+        raise Refused(f"not confirmed: {answer!r} is not {stage!r}; nothing was done")
 
 
 def main() -> None:
@@ -181,9 +248,9 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         account.announce(arguments.stage, "destroying")
-        if arguments.data == "delete":
-            confirm(arguments.stage)
-        destroy(arguments.stage, data=arguments.data == "delete")
+        data = arguments.data == "delete"
+        confirm(arguments.stage, data=data)
+        destroy(arguments.stage, data=data)
     except Refused as refusal:
         sys.exit(f"make destroy: {refusal}")
 

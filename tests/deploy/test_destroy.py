@@ -10,7 +10,10 @@ import pytest
 from infra import destroy
 from infra.account import Refused
 from infra.deploy import kept_tables
+from tests.deploy.double import Refusal, install
 from tests.deploy.world import World
+
+RUN = "run_01K0000000000000000000000A"
 
 
 def test_rules_of_the_stage_go_and_those_of_another_stay(world: World) -> None:
@@ -34,6 +37,29 @@ def test_tasks_of_the_stages_cluster_are_stopped(world: World) -> None:
 def test_a_stage_without_a_cluster_has_no_tasks(world: World) -> None:
     """A second destroy, after a first one that came this far, goes on."""
     assert destroy.stop_tasks("dev") == 0
+
+
+class DeletedCluster:
+    """
+    ECS some time after a cluster was deleted: it is still described, and has no tasks to list.
+
+    moto lists the tasks of such a cluster; AWS answers ClusterNotFoundException.
+    """
+
+    def describe_clusters(self, clusters: list[str]) -> dict[str, Any]:
+        return {"clusters": [{"clusterName": name, "status": "INACTIVE"} for name in clusters]}
+
+    def list_tasks(self, cluster: str) -> dict[str, Any]:
+        raise Refusal("ClusterNotFoundException", "The referenced cluster was inactive.")
+
+
+def test_a_stage_whose_cluster_was_deleted_a_moment_ago_has_no_tasks(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second destroy, of a stack that is gone, goes on to its end."""
+    install(monkeypatch, "ecs", DeletedCluster())
+    assert destroy.running("dev") == {}
+    destroy.destroy("dev", data=False)
 
 
 def test_every_revision_of_the_stages_families_is_deleted(world: World) -> None:
@@ -63,6 +89,16 @@ def test_output_of_the_stages_containers_is_deleted(world: World) -> None:
     ]
 
 
+def test_what_container_insights_wrote_is_deleted(world: World) -> None:
+    """CloudWatch makes that group by itself for each cluster; it is in no stack."""
+    for stage in ("dev", "dev-2"):
+        name = f"/aws/ecs/containerinsights/jobyard-{stage}/performance"
+        boto3.client("logs").create_log_group(logGroupName=name)
+    assert destroy.delete_log_groups("dev") == 1
+    (left,) = boto3.client("logs").describe_log_groups()["logGroups"]
+    assert left["logGroupName"] == "/aws/ecs/containerinsights/jobyard-dev-2/performance"
+
+
 def test_tables_are_deleted_although_they_are_protected(world: World) -> None:
     """Their protection is for everybody but this."""
     world.tables("dev")
@@ -70,6 +106,34 @@ def test_tables_are_deleted_although_they_are_protected(world: World) -> None:
     assert destroy.delete_tables("dev") == 3
     assert kept_tables("dev") == []
     assert len(kept_tables("dev-2")) == 3
+
+
+class TableThatGoes:
+    """DynamoDB with one table that is being deleted; two looks later it is gone."""
+
+    def __init__(self) -> None:
+        self.looks = 3
+
+    def describe_table(self, TableName: str) -> dict[str, Any]:
+        self.looks -= TableName.endswith("-jobs")
+        if self.looks <= 0 or not TableName.endswith("-jobs"):
+            raise Refusal("ResourceNotFoundException", f"Table: {TableName} not found")
+        return {"Table": {"TableName": TableName, "TableStatus": "DELETING"}}
+
+    def update_table(self, TableName: str, **_: Any) -> None:
+        raise Refusal("ResourceInUseException", f"Table is being deleted: {TableName}")
+
+    delete_table = update_table
+
+
+def test_a_table_that_is_being_deleted_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses to be changed or deleted again."""
+    double = TableThatGoes()
+    install(monkeypatch, "dynamodb", double)
+    assert destroy.delete_tables("dev") == 1
+    assert double.looks == 0
 
 
 def test_without_being_told_data_stays(world: World) -> None:
@@ -85,17 +149,75 @@ def test_without_being_told_data_stays(world: World) -> None:
     assert boto3.client("ecs").list_task_definitions()["taskDefinitionArns"] != []
 
 
-@pytest.mark.parametrize(("answer", "goes_on"), [("dev", True), ("dev-2", False), (None, False)])
-def test_data_goes_only_when_the_stage_is_named_again(
-    monkeypatch: pytest.MonkeyPatch, answer: str | None, goes_on: bool
-) -> None:
-    """By hand or in CONFIRM; a script without either deletes nothing."""
+@pytest.fixture
+def type_in(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Somebody at a terminal types this; None is a shell without a terminal."""
     monkeypatch.delenv("CONFIRM", raising=False)
-    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    if answer is not None:
-        monkeypatch.setenv("CONFIRM", answer)
-    if goes_on:
-        destroy.confirm("dev")
-    else:
+
+    class Terminal:
+        def __init__(self, text: str | None) -> None:
+            self.text = text
+
+        def isatty(self) -> bool:
+            return self.text is not None
+
+        def readline(self) -> str:
+            assert self.text is not None, "nobody is there to be asked"
+            return self.text
+
+    def typed(text: str | None) -> None:
+        monkeypatch.setattr("sys.stdin", Terminal(text))
+
+    return typed
+
+
+@pytest.mark.parametrize("data", [False, True])
+def test_a_stage_goes_only_when_it_is_named_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, type_in: Any, data: bool
+) -> None:
+    """By hand or in CONFIRM, with or without its data."""
+    type_in("dev\n")
+    destroy.confirm("dev", data=data)
+    for wrong in ("dev-2\n", "y\n", "\n", ""):
+        type_in(wrong)
         with pytest.raises(Refused, match="not confirmed"):
-            destroy.confirm("dev")
+            destroy.confirm("dev", data=data)
+    type_in(None)
+    with pytest.raises(Refused, match="CONFIRM=dev"):
+        destroy.confirm("dev", data=data)
+    monkeypatch.setenv("CONFIRM", "dev-2")
+    with pytest.raises(Refused, match="not confirmed"):
+        destroy.confirm("dev", data=data)
+    monkeypatch.setenv("CONFIRM", "dev")
+    destroy.confirm("dev", data=data)
+
+
+def test_what_is_running_is_said_before_it_is_asked(
+    world: World, capsys: pytest.CaptureFixture[str], type_in: Any
+) -> None:
+    """How many tasks, and of which jobs; a task that is no job's is counted too."""
+    for started_by in (f"job_A/{RUN}/1", f"job_B/{RUN}/1", f"job_B/{RUN}/2", "somebody"):
+        world.task("dev", started_by)
+    world.task("prod", f"job_C/{RUN}/1")
+    assert destroy.running("dev") == {"job_B": 2, "job_A": 1, "other": 1}
+    type_in("dev\n")
+    destroy.confirm("dev", data=False)
+    said = capsys.readouterr().out
+    assert "4 tasks run in stage dev" in said and "2 of job_B" in said
+    assert "are kept" in said
+    destroy.confirm("dev", data=True)
+    assert "gone for good" in capsys.readouterr().out
+
+
+def test_a_destroy_that_is_not_confirmed_touches_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, type_in: Any
+) -> None:
+    """The command as it is called: neither rules nor tasks nor tables."""
+    world.rule("dev")
+    task = world.task("dev")
+    monkeypatch.setattr("sys.argv", ["destroy", "dev"])
+    type_in(None)
+    with pytest.raises(SystemExit, match="make destroy: nobody can be asked"):
+        destroy.main()
+    assert boto3.client("ecs").list_tasks(cluster="jobyard-dev")["taskArns"] == [task]
+    assert len(boto3.client("events").list_rules()["Rules"]) == 1

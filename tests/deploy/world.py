@@ -26,7 +26,7 @@ class World:
         )
         return registered["taskDefinition"]["taskDefinitionArn"]
 
-    def task(self, stage: str) -> str:
+    def task(self, stage: str, started_by: str = "") -> str:
         ecs: Any = boto3.client("ecs")
         ecs.create_cluster(clusterName=f"jobyard-{stage}")
         network = {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}
@@ -34,6 +34,7 @@ class World:
             cluster=f"jobyard-{stage}",
             taskDefinition=self.definition(stage),
             launchType="FARGATE",
+            startedBy=started_by,
             networkConfiguration={"awsvpcConfiguration": network},
         )
         return str(started["tasks"][0]["taskArn"])

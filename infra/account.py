@@ -54,31 +54,50 @@ def announce(stage: str, act: str) -> Account:
         raise Refused(f"STAGE={stage!r} must be 1 to 20 of a-z, 0-9 and -, beginning with a letter")
     if stage == "local":
         raise Refused("STAGE=local is the stack of `make up`; take another name")
-    if os.environ.get("JOBYARD_E2E") != "1":
-        _refuse_other_endpoints()
-    session = boto3.session.Session()
-    if not session.region_name:
-        raise Refused("no region is set; set AWS_REGION, or name one in the AWS profile")
+    is_emulated = os.environ.get("JOBYARD_E2E") == "1"
+    if not is_emulated:
+        _refuse_named_endpoints()
+    where = region()
+    if not is_emulated:
+        _refuse_endpoint_of_profile(where)
     try:
-        identity = session.client("sts", region_name=session.region_name).get_caller_identity()
+        identity = boto3.client("sts", region_name=where).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise Refused(f"AWS does not know who is asking: {error}") from error
     partition = identity["Arn"].split(":")[1]
-    account = Account(identity["Account"], session.region_name, identity["Arn"], partition)
+    account = Account(identity["Account"], where, identity["Arn"], partition)
     print(f"{act} stage {stage} in account {account.id}, region {account.region}")
     print(f"as {account.caller}")
     return account
 
 
-def _refuse_other_endpoints() -> None:
+def region() -> str:
+    """
+    The region in which this process acts: AWS_REGION, else AWS_DEFAULT_REGION, else the profile's.
+
+    AWS's SDKs read AWS_REGION ("AWS Region", AWS SDKs and Tools Reference Guide), and the second
+    AWS CLI reads it before AWS_DEFAULT_REGION. botocore reads AWS_DEFAULT_REGION alone, so that
+    is set to what was found: for the clients of boto3 and PynamoDB in this process, and for the
+    AWS CLI that it starts. Raises Refused where there is none.
+    """
+    if named := os.environ.get("AWS_REGION"):
+        os.environ["AWS_DEFAULT_REGION"] = named
+    found = boto3.session.Session().region_name
+    if not found:
+        raise Refused("no region is set; set AWS_REGION, or name one in the AWS profile")
+    return found
+
+
+def _refuse_named_endpoints() -> None:
     named = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL"))
     if named:
         raise Refused(f"{', '.join(named)} is set, so this would not reach AWS; unset it")
-    region = boto3.session.Session().region_name
-    if region:
-        endpoint = boto3.client("cloudformation", region_name=region).meta.endpoint_url
-        if not AWS_HOST.fullmatch(endpoint):
-            raise Refused(f"the AWS profile sends CloudFormation to {endpoint}; use another one")
+
+
+def _refuse_endpoint_of_profile(where: str) -> None:
+    endpoint = boto3.client("cloudformation", region_name=where).meta.endpoint_url
+    if not AWS_HOST.fullmatch(endpoint):
+        raise Refused(f"the AWS profile sends CloudFormation to {endpoint}; use another one")
 
 
 def prepare(account: Account) -> None:

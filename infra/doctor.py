@@ -169,7 +169,7 @@ CHECKS = {
 
 def check_run(stage: str, url: str, image: str) -> Iterator[str]:
     """One run of `image` through the API; its job and token are removed, however it ends."""
-    tokens.bind(f"jobyard-{stage}-tokens", Connection(region=boto3.session.Session().region_name))
+    tokens.bind(f"jobyard-{stage}-tokens", Connection(region=account.region()))
     now = datetime.now(UTC)
     text, token = auth.create(
         "jobyard-doctor", "write", projects=None, name="doctor", life=timedelta(hours=1), now=now

@@ -26,6 +26,7 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib import auth, queries
 from chalicelib.tables import tokens
 from chalicelib.tables.tokens import Token
+from infra import account
 from infra.account import Refused
 
 LOCAL = "local"
@@ -47,19 +48,15 @@ def connect(stage: str) -> None:
             else "the local stack is reached with: . .local/env"
         )
     table = f"jobyard-{stage}-tokens"
-    session = boto3.session.Session()
-    if not session.region_name:
-        raise Refused("no region is set; set AWS_REGION, or name one in the AWS profile")
+    region = account.region()
     try:
-        found = session.client("dynamodb").describe_table(TableName=table)
+        found = boto3.client("dynamodb").describe_table(TableName=table)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            raise Refused(
-                f"there is no {table} in {session.region_name}: is {stage} deployed?"
-            ) from error
+            raise Refused(f"there is no {table} in {region}: is {stage} deployed?") from error
         raise
     print(found["Table"]["TableArn"], file=sys.stderr)
-    tokens.bind(table, Connection(region=session.region_name))
+    tokens.bind(table, Connection(region=region))
 
 
 def create(

@@ -62,6 +62,7 @@ class Access:
             "AWS_ACCESS_KEY_ID": environment.ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": environment.SECRET_KEY,
             "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,  # else the shell's own would be read first
         }
 
 

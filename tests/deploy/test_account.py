@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import boto3
 import pytest
 from moto import mock_aws
 
-from infra import account, deploy
+from infra import account, deploy, tokens
 from infra.account import Refused
+from tests.deploy.world import World
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +34,33 @@ def test_account_and_region_are_said_before_anything_is_done(
     said = capsys.readouterr().out
     assert "stage prod in account 123456789012, region eu-central-1" in said
     assert where.bucket == "jobyard-artifacts-123456789012-eu-central-1"
+
+
+@pytest.mark.parametrize("default", [None, "eu-central-1"])
+def test_the_region_is_aws_region_before_aws_default_region(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], default: str | None
+) -> None:
+    """As AWS's SDKs read it; for this process, the token commands and the AWS CLI it starts."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    if default:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", default)
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    with mock_aws():
+        assert account.announce("prod", "examining").region == "eu-west-3"
+        World().tables("prod")
+        tokens.connect("prod")
+    deploy.aws("configure", "list")
+    said = capfd.readouterr()
+    assert "arn:aws:dynamodb:eu-west-3:123456789012:table/jobyard-prod-tokens" in said.err
+    assert re.search(r"^\s*region\b.*\beu-west-3\b", said.out, re.MULTILINE), said.out
+
+
+def test_no_region_at_all_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to set."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    for act in (lambda: account.announce("prod", "examining"), lambda: tokens.connect("prod")):
+        with pytest.raises(Refused, match="set AWS_REGION"):
+            act()
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"])

@@ -2,8 +2,8 @@
 The AWS account that a deployment goes into: which one it is, and what it must have.
 
 What all stages of an account share is made once by the first deployment and belongs to no stack,
-so that taking one stage away never takes it from the others: the artifact bucket, ECS's
-service-linked role, and the role that lets API Gateway write logs.
+so that taking one stage away never takes it from the others: ECS's service-linked role, the role
+that lets API Gateway write logs, and the artifact bucket (infra/artifacts.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import re
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -101,27 +100,9 @@ def _refuse_endpoint_of_profile(where: str) -> None:
 
 
 def prepare(account: Account) -> None:
-    """Make what all stages share, where it is not there yet; safe to repeat, or to die in."""
-    _make_bucket(account)
+    """Make the roles that all stages share, where they are missing; safe to repeat or die in."""
     _make_ecs_role()
     _let_gateway_log(account)
-
-
-def _make_bucket(account: Account) -> None:
-    s3 = boto3.client("s3")
-    try:
-        s3.head_bucket(Bucket=account.bucket)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
-            raise
-        print(f"making the artifact bucket {account.bucket}")
-        where: dict[str, Any] = {"LocationConstraint": account.region}
-        options = {} if account.region == "us-east-1" else {"CreateBucketConfiguration": where}
-        s3.create_bucket(Bucket=account.bucket, **options)
-    closed = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-    s3.put_public_access_block(
-        Bucket=account.bucket, PublicAccessBlockConfiguration=dict.fromkeys(closed, True)
-    )
 
 
 def _make_ecs_role() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError, WaiterError
 
-from infra import account, package
+from infra import account, artifacts, package
 from infra.account import Account, Refused
 
 FUNCTIONS = ("api", "task-changed", "fire", "sweep", "audit")
@@ -58,12 +58,8 @@ def deploy(stage: str, parameters: Sequence[str], where: Account, made: package.
     remove_unborn(name)
     if find_stack(name) is None:
         print(insights_notice(stage, parameters, made))
-    destination = ("--s3-bucket", where.bucket, "--s3-prefix", "jobyard")
-    packaged = made.template.with_name("packaged.json")
-    aws(
-        *("cloudformation", "package", "--template-file", str(made.template), *destination),
-        *("--output-template-file", str(packaged), "--use-json"),
-    )
+    destination = ("--s3-bucket", where.bucket, "--s3-prefix", artifacts.prefix(stage))
+    packaged = upload(made.template, where, destination)
     adopt_kept_tables(stage, packaged)
     aws(
         *("cloudformation", "deploy", "--stack-name", name, "--template-file", str(packaged)),
@@ -72,7 +68,20 @@ def deploy(stage: str, parameters: Sequence[str], where: Account, made: package.
         *("--parameter-overrides", f"Stage={stage}", *parameters),
         failing_stack=name,
     )
+    artifacts.supersede(where, stage, but=artifacts.archives(packaged, where))
     wake(stage)
+
+
+def upload(template: Path, where: Account, destination: Sequence[str]) -> Path:
+    """Put the archive into the account's bucket; the template that names it there."""
+    packaged = template.with_name("packaged.json")
+    artifacts.prepare(where)
+    aws(
+        *("cloudformation", "package", "--template-file", str(template), *destination),
+        *("--output-template-file", str(packaged), "--use-json"),
+    )
+    artifacts.keep(where, artifacts.archives(packaged, where))
+    return packaged
 
 
 def aws(*words: str, failing_stack: str | None = None) -> None:

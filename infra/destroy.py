@@ -27,7 +27,7 @@ import boto3
 from botocore.config import Config
 
 from chalicelib import states
-from infra import account
+from infra import account, artifacts
 from infra.account import Refused
 from infra.deploy import FUNCTIONS, delete_stack, find_stack, kept_tables, stack_name
 
@@ -247,10 +247,11 @@ def main() -> None:
     parser.add_argument("--data", choices=["keep", "delete"], default="keep")
     arguments = parser.parse_args()
     try:
-        account.announce(arguments.stage, "destroying")
+        where = account.announce(arguments.stage, "destroying")
         data = arguments.data == "delete"
         confirm(arguments.stage, data=data)
         destroy(arguments.stage, data=data)
+        artifacts.supersede(where, arguments.stage, but=set())
     except Refused as refusal:
         sys.exit(f"make destroy: {refusal}")
 

@@ -98,10 +98,9 @@ def test_what_stages_share_is_made_once() -> None:
         where = account.announce("prod", "deploying")
         account.prepare(where)
         account.prepare(where)
-        s3 = boto3.client("s3")
-        assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [where.bucket]
-        closed = s3.get_public_access_block(Bucket=where.bucket)["PublicAccessBlockConfiguration"]
-        assert all(closed.values())
+        roles = [role["RoleName"] for role in boto3.client("iam").list_roles()["Roles"]]
+        assert len(roles) == 2 and account.GATEWAY_LOGS_ROLE in roles
+        assert "cloudwatchRoleArn" in boto3.client("apigateway").get_account()
 
 
 def test_outputs_of_a_stage_that_is_not_deployed_say_so() -> None:

@@ -1,0 +1,150 @@
+"""The artifact bucket is the account's own, and an archive that is deployed stays in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from infra import artifacts, deploy
+from infra.account import Account, Refused
+from tests.deploy.double import Refusal, install
+from tests.deploy.world import World
+
+WHERE = Account("123456789012", "eu-central-1", "arn:aws:iam::123456789012:user/me", "aws")
+TAGS = [artifacts.SUPERSEDED]
+
+
+def put(key: str) -> None:
+    boto3.client("s3").put_object(Bucket=WHERE.bucket, Key=key, Body=b"archive")
+
+
+def tags(key: str) -> Any:
+    return boto3.client("s3").get_object_tagging(Bucket=WHERE.bucket, Key=key)["TagSet"]
+
+
+def test_every_call_to_s3_names_the_account_that_must_own_the_bucket(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever S3 takes it, which is everywhere but where the bucket is made."""
+    session = boto3.session.Session()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    calls: dict[str, str | None] = {}
+
+    def record(params: dict[str, Any], model: Any, **_: Any) -> None:
+        if "ExpectedBucketOwner" in model.input_shape.members:
+            calls[model.name] = params.get("ExpectedBucketOwner")
+
+    artifacts.prepare(WHERE)
+    put("jobyard/dev/old")
+    put("jobyard/dev/new")
+    session.events.register("before-parameter-build.s3", record)
+    artifacts.prepare(WHERE)
+    artifacts.keep(WHERE, {"jobyard/dev/new"})
+    artifacts.supersede(WHERE, "dev", but={"jobyard/dev/new"})
+    assert calls == {
+        "HeadBucket": WHERE.id,
+        "PutPublicAccessBlock": WHERE.id,
+        "PutBucketLifecycleConfiguration": WHERE.id,
+        "DeleteObjectTagging": WHERE.id,
+        "ListObjectsV2": WHERE.id,
+        "PutObjectTagging": WHERE.id,
+    }
+
+
+class ForeignBucket:
+    """S3, where somebody else has made the bucket and lets everybody in, but for the condition."""
+
+    def head_bucket(self, Bucket: str, ExpectedBucketOwner: str | None = None) -> dict[str, Any]:
+        if ExpectedBucketOwner is not None:
+            raise Refusal("403", "Forbidden")
+        return {}
+
+
+def test_a_bucket_of_another_account_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is put there."""
+    install(monkeypatch, "s3", ForeignBucket())
+    with pytest.raises(Refused, match="another account's"):
+        artifacts.prepare(WHERE)
+
+
+def test_the_bucket_is_made_once_and_closed(world: World) -> None:
+    """Preparing twice is preparing once; nobody else reads what lies there."""
+    artifacts.prepare(WHERE)
+    artifacts.prepare(WHERE)
+    s3 = boto3.client("s3")
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [WHERE.bucket]
+    closed = s3.get_public_access_block(Bucket=WHERE.bucket)["PublicAccessBlockConfiguration"]
+    assert all(closed.values())
+
+
+def test_only_superseded_archives_expire(world: World) -> None:
+    """What is deployed is never removed by its age; of old versions the current one stays."""
+    artifacts.prepare(WHERE)
+    s3 = boto3.client("s3")
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=WHERE.bucket)["Rules"]
+    assert all(rule["Status"] == "Enabled" for rule in rules)
+    (expiring,) = (rule for rule in rules if "Expiration" in rule)
+    assert expiring["Filter"] == {"Tag": artifacts.SUPERSEDED}
+    assert expiring["Expiration"] == {"Days": artifacts.KEPT_DAYS}
+    (versions,) = (rule for rule in rules if "NoncurrentVersionExpiration" in rule)
+    assert versions["Filter"] == {"Prefix": ""} and "Expiration" not in versions
+
+
+def test_a_deployment_supersedes_the_stages_other_archives(world: World) -> None:
+    """Not its own, and none of another stage, although that stage's name begins alike."""
+    artifacts.prepare(WHERE)
+    for key in ("jobyard/dev/new", "jobyard/dev/old", "jobyard/dev-2/one"):
+        put(key)
+    assert artifacts.supersede(WHERE, "dev", but={"jobyard/dev/new"}) == 1
+    assert tags("jobyard/dev/old") == TAGS
+    assert tags("jobyard/dev/new") == tags("jobyard/dev-2/one") == []
+
+
+def test_an_archive_that_is_deployed_again_is_kept(world: World) -> None:
+    """An operator rolls back: the older archive is still there, and marked as superseded."""
+    artifacts.prepare(WHERE)
+    put("jobyard/dev/old")
+    artifacts.supersede(WHERE, "dev", but=set())
+    artifacts.keep(WHERE, {"jobyard/dev/old"})
+    assert tags("jobyard/dev/old") == []
+
+
+def test_a_stage_that_was_never_deployed_supersedes_nothing(world: World) -> None:
+    """There may be no bucket at all when a stage is destroyed."""
+    assert artifacts.supersede(WHERE, "dev", but=set()) == 0
+
+
+@pytest.fixture
+def server(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """moto behind a port, for the AWS CLI, which runs in a process of its own."""
+    started = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    started.start()
+    host, port = started.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    yield
+    started.stop()
+
+
+def test_the_archive_of_a_packaged_template_is_found_and_kept(server: None, tmp_path: Path) -> None:
+    """As the AWS CLI uploads it and names it, also where an earlier deployment had put it."""
+    (tmp_path / "deployment.zip").write_bytes(b"archive")
+    function = {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "./deployment.zip"}}
+    table = {"Type": "AWS::DynamoDB::Table"}
+    template = tmp_path / "template.json"
+    template.write_text(json.dumps({"Resources": {"Fire": function, "Jobs": table}}))
+    destination = ("--s3-bucket", WHERE.bucket, "--s3-prefix", artifacts.prefix("dev"))
+    for _ in range(2):
+        packaged = deploy.upload(template, WHERE, destination)
+        (key,) = artifacts.archives(packaged, WHERE)
+        assert key.startswith("jobyard/dev/")
+        assert tags(key) == []
+        artifacts.supersede(WHERE, "dev", but=set())
+        assert tags(key) == TAGS

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib import errors
+from chalicelib import errors, log
 from infra import package
 
 ANY = "x-amazon-apigateway-any-method"
@@ -217,10 +217,10 @@ def test_containers_are_reached_by_nobody(template: dict[str, Any]) -> None:
 
 
 def test_every_alarm_tells_the_operators_topic_if_there_is_one(template: dict[str, Any]) -> None:
-    """Errors, throttles, dead letters, the sweep's age, launches refused."""
+    """Errors, denied calls, throttles, dead letters, the sweep's age, launches refused."""
     alarms = resources(template, "AWS::CloudWatch::Alarm")
     tell = [{"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}]
-    assert len(alarms) == 5
+    assert len(alarms) == 6
     assert all(alarm["AlarmActions"] == tell for alarm in alarms.values())
 
 
@@ -238,12 +238,23 @@ def test_metrics_are_made_of_lines_that_the_product_writes(template: dict[str, A
     """A filter on a sentence that nobody writes any more would count nothing, silently."""
     sources = "".join(path.read_text() for path in (package.ROOT / "chalicelib").rglob("*.py"))
     filters = resources(template, "AWS::Logs::MetricFilter")
-    assert len(filters) == 5
+    assert len(filters) == 6
     for metric in filters.values():
         for sentence in re.findall(r'\$\.message = "([^"]+)"', metric["FilterPattern"]):
             assert f'"{sentence}"' in sources
         for field in _fields(metric):
             assert re.search(rf"\b{field}=", sources) or field in ("level", "message"), field
+
+
+def test_a_denied_call_is_counted_and_raises_an_alarm(template: dict[str, Any]) -> None:
+    """The filter selects the line that the product logs of it; the alarm looks at its metric."""
+    metric = resources(template, "AWS::Logs::MetricFilter")["AccessDeniedLines"]
+    assert metric["FilterPattern"] == f'{{ $.message = "{log.ACCESS_DENIED}" }}'
+    (made,) = metric["MetricTransformations"]
+    alarm = resources(template, "AWS::CloudWatch::Alarm")["AccessDeniedAlarm"]
+    assert alarm["Namespace"] == made["MetricNamespace"]
+    assert alarm["MetricName"] == made["MetricName"]
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (0, 1)
 
 
 def _fields(metric: dict[str, Any]) -> Iterator[str]:
@@ -265,7 +276,7 @@ def test_the_dashboard_shows_metrics_that_exist(template: dict[str, Any]) -> Non
         for metric in resources(template, "AWS::Logs::MetricFilter").values()
         for transformation in metric["MetricTransformations"]
     }
-    assert shown <= made and shown >= {"RunsFinished", "StartDelay", "LaunchesRefused"}
+    assert shown == made
 
 
 @pytest.mark.parametrize("parameter", ["ContainerInsights", "AssignPublicIp", "LogRetentionDays"])

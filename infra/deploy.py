@@ -61,13 +61,8 @@ def deploy(stage: str, parameters: Sequence[str], where: Account, made: package.
     destination = ("--s3-bucket", where.bucket, "--s3-prefix", artifacts.prefix(stage))
     packaged = upload(made.template, where, destination)
     adopt_kept_tables(stage, packaged)
-    aws(
-        *("cloudformation", "deploy", "--stack-name", name, "--template-file", str(packaged)),
-        *("--capabilities", "CAPABILITY_NAMED_IAM", "--no-fail-on-empty-changeset", *destination),
-        *("--tags", f"jobyard:stage={stage}"),
-        *("--parameter-overrides", f"Stage={stage}", *parameters),
-        failing_stack=name,
-    )
+    tags = ("--tags", f"jobyard:stage={stage}")
+    stack_up(name, packaged, (*destination, *tags), (f"Stage={stage}", *parameters))
     artifacts.supersede(where, stage, but=artifacts.archives(packaged, where))
     wake(stage)
 
@@ -82,6 +77,22 @@ def upload(template: Path, where: Account, destination: Sequence[str]) -> Path:
     )
     artifacts.keep(where, artifacts.archives(packaged, where))
     return packaged
+
+
+def stack_up(name: str, template: Path, options: Sequence[str], parameters: Sequence[str]) -> None:
+    """
+    Create the stack or change it to `template`; a parameter that is not given keeps its value.
+
+    The AWS CLI asks for the previous value of each parameter that the stack has already, so that
+    a default that changes from one version to the next changes no stage that is there.
+    """
+    overrides = ("--parameter-overrides", *parameters) if parameters else ()
+    aws(
+        *("cloudformation", "deploy", "--stack-name", name, "--template-file", str(template)),
+        *("--capabilities", "CAPABILITY_NAMED_IAM", "--no-fail-on-empty-changeset"),
+        *(*options, *overrides),
+        failing_stack=name,
+    )
 
 
 def aws(*words: str, failing_stack: str | None = None) -> None:

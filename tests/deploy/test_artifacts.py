@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from infra import artifacts, deploy
 from infra.account import Account, Refused
@@ -120,17 +118,6 @@ def test_an_archive_that_is_deployed_again_is_kept(world: World) -> None:
 def test_a_stage_that_was_never_deployed_supersedes_nothing(world: World) -> None:
     """There may be no bucket at all when a stage is destroyed."""
     assert artifacts.supersede(WHERE, "dev", but=set()) == 0
-
-
-@pytest.fixture
-def server(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """moto behind a port, for the AWS CLI, which runs in a process of its own."""
-    started = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    started.start()
-    host, port = started.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    yield
-    started.stop()
 
 
 def test_the_archive_of_a_packaged_template_is_found_and_kept(server: None, tmp_path: Path) -> None:

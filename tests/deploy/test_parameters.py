@@ -1,0 +1,90 @@
+"""What an operator chooses when deploying, and what stays as it was chosen."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from infra import deploy, package
+
+
+def test_pull_through_caches_are_filled_only_where_the_operator_says(
+    template: dict[str, Any],
+) -> None:
+    """
+    Off unless a prefix is given; then the two actions that a first pull needs, under that prefix.
+
+    "IAM permissions required to sync an upstream registry" in the Amazon ECR User Guide.
+    """
+    policy = template["Resources"]["FillPullThroughCache"]
+    assert policy["Condition"] == "HasPullThroughCache"
+    assert template["Parameters"]["PullThroughPrefix"]["Default"] == ""
+    assert policy["Properties"]["Roles"] == [{"Ref": "ExecutionRole"}]
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert set(statement["Action"]) == {"ecr:BatchImportUpstreamImage", "ecr:CreateRepository"}
+    assert statement["Resource"]["Fn::Sub"].endswith(":repository/${PullThroughPrefix}/*")
+    everywhere = json.dumps(template["Resources"]["ExecutionRole"])
+    assert not any(action in everywhere for action in statement["Action"])
+
+
+@pytest.mark.parametrize(
+    ("prefix", "is_taken"),
+    [("", True), ("ecr-public", True), ("cache/docker-hub", True), ("*", False), ("cache/", False)],
+)
+def test_a_pull_through_prefix_cannot_be_a_wildcard(
+    template: dict[str, Any], prefix: str, is_taken: bool
+) -> None:
+    """It becomes part of an ARN in a policy."""
+    pattern = template["Parameters"]["PullThroughPrefix"]["AllowedPattern"]
+    assert (re.fullmatch(pattern, prefix) is not None) == is_taken
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen"),
+    [
+        ([], "enabled"),
+        (["Dashboard=false"], "enabled"),
+        (["ContainerInsights=enhanced"], "enhanced"),
+        (["Dashboard=false", "ContainerInsights=disabled"], "disabled"),
+    ],
+)
+def test_a_new_stage_is_told_what_its_metrics_cost(
+    packaged: package.Package, given: list[str], chosen: str
+) -> None:
+    """Every choice with its price, the one that was made, and how to change it."""
+    said = deploy.insights_notice("dev", given, packaged)
+    assert f"set to {chosen}" in said
+    assert re.findall(r"^  \* (\w+)", said, re.MULTILINE) == [chosen]
+    assert all(f" {value} " in said for value in ("enhanced", "enabled", "disabled"))
+    assert "make deploy STAGE=dev PARAMETERS=ContainerInsights=" in said
+
+
+def test_an_upgrade_keeps_what_a_stage_has_where_a_default_changes(
+    server: None, tmp_path: Path
+) -> None:
+    """A stage that was deployed with the older default keeps it until its operator changes it."""
+    template = tmp_path / "template.json"
+
+    def deployed(default: str, *given: str) -> str:
+        value = {"Ref": "ContainerInsights"}
+        settings = [{"Name": "containerInsights", "Value": value}]
+        # moto sees no change in a template whose parameters alone have changed
+        cluster = {"ClusterName": f"jobyard-{default}", "ClusterSettings": settings}
+        resource = {"Type": "AWS::ECS::Cluster", "Properties": cluster}
+        parameters = {"ContainerInsights": {"Type": "String", "Default": default}}
+        template.write_text(
+            json.dumps({"Parameters": parameters, "Resources": {"Cluster": resource}})
+        )
+        deploy.stack_up("jobyard-dev", template, (), given)
+        (stack,) = boto3.client("cloudformation").describe_stacks(StackName="jobyard-dev")["Stacks"]
+        (parameter,) = stack["Parameters"]
+        return str(parameter["ParameterValue"])
+
+    assert deployed("enhanced") == "enhanced"
+    assert deployed("enabled") == "enhanced"
+    assert deployed("disabled", "ContainerInsights=enabled") == "enabled"

@@ -16,6 +16,8 @@ from typing import Any
 
 from chalicelib.errors import JobyardError
 
+ACCESS_DENIED = "access denied"
+
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 

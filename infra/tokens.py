@@ -24,6 +24,7 @@ from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import auth, queries
+from chalicelib.errors import Unavailable
 from chalicelib.tables import tokens
 from chalicelib.tables.tokens import Token
 from infra import account
@@ -150,7 +151,7 @@ def main(argv: Sequence[str]) -> int:
             print(_line(*COLUMNS), *map(_row, listed(asked.workspace or None)), sep="\n")
         else:
             print(f"revoked, within 30 s: {_row(revoke(asked.id))}")
-    except (Refused, BotoCoreError, ClientError, PynamoDBException) as error:
+    except (Refused, Unavailable, BotoCoreError, ClientError, PynamoDBException) as error:
         print(f"tokens: {error}", file=sys.stderr)
         return 1
     return 0

@@ -59,6 +59,86 @@ def test_only_cloud_and_tables_call_aws() -> None:
             assert not {name for name in here if name.split(".")[0] == "pynamodb"}, path
 
 
+DOORS = {"connection.py", "db.py", "transaction.py"}
+"""The modules of tables that may call DynamoDB."""
+ALWAYS = {"save", "scan", "batch_get", "batch_write", "dispatch", "_make_api_call"}
+"""Methods of PynamoDB's that call DynamoDB, by names that nothing else here has."""
+OF_MODELS = {"get", "refresh", "update", "delete", "query", "count", "exists", "create_table"}
+"""Others, whose names dictionaries and modules have, too."""
+
+
+def root(node: ast.expr) -> str | None:
+    """`Run` of `Run.in_flight_index.query`."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def calls_of_models(source: str, models: set[str]) -> list[str]:
+    """
+    What a module calls on models, or on objects that it declares or makes as one.
+
+    The code is annotated throughout, so that an object's class is written where it comes from;
+    what a loop goes over is not seen here, but tests/reliability/test_one_door.py sees it.
+    """
+    tree = ast.parse(source)
+    objects = set(models)
+    for node in ast.walk(tree):
+        match node:
+            case ast.arg(arg=name, annotation=ast.expr() as annotation):
+                if set(ast.unparse(annotation).split(" | ")) <= models | {"None"}:
+                    objects.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id=made))):
+                if made in models:
+                    objects.add(name)
+    return [
+        ast.unparse(node.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if (node.func.attr in ALWAYS and root(node.func) != "db")
+        or (
+            node.func.attr in OF_MODELS
+            and root(node.func) in objects
+            # `Job.pk.exists()` is a condition, `run.tags.get` a dictionary's
+            and (isinstance(node.func.value, ast.Name) or "index" in ast.unparse(node.func))
+        )
+    ]
+
+
+def test_dynamodb_is_called_through_one_door() -> None:
+    """What does not go through it turns throttling into an error that nobody understands."""
+    tables = ROOT / "chalicelib/tables"
+    models = {
+        node.name
+        for path in tables.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and "Model" in map(ast.unparse, node.bases)
+    }
+    assert {"Job", "Run", "Token", "Place"} <= models
+    found = {
+        str(path): calls_of_models(path.read_text(), models)
+        for path in [ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")]
+        if not (path.parent == tables and path.name in DOORS)
+    }
+    assert {path: calls for path, calls in found.items() if calls} == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "Run.get(1, 2)",
+        "Run.in_flight_index.query('0')",
+        "token.save()",
+        "def put(place: Place | None): place.update([])",
+        "run = Run(1, 2)\nrun.delete()",
+        "connect().dispatch('GetItem', {})",
+    ],
+)
+def test_a_call_that_bypasses_the_door_is_found(code: str) -> None:
+    """Those that were there once, and others like them."""
+    assert calls_of_models(code, {"Run", "Place"})
+
+
 def test_product_code_does_not_know_the_local_stack() -> None:
     """Nothing of infra, and no word of moto or a local engine."""
     for path in [ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")]:

@@ -10,6 +10,7 @@ AWS does.
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -37,6 +38,9 @@ USER_AGENT = f"jobyard botocore/{botocore_version}"
 """A fixed one: botocore puts its own together twice a call, in a fifth of the call's time."""
 ATTEMPTS = 3
 """First try and two more, with botocore's standard jittered backoff (well under a second)."""
+
+ENOUGH_FOR_A_CALL = 0.5
+"""Seconds left under which a call is not made once more."""
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -89,6 +93,19 @@ def remaining() -> float:
     """Seconds left to this caller; infinity where no deadline was set."""
     at = _deadline.get()
     return float("inf") if at is None else at - time.monotonic()
+
+
+def pause(turn: int, *, first: float, longest: float) -> bool:
+    """
+    Wait before a call is made once more, with jitter: `first` seconds at most before the first
+    repetition (`turn` 0), doubling up to `longest`.
+
+    False, and at once: the caller has no time left for another call.
+    """
+    if remaining() <= ENOUGH_FOR_A_CALL:
+        return False
+    time.sleep(random.uniform(0, min(first * 2**turn, longest)))
+    return True
 
 
 def config() -> Config:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -135,10 +133,11 @@ class Ecs:
                     answer = self._client.register_task_definition(**definition)
                 return str(answer["taskDefinition"]["taskDefinitionArn"])
             except ClientError as error:
-                if "concurrent" not in aws.error_message(error) or turn == _REGISTER_TRIES - 1:
+                if "concurrent" not in aws.error_message(error):
                     raise
-                time.sleep(random.uniform(0.1, min(0.4 * 2**turn, 1.0)))
-        raise AssertionError("unreachable: the last turn returns or raises")
+            if not aws.pause(turn, first=0.4, longest=1.0):
+                break
+        raise aws.unavailable("register the task definition")
 
     def run(
         self,

@@ -8,7 +8,7 @@ characters allowed, so their names alone say whose they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,6 +19,13 @@ from chalicelib.errors import Conflict, Unavailable
 from chalicelib.settings import STAGE_TAG, Settings
 
 TARGET_ID = "fire"
+CONCURRENT = "ConcurrentModificationException"
+"""
+What PutRule, PutTargets, RemoveTargets and DeleteRule answer where another change of the same rule
+is under way (EventBridge API reference, each one's errors; PutTargetsResultEntry). It passes, and
+botocore does not try again.
+"""
+_TRIES = 5
 RETRY = {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 20}
 """The sweep notices within two minutes what no fire has told, so day-long retries are no use."""
 
@@ -69,22 +76,17 @@ class Rules:
         """
         for rule in rules:
             try:
-                with aws.translated("make the schedule's rule"):
-                    self._put_rule(rule, job_id)
+                self._put_rule(rule, job_id)
             except ClientError as error:
                 if aws.error_code(error) == "LimitExceededException":
                     raise quota_reached(aws.error_message(error)) from error
                 raise
-            with aws.translated("make the schedule's target"):
-                answer = self._client.put_targets(
-                    Rule=rule["Name"], Targets=[self.target(job_id, project)]
-                )
-            if answer["FailedEntryCount"]:
-                failed = answer["FailedEntries"][0]
-                raise Unavailable(
-                    "EventBridge did not take the schedule's target: "
-                    f"{failed.get('ErrorCode')} {failed.get('ErrorMessage', '')}. Try again."
-                )
+            self._change(
+                "make the schedule's target",
+                self._client.put_targets,
+                Rule=rule["Name"],
+                Targets=[self.target(job_id, project)],
+            )
 
     def _put_rule(self, rule: Mapping[str, Any], job_id: str) -> None:
         tags = [
@@ -92,7 +94,27 @@ class Rules:
             {"Key": "jobyard:job", "Value": job_id},
         ]
         # tags count when the rule is made; EventBridge ignores them on an update (PutRule)
-        self._client.put_rule(**rule, Tags=tags)
+        self._change("make the schedule's rule", self._client.put_rule, **rule, Tags=tags)
+
+    def _change(self, what: str, call: Callable[..., dict[str, Any]], **request: Any) -> None:
+        """
+        Make a call that changes a rule; again, with jitter, while another change is under way.
+
+        Unavailable: it still was after _TRIES, or when the caller's time was up; or EventBridge
+        did not take, or remove, a target.
+        """
+        for turn in range(_TRIES):
+            code = _failure(what, call, request)
+            if code is None:
+                return
+            if code != CONCURRENT:
+                raise Unavailable(f"EventBridge refused to {what}: {code}. Try again.")
+            if not aws.pause(turn, first=0.2, longest=1.0):
+                break
+        raise Unavailable(
+            f"Other changes of the same rule are under way: could not {what}. Try again.",
+            retry_after=1,
+        )
 
     def target(self, job_id: str, project: str) -> dict[str, Any]:
         """The fire function, told which job and which slot."""
@@ -114,10 +136,14 @@ class Rules:
         """Remove rules with their targets; those that are gone already are fine."""
         for name in names:
             try:
-                with aws.translated("remove a rule"):
-                    # a rule with targets cannot be deleted
-                    self._client.remove_targets(Rule=name, Ids=[TARGET_ID])
-                    self._client.delete_rule(Name=name)
+                # a rule with targets cannot be deleted
+                self._change(
+                    "remove a rule's target",
+                    self._client.remove_targets,
+                    Rule=name,
+                    Ids=[TARGET_ID],
+                )
+                self._change("remove a rule", self._client.delete_rule, Name=name)
             except ClientError as error:
                 if aws.error_code(error) != "ResourceNotFoundException":
                     raise
@@ -150,6 +176,25 @@ class Rules:
             if aws.error_code(error) == "ResourceNotFoundException":
                 return []
             raise
+
+
+def _failure(
+    what: str, call: Callable[..., dict[str, Any]], request: Mapping[str, Any]
+) -> str | None:
+    """
+    Call EventBridge: None where all was done, else CONCURRENT or the code of a target's failure.
+
+    PutTargets and RemoveTargets answer 200 although a target failed.
+    """
+    try:
+        with aws.translated(what):
+            answer = call(**request)
+    except ClientError as error:
+        if aws.error_code(error) != CONCURRENT:
+            raise
+        return CONCURRENT
+    failed = answer.get("FailedEntries") or []
+    return str(failed[0].get("ErrorCode")) if failed else None
 
 
 def quota_reached(why: str) -> Conflict:

@@ -1,24 +1,24 @@
 """
-The four ways the tables are read and written, with one connection for all models.
+Every call to DynamoDB is made here, or in `transaction`, over one connection for all models.
 
-Reads are consistent. Losing a race is an answer: `update` says False, `Transaction.commit` says
-which conditions failed. Throttling and outages become `Unavailable`.
+Reads are consistent, but those of a global index. Losing a race is an answer: `create` and
+`update` say False, `Transaction.commit` says which conditions failed. Throttling and outages
+become `Unavailable`. tests/test_architecture.py holds that no other module calls DynamoDB.
 """
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection, TableConnection
-from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
+from pynamodb.indexes import GlobalSecondaryIndex
 from pynamodb.models import Model
-from pynamodb.transactions import TransactWrite
 
 from chalicelib.cloud import aws
 from chalicelib.errors import Unavailable
@@ -64,11 +64,20 @@ def bind(model: type[Model], table: str, connection: Connection) -> None:
     made.connection = connection
 
 
-def _unavailable(error: PynamoDBException, what: str) -> Exception:
-    cause = error.cause
-    if isinstance(cause, (ClientError, BotoCoreError)) and aws.is_unavailable(cause):
-        return aws.unavailable(what)
-    return error
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """
+    Turn DynamoDB's being throttled or down into `Unavailable`; `what` completes "could not …".
+
+    PynamoDB keeps what botocore raised as the cause of an exception of its own.
+    """
+    try:
+        yield
+    except PynamoDBException as error:
+        cause = error.cause
+        if isinstance(cause, (ClientError, BotoCoreError)) and aws.is_unavailable(cause):
+            raise aws.unavailable(what) from error
+        raise
 
 
 def _code(error: PynamoDBException) -> str | None:
@@ -79,12 +88,11 @@ def _code(error: PynamoDBException) -> str | None:
 def get(model: type[M], pk: str, sk: str) -> M | None:
     """One record, or None."""
     connect()
-    try:
-        return model.get(pk, sk, consistent_read=True)
-    except model.DoesNotExist:
-        return None
-    except PynamoDBException as error:
-        raise _unavailable(error, "read a record") from error
+    with translated("read a record"):
+        try:
+            return model.get(pk, sk, consistent_read=True)
+        except model.DoesNotExist:
+            return None
 
 
 def get_many(keys: Sequence[tuple[type[Model], str, str]]) -> list[Any]:
@@ -100,7 +108,7 @@ def get_many(keys: Sequence[tuple[type[Model], str, str]]) -> list[Any]:
     for model, pk, sk in dict.fromkeys(keys):
         wanted[model.Meta.table_name]["Keys"].append({"pk": {"S": pk}, "sk": {"S": sk}})
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    delay = 0.05
+    turn = 0
     while wanted:
         answer = call("BatchGetItem", {"RequestItems": wanted})
         for table, items in answer["Responses"].items():
@@ -108,8 +116,8 @@ def get_many(keys: Sequence[tuple[type[Model], str, str]]) -> list[Any]:
                 found[table, item["pk"]["S"], item["sk"]["S"]] = item
         wanted = answer.get("UnprocessedKeys") or {}
         if wanted:
-            time.sleep(random.uniform(0, delay))
-            delay = min(delay * 2, 1.0)
+            _wait_for_room(turn)
+            turn += 1
     records = []
     for model, pk, sk in keys:
         raw = found.get((model.Meta.table_name, pk, sk))
@@ -157,10 +165,51 @@ def query(
         scan_index_forward=not newest_first,
         page_size=limit,
     )
-    try:
+    with translated("read a list"):
         yield from results
-    except PynamoDBException as error:
-        raise _unavailable(error, "read a list") from error
+
+
+def keys_in(
+    index: GlobalSecondaryIndex[Any],
+    partition: str,
+    where: Condition | None = None,
+    *,
+    limit: int | None = None,
+) -> list[Key]:
+    """
+    (pk, sk) of what a partition of a global index holds, in its order, at most `limit`.
+
+    `where` is a condition on the index's sort key. A global index lags behind its table: read
+    the records again before acting on them.
+    """
+    connect()
+    with translated("read an index"):
+        found = index.query(partition, where, limit=limit, page_size=limit)
+        return [(record.pk, record.sk) for record in found]
+
+
+def scan(model: type[M]) -> Iterator[M]:
+    """Every record of a table, in no order, page by page; its model must be bound."""
+    with translated("read a table"):
+        yield from model.scan(consistent_read=True)
+
+
+def create(record: Model) -> bool:
+    """Store a new record; its model must be bound. False: its key is taken."""
+    with translated("store a record"):
+        try:
+            record.save(type(record).pk.does_not_exist())  # type: ignore[attr-defined]  # all have pk
+        except PynamoDBException as error:
+            if _code(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+    return True
+
+
+def delete(record: Model) -> None:
+    """Remove a record, also where it is gone already; its model must be bound."""
+    with translated("remove a record"):
+        record.delete()
 
 
 def just_below(key: str) -> str:
@@ -168,36 +217,41 @@ def just_below(key: str) -> str:
     return f"{key[:-1]}{chr(ord(key[-1]) - 1)}\x7f"
 
 
-def update(record: Model, actions: list[Action], condition: Condition) -> bool:
+def update(record: Model, actions: list[Action], condition: Condition | None) -> bool:
     """
     Change `record` where it is still as `condition` says, and bring the object up to date.
 
     False: it is not, and nothing was changed. While a transaction on the item is under way
-    DynamoDB refuses, and botocore does not retry that: it is tried again, with jitter.
+    DynamoDB refuses, and botocore does not retry that: it is tried again, with jitter. Without a
+    condition the record is made where it is not there.
     """
     connect()
     for turn in range(CONFLICT_RETRIES):
-        try:
-            record.update(actions, condition=condition)
-        except PynamoDBException as error:
-            code = _code(error)
-            if code == "ConditionalCheckFailedException":
-                return False
-            if code != "TransactionConflictException":
-                raise _unavailable(error, "store a change") from error
-        else:
-            return True
-        if not _waited(turn):
+        with translated("store a change"):
+            try:
+                record.update(actions, condition=condition)
+            except PynamoDBException as error:
+                code = _code(error)
+                if code == "ConditionalCheckFailedException":
+                    return False
+                if code != "TransactionConflictException":
+                    raise
+            else:
+                return True
+        if not wait_for_conflict(turn):
             break
     raise contended()
 
 
-def _waited(turn: int) -> bool:
+def wait_for_conflict(turn: int) -> bool:
     """Wait for a conflict on an item to pass, with jitter; False: there is no time left to."""
-    if aws.remaining() <= 0.5:
-        return False
-    time.sleep(random.uniform(0, min(0.02 * 2**turn, 0.5)))
-    return True
+    return aws.pause(turn, first=0.02, longest=0.5)
+
+
+def _wait_for_room(turn: int) -> None:
+    """Wait before what DynamoDB left unprocessed is sent again; the deadline ends that."""
+    if not aws.pause(turn, first=0.05, longest=1.0):
+        raise aws.unavailable("read or write all records in time")
 
 
 def contended() -> Unavailable:
@@ -221,92 +275,9 @@ def delete_many(table: str, keys: Sequence[Key]) -> None:
                 for pk, sk in keys[start : start + 25]
             ]
         }
-        delay = 0.05
+        turn = 0
         while wanted:
             wanted = call("BatchWriteItem", {"RequestItems": wanted}).get("UnprocessedItems") or {}
             if wanted:
-                time.sleep(random.uniform(0, delay))
-                delay = min(delay * 2, 1.0)
-
-
-class Transaction:
-    """
-    Writes that happen together or not at all, each under a label.
-
-    PynamoDB sends checks, then deletes, puts and updates, whatever the order of calls, and
-    DynamoDB gives its reasons in the order sent; labels keep that out of the callers' way.
-    """
-
-    def __init__(self) -> None:
-        self._checks: list[tuple[str, Any]] = []
-        self._deletes: list[tuple[str, Any]] = []
-        self._puts: list[tuple[str, Any]] = []
-        self._updates: list[tuple[str, Any]] = []
-
-    def check(self, label: str, model: type[Model], key: Key, condition: Condition) -> None:
-        self._checks.append((label, (model, key, condition)))
-
-    def delete(self, label: str, record: Model, condition: Condition | None) -> None:
-        self._deletes.append((label, (record, condition)))
-
-    def put(self, label: str, record: Model, condition: Condition) -> None:
-        self._puts.append((label, (record, condition)))
-
-    def update(
-        self, label: str, record: Model, actions: list[Action], condition: Condition
-    ) -> None:
-        self._updates.append((label, (record, actions, condition)))
-
-    def commit(self) -> frozenset[str]:
-        """
-        Store it all: the labels whose condition failed, empty when it was stored.
-
-        A conflict with another transaction on the same item proves that nothing was stored, so
-        it is tried again, with jitter, until the deadline; botocore does not retry it.
-        """
-        labels = [
-            label
-            for group in (self._checks, self._deletes, self._puts, self._updates)
-            for label, _ in group
-        ]
-        for turn in range(CONFLICT_RETRIES):
-            try:
-                self._send()
-            except TransactWriteError as error:
-                codes = [reason.code if reason else None for reason in error.cancellation_reasons]
-                failed = {
-                    label
-                    for label, code in zip(labels, codes, strict=False)
-                    if code == "ConditionalCheckFailed"
-                }
-                if failed:
-                    return frozenset(failed)
-                if not _passes(codes):
-                    raise _unavailable(error, "store a change") from error
-                if not _waited(turn):
-                    break
-            else:
-                return frozenset()
-        raise contended()
-
-    def _send(self) -> None:
-        connection = connect()
-        with TransactWrite(connection=connection) as transaction:
-            for _, (model, key, condition) in self._checks:
-                transaction.condition_check(model, key[0], key[1], condition=condition)
-            for _, (record, condition) in self._deletes:
-                transaction.delete(record, condition=condition)
-            for _, (record, condition) in self._puts:
-                transaction.save(record, condition=condition)
-            for _, (record, actions, condition) in self._updates:
-                transaction.update(record, actions=actions, condition=condition)
-
-
-def _passes(codes: list[str | None]) -> bool:
-    """Whether a cancelled transaction may do better in a moment."""
-    told = {code for code in codes if code is not None}
-    return bool(told) and told <= {
-        "TransactionConflict",
-        "ThrottlingError",
-        "ProvisionedThroughputExceeded",
-    }
+                _wait_for_room(turn)
+                turn += 1

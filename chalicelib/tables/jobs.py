@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib.tables import db
 from chalicelib.tables.records import Job, JobKey, Name, Place, Stats, shard
+from chalicelib.tables.transaction import Transaction
 
 ACTIVE = "active"
 DELETING = "deleting"
@@ -51,7 +52,7 @@ def newest(project: str, *, before: str | None, limit: int | None) -> Iterator[J
 def create(job: Job, key: JobKey | None, now: datetime) -> frozenset[str]:
     """Store a new job with its name and its counts; the labels that failed: `name`, `key`."""
     _keep_indexed(job)
-    transaction = db.Transaction()
+    transaction = Transaction()
     transaction.put("job", job, Job.pk.does_not_exist())
     name = Name(job.pk, name_key(job.name), job_id=job.job_id)
     transaction.put("name", name, Name.pk.does_not_exist())
@@ -83,7 +84,7 @@ def update(job: Job, changes: dict[str, Any]) -> frozenset[str]:
     new_name = changes.get("spec", job.spec)["name"]
     if new_name == job.name:
         return frozenset() if db.update(job, actions, unchanged) else frozenset({"job"})
-    transaction = db.Transaction()
+    transaction = Transaction()
     transaction.update("job", job, actions, unchanged)
     old = Name(job.pk, name_key(job.name))
     transaction.delete("job", old, Name.job_id == job.job_id)
@@ -114,7 +115,7 @@ def mark_deleting(job: Job, now: datetime) -> bool:
 
     False: it is not the version that was read (its name may have changed), or is gone already.
     """
-    transaction = db.Transaction()
+    transaction = Transaction()
     changes = {
         "state": DELETING,
         "version": job.version + 1,
@@ -155,19 +156,12 @@ def key(project: str, key_id: str) -> JobKey | None:
 
 def due(shard_number: int, now: datetime, limit: int) -> list[tuple[str, str]]:
     """(project, job) in one shard that the sweep should look at, the longest due first."""
-    db.connect()
-    return [
-        (job.pk, job.sk)
-        for job in Job.work_index.query(
-            str(shard_number), Job.work_at <= now, limit=limit, page_size=limit
-        )
-    ]
+    return db.keys_in(Job.work_index, str(shard_number), Job.work_at <= now, limit=limit)
 
 
 def all_in_shard(shard_number: int) -> list[tuple[str, str]]:
     """(project, job) of all in one shard that have a slot to come or are being deleted."""
-    db.connect()
-    return [(job.pk, job.sk) for job in Job.work_index.query(str(shard_number))]
+    return db.keys_in(Job.work_index, str(shard_number))
 
 
 def get_many(keys: Sequence[tuple[str, str]]) -> list[Job]:
@@ -187,6 +181,5 @@ def keep_place(place: Place, token: str | None, done_at: datetime | None) -> Non
 
     Unconditional: two audits at once only do some pages twice.
     """
-    db.connect()
     changes = {"token": token, "done_at": done_at}
-    place.update(db.changes_to_actions(Place, changes))
+    db.update(place, db.changes_to_actions(Place, changes), None)

@@ -12,6 +12,7 @@ from chalicelib.settings import settings
 from chalicelib.states import CANCELLED, FAILED, SUCCEEDED
 from chalicelib.tables import db
 from chalicelib.tables.records import Job, Run, RunKey, Stats, TaskOwner, shard
+from chalicelib.tables.transaction import Transaction
 
 SKIPPED = "skipped"
 SLACK = timedelta(days=2)
@@ -77,13 +78,7 @@ def key(job_id: str, key_id: str) -> RunKey | None:
 
 def due(shard_number: int, now: datetime, limit: int) -> list[tuple[str, str]]:
     """(job, run) of the runs in one shard that the sweep should look at, the longest due first."""
-    db.connect()
-    return [
-        (run.pk, run.sk)
-        for run in Run.in_flight_index.query(
-            str(shard_number), Run.look_at <= now, limit=limit, page_size=limit
-        )
-    ]
+    return db.keys_in(Run.in_flight_index, str(shard_number), Run.look_at <= now, limit=limit)
 
 
 def page_of_keys(job_id: str, limit: int) -> list[Run]:
@@ -128,7 +123,7 @@ def change(run: Run, changes: dict[str, Any]) -> bool:
     task_arn = _new_task(run, changes)
     if task_arn is None:
         return db.update(run, actions, _unchanged(run))
-    transaction = db.Transaction()
+    transaction = Transaction()
     transaction.update("run", run, actions, _unchanged(run))
     _own_task(transaction, run, task_arn)
     return _committed(transaction, run, changes)
@@ -142,7 +137,7 @@ def finish(run: Run, changes: dict[str, Any], outcome: str) -> bool:
     """
     _keep_indexed(run, changes)
     changes = {**changes, "rev": run.rev + 1}
-    transaction = db.Transaction()
+    transaction = Transaction()
     transaction.update("run", run, db.changes_to_actions(Run, changes), _unchanged(run))
     _count(transaction, run.pk, outcome, changes.get("finished_at"))
     task_arn = _new_task(run, changes)
@@ -151,7 +146,7 @@ def finish(run: Run, changes: dict[str, Any], outcome: str) -> bool:
     return _committed(transaction, run, changes)
 
 
-def _committed(transaction: db.Transaction, run: Run, changes: dict[str, Any]) -> bool:
+def _committed(transaction: Transaction, run: Run, changes: dict[str, Any]) -> bool:
     if transaction.commit():
         return False
     for name, value in changes.items():
@@ -166,7 +161,7 @@ def _new_task(run: Run, changes: dict[str, Any]) -> str | None:
     return None if arn == run.task_arn else arn
 
 
-def _own_task(transaction: db.Transaction, run: Run, task_arn: str) -> None:
+def _own_task(transaction: Transaction, run: Run, task_arn: str) -> None:
     """
     Note whose a task is, in the transaction that tells the run: its log stream carries the
     task's id alone.
@@ -205,7 +200,7 @@ def _keep_indexed(run: Run, changes: dict[str, Any]) -> None:
 
 
 def _count(
-    transaction: db.Transaction, job_id: str, outcome: str, at: datetime | None, count: int = 1
+    transaction: Transaction, job_id: str, outcome: str, at: datetime | None, count: int = 1
 ) -> None:
     record = Stats(job_id, "stats")
     actions = [getattr(Stats, outcome).add(count)]
@@ -233,7 +228,7 @@ def claim(
     moment sees that something came between. The labels that failed: `job` (changed, gone, or the
     gate moved), `run` (there already), `key` (used already); none: stored.
     """
-    transaction = db.Transaction()
+    transaction = Transaction()
     active = Job.pk.exists() & (Job.state == "active") & (Job.version == job.version)
     if gate is not None:
         active &= Job.gate == gate
@@ -256,7 +251,7 @@ def record_skip(run: Run, job: Job, *, count: int) -> bool:
 
     False: the slot has its record already, or its job is not active any more.
     """
-    transaction = db.Transaction()
+    transaction = Transaction()
     transaction.check("job", Job, (job.pk, job.sk), Job.pk.exists() & (Job.state == "active"))
     if run.look_at is not None:
         run.look_shard = shard(run.run_id)

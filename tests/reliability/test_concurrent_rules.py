@@ -1,0 +1,136 @@
+"""
+EventBridge refuses a change of a rule while another one is under way; that passes.
+
+PutRule, PutTargets, RemoveTargets and DeleteRule answer ConcurrentModificationException, PutTargets
+and RemoveTargets also as the code of a target that failed (EventBridge API reference).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.reliability import invariants, operations
+from tests.reliability.operations import OPERATIONS
+from tests.reliability.wire import Failing, HttpAnswer, refused
+from tests.reliability.world import World
+
+CODE = "ConcurrentModificationException"
+CALLS = ["events.PutRule", "events.PutTargets", "events.RemoveTargets", "events.DeleteRule"]
+CHANGING = {
+    "create_scheduled": {"events.PutRule", "events.PutTargets"},
+    "update_schedule": {*CALLS},
+    "update_to_on_demand": {"events.RemoveTargets", "events.DeleteRule"},
+    "pause": {"events.PutRule", "events.PutTargets"},
+    "delete": {"events.RemoveTargets", "events.DeleteRule"},
+}
+"""Requests that change rules, each with the calls by which it does."""
+
+
+def error(name: str) -> Any:
+    return refused(name, CODE, "Rule is being modified.", 400, retries=0)
+
+
+def failed_target(_: str) -> Any:
+    failed = [{"TargetId": "fire", "ErrorCode": CODE, "ErrorMessage": "Too many at once."}]
+    answer = {"FailedEntryCount": 1, "FailedEntries": failed}
+    return HttpAnswer(200), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+
+ANSWERS = {"error": error, "failed target": failed_target}
+
+
+def busy(call: str, times: int, answer: Any = error) -> tuple[Failing, list[str]]:
+    """The first `times` calls of that name meet another change."""
+    met: list[str] = []
+
+    def meet(_: int, name: str) -> Any:
+        if name != call or len(met) >= times:
+            return None
+        met.append(name)
+        return answer(name)
+
+    return meet, met
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "how"),
+    [
+        (name, call, how)
+        for name, calls in CHANGING.items()
+        for call in sorted(calls)
+        for how in ANSWERS
+        if how == "error" or call.endswith("Targets")
+    ],
+)
+def test_another_change_of_the_rule_is_waited_out(
+    world: World, name: str, call: str, how: str
+) -> None:
+    """The request succeeds as if it had been alone, after the call was made once more."""
+    (operation,) = [each for each in OPERATIONS if each.name == name]
+    act = operation.prepare(world.fresh(bus=operation.bus))
+    meet, met = busy(call, 2, ANSWERS[how])
+    before = world.time.elapsed
+    with world.wire.failing(asking=meet):
+        assert act().status in (200, 201)
+    assert len(met) == 2
+    assert 0 < world.time.elapsed - before < 3
+    invariants.hold_in_the_end(world)
+
+
+def test_changes_without_end_are_a_503_that_leaves_nothing_behind(world: World) -> None:
+    """It was an `internal` 500; asked again later, it may succeed."""
+    act = operations.create_scheduled(world.fresh())
+    meet, met = busy("events.PutTargets", 1_000)
+    with world.wire.failing(asking=meet):
+        answer = act()
+    assert (answer.status, answer.envelope["code"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"] == "1"
+    assert 1 < len(met) < 10
+    invariants.hold_in_the_end(world)
+    assert world.rules() == {}
+
+
+def test_a_caller_without_time_is_not_kept_waiting(world: World) -> None:
+    """A delete answers within its few seconds and leaves the rule to the sweep."""
+    act = operations.delete(world.fresh())
+
+    def slow(_: int, name: str) -> Any:
+        if name.startswith("events."):
+            world.time.sleep(1.9)
+            return error(name) if name == "events.DeleteRule" else None
+        return None
+
+    before = world.time.elapsed
+    with world.wire.failing(asking=slow):
+        assert act().status == 200
+    assert world.time.elapsed - before < 10
+    invariants.hold_in_the_end(world)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "call"),
+    [
+        (operations.audit_rules, "events.PutRule"),
+        (operations.audit_leftovers, "events.DeleteRule"),
+    ],
+)
+def test_the_audit_takes_another_change_for_no_defect(
+    world: World,
+    prepare: Callable[[World], Callable[[], Any]],
+    call: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever it cannot do now, its next turn does: a warning, no error."""
+    act = prepare(world.fresh())
+    capsys.readouterr()
+    meet, met = busy(call, 1_000)
+    with world.wire.failing(asking=meet):
+        act()
+    assert met
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line["level"] == "error"] == []
+    invariants.hold_in_the_end(world)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib import words
+from chalicelib.redaction import ACCOUNT, without_account_ids
 
 COMMAND_BYTES = 16 * 1024
 ENV_BYTES = 32 * 1024
@@ -34,6 +35,8 @@ class Tenancy:
     stage: str
     workspace_id: str
     secret_prefixes: tuple[str, ...]
+    iam_prefix: str
+    """What the ARN of each IAM identity of the stage's account begins with."""
 
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -136,7 +139,10 @@ def secret_arn(arn: str, tenancy: Tenancy | None) -> str:
         raise ValueError("names a secret, and this stage lets jobs read none: ask its operator")
     if not any(_is_under(arn, prefix, tenancy) for prefix in prefixes):
         allowed = [prefix.replace("{workspace}", _workspace(tenancy)) for prefix in prefixes]
-        raise ValueError(f"must begin with {' or '.join(allowed)}")
+        raise ValueError(
+            f"must begin with {without_account_ids(' or '.join(allowed))}, where {ACCOUNT} is the "
+            "stage's own AWS account"
+        )
     return arn
 
 
@@ -179,18 +185,30 @@ def distinct_tags(tags: list[str]) -> list[str]:
 
 
 _ROLE_ARN = re.compile(
-    r"arn:aws[a-z-]*:iam::[0-9]{12}:role(?P<path>/(?:[!-.0-~]+/)*)[A-Za-z0-9_+=,.@-]{1,64}",
+    r"(?P<account>arn:aws[a-z-]*:iam::[0-9]{12}:)"
+    r"role(?P<path>/(?:[!-.0-~]+/)*)[A-Za-z0-9_+=,.@-]{1,64}",
     re.ASCII,
 )
 
 
 def task_role_arn(arn: str, tenancy: Tenancy | None) -> str:
-    """A role under the path that this stage sets aside for the workspace; else none at all."""
+    """
+    A role under the path that this stage sets aside for the workspace; else none at all.
+
+    A role of another account, or of another partition, is refused too: a role can only be passed
+    to a service of its own account ("Grant a user permissions to pass a role to an AWS service",
+    IAM user guide), so every run of the job would fail.
+    """
     path = f"/jobyard/{tenancy.stage}/{tenancy.workspace_id}/" if tenancy else None
     found = _ROLE_ARN.fullmatch(arn)
     if not found or path is None or not found["path"].startswith(path):
         raise ValueError(
             f"must be the ARN of an IAM role under the path {path or 'that the stage sets aside'}"
+        )
+    if tenancy is None or found["account"] != tenancy.iam_prefix:
+        raise ValueError(
+            "must be the ARN of an IAM role of the AWS account and partition that this stage runs "
+            f"in, under the path {path}"
         )
     return arn
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ HERE = Tenancy(
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jobs/{workspace}/",
         "arn:aws:ssm:eu-west-1:123456789012:parameter/{workspace}",
     ),
+    "arn:aws:iam::123456789012:",
 )
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jobs/acme/db-AbCdEf"
 ROLE = "arn:aws:iam::123456789012:role/jobyard/dev/acme/etl"
@@ -404,16 +406,30 @@ def test_secrets_under_the_stage_s_prefixes_are_taken(arn: str) -> None:
         "arn:aws:ssm:eu-west-1:123456789012:parameter/acme-2/db",
         "arn:aws:ssm:eu-west-1:123456789012:parameter/acmee",
         "arn:aws:ssm:us-east-1:123456789012:parameter/acme/db",
+        "arn:aws:ssm:eu-west-1:210987654321:parameter/acme/db",
+        "arn:aws-cn:ssm:eu-west-1:123456789012:parameter/acme/db",
     ],
 )
 def test_other_secrets_are_refused(arn: str) -> None:
-    """Another workspace's, another region's, or none at all."""
-    assert set(errors(secrets={"A": arn})) == {"secrets.A"}
+    """Another workspace's, region's, account's or partition's, or none; no account is named."""
+    found = errors(secrets={"A": arn})
+    assert set(found) == {"secrets.A"}
+    assert not re.search("[0-9]{12}", found["secrets.A"])
+
+
+def test_a_refused_secret_is_told_where_secrets_may_be() -> None:
+    """Everything of the stage's prefixes but the account's number."""
+    other = SECRET.replace("123456789012", "210987654321")
+    assert errors(secrets={"A": other})["secrets.A"] == (
+        "must begin with arn:aws:secretsmanager:eu-west-1:<account>:secret:jobs/acme/ or "
+        "arn:aws:ssm:eu-west-1:<account>:parameter/acme, where <account> is the stage's own AWS "
+        "account"
+    )
 
 
 def test_a_stage_without_prefixes_allows_no_secret() -> None:
     """Closed unless its operator opens it, and the error says whom to ask."""
-    closed = Tenancy("dev", "acme", ())
+    closed = Tenancy("dev", "acme", (), HERE.iam_prefix)
     assert "operator" in errors(closed, secrets={"A": SECRET})["secrets.A"]
 
 
@@ -441,6 +457,17 @@ def test_without_a_tenancy_no_role_and_no_secret_is_allowed() -> None:
 def test_a_role_outside_the_workspace_s_path_is_refused(arn: str) -> None:
     """The path is named, so that the reader knows where to make one."""
     assert "/jobyard/dev/acme/" in errors(task_role_arn=arn)["task_role_arn"]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [ROLE.replace("123456789012", "210987654321"), ROLE.replace("arn:aws:", "arn:aws-cn:")],
+)
+def test_a_role_of_another_account_or_partition_is_refused(arn: str) -> None:
+    """When the job is saved, since no run could ever have it; neither account is named."""
+    found = errors(task_role_arn=arn)["task_role_arn"]
+    assert "account and partition" in found and "/jobyard/dev/acme/" in found
+    assert not re.search("[0-9]{12}", found)
 
 
 def test_a_role_deeper_under_the_path_is_taken() -> None:

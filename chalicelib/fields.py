@@ -8,7 +8,8 @@ sentence whose subject is the field: what is wrong and what to do.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib import words
@@ -60,10 +61,30 @@ def _without(refused: re.Pattern[str], text: str) -> str:
     return text
 
 
-def job_name(text: str) -> str:
+_SHOWN = frozenset("LNPS")
+"""Unicode's letters, numbers, punctuation and symbols; marks need one of these to stand on."""
+_BLANK = re.compile(r"HANGUL (\w+ )?FILLER$|\bBLANK$|\bNULL NOTEHEAD$")
+"""Names of the letters and symbols that Unicode gives no shape."""
+
+
+def label(text: str) -> str:
+    """
+    A name for people: printable characters, at least one of which can be seen.
+
+    Spaces, combining marks, variation selectors and fillers are taken beside something visible;
+    of these alone a name would look empty.
+    """
     if not text.isprintable():
         raise ValueError("must hold only printable characters")
+    if not any(_is_visible(character) for character in text):
+        raise ValueError("must have a visible character")
     return text
+
+
+def _is_visible(character: str) -> bool:
+    if unicodedata.category(character)[0] not in _SHOWN:
+        return False
+    return not _BLANK.search(unicodedata.name(character, ""))
 
 
 # The grammar of github.com/distribution/reference, which container engines and ECS share.
@@ -233,11 +254,37 @@ def vcpu(value: object) -> object:
     return float(value)
 
 
+class Mismatch(ValueError):
+    """Two fields that are valid by themselves and not together: both are named."""
+
+    def __init__(self, message: str, other: str, message_of_other: str) -> None:
+        super().__init__(message)
+        self.other = other
+        """The field besides the one whose validator raised this."""
+        self.message_of_other = message_of_other
+
+
 def memory_for(memory_mib: int, cpu: float) -> int:
-    if memory_mib not in MEMORY_MIB[cpu]:
-        sizes = ", ".join(str(size) for size in MEMORY_MIB[cpu])
-        raise ValueError(f"{memory_mib} MiB does not go with {cpu:g} vCPU: choose one of {sizes}")
-    return memory_mib
+    """
+    `memory_mib`, if Fargate offers it with that cpu.
+
+    null means the default of the field itself, 0.25 vCPU or 512 MiB, whatever the other field is:
+    so the contract has it, and whoever compares a job with a manifest needs no table of Fargate's
+    sizes. Where the default does not go with the other field, the caller must choose, and reads
+    for both fields what they can be.
+    """
+    if memory_mib in MEMORY_MIB[cpu]:
+        return memory_mib
+    mine = _choices(f"{memory_mib} MiB does not go with {cpu:g} vCPU", MEMORY_MIB[cpu])
+    cpus = [size for size, memory in MEMORY_MIB.items() if memory_mib in memory]
+    if not cpus:
+        raise ValueError(mine)
+    others = _choices(f"{cpu:g} vCPU does not go with {memory_mib} MiB", cpus)
+    raise Mismatch(mine, "cpu", others)
+
+
+def _choices(what: str, sizes: Sequence[float]) -> str:
+    return f"{what}: choose one of {', '.join(f'{size:.6g}' for size in sizes)}"
 
 
 def _bytes(texts: Iterable[str]) -> int:

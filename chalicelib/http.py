@@ -75,7 +75,7 @@ class Request:
     def tenancy(self) -> Tenancy:
         """What the caller's workspace may name on this stage."""
         here = settings()
-        return Tenancy(here.stage, self.workspace_id, here.secret_prefixes)
+        return Tenancy(here.stage, self.workspace_id, here.secret_prefixes, here.iam_prefix)
 
     def parse(self, model: type[M]) -> M:
         """

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from chalicelib import ids, log, runs, views
-from chalicelib.cloud import aws, ecs
-from chalicelib.errors import Conflict, FieldError, InvalidFields, NotFound
+from chalicelib import containers, contention, ids, log, runs, views
+from chalicelib.cloud import aws
+from chalicelib.errors import Conflict, NotFound
 from chalicelib.lazy import lazily
 from chalicelib.services import Services
 from chalicelib.settings import STAGE_TAG
@@ -24,7 +22,6 @@ else:
     deletion, scheduler = lazily("deletion", "scheduler")
 
 KEY_LIFE = timedelta(hours=24)
-UPDATE_TRIES = 4
 INLINE_DELETE = 4.0
 """Seconds that the answer to a delete spends on clearing up before it leaves that to the sweep."""
 
@@ -87,11 +84,11 @@ def create(
     else:
         owner = table.named(project, spec.name)
     if owner is not None:
-        raise _name_taken(spec.name)
+        return _replayed_or_taken(project, spec, key, body_hash, now), False
 
     job_id = ids.new_job(now)
     stored = spec.model_dump(mode="json")
-    definition = _register(job_id, stored, on=on)
+    definition = containers.register(job_id, stored, on=on)
     on.logs.create_group(
         on.settings.log_group(job_id),
         on.settings.log_retention_days,
@@ -113,11 +110,7 @@ def create(
         log.info("job created", job_id=job_id, project=project)
         return job, True
     _take_back(job_id, definition, rules, on=on)
-    if "key" in failed and key is not None:
-        made = table.key(project, runs.key_id(key))
-        if made is not None:
-            return _replayed(project, made, body_hash), False
-    raise _name_taken(spec.name)
+    return _replayed_or_taken(project, spec, key, body_hash, now), False
 
 
 def _new(project: str, job_id: str, spec: dict[str, Any], definition: str, *, on: Services) -> Job:
@@ -146,27 +139,27 @@ def _name_taken(name: str) -> Conflict:
     )
 
 
+def _replayed_or_taken(
+    project: str, spec: JobSpec, key: str | None, body_hash: str, now: datetime
+) -> Job:
+    """
+    What the Idempotency-Key made; without one, the name is taken.
+
+    The key is read once more: a request with the same key may have stored both between the reads
+    of the name and of the key, which BatchGetItem does not make at one moment.
+    """
+    marker = None if key is None else table.key(project, runs.key_id(key))
+    if marker is None or marker.expires <= now.timestamp():
+        raise _name_taken(spec.name)
+    return _replayed(project, marker, body_hash)
+
+
 def _replayed(project: str, marker: JobKey, body_hash: str) -> Job:
     runs.check_same_body(marker.body_hash, body_hash)
     job = table.get(project, marker.made)
     if job is None or job.state != table.ACTIVE:
         raise runs.key_reused("the job that it made was deleted")
     return job
-
-
-def _register(job_id: str, spec: dict[str, Any], *, on: Services) -> str:
-    """Register the job's container; what ECS finds wrong with it is the caller's to mend."""
-    definition = ecs.render(job_id, spec, on.settings)
-    if ecs.size(definition) > ecs.MAX_DEFINITION:
-        why = f"with these fields the task definition takes {ecs.size(definition)} bytes; at most "
-        raise InvalidFields([FieldError("env", f"{why}{ecs.MAX_DEFINITION} fit")])
-    try:
-        return on.ecs.register(definition)
-    except ClientError as error:
-        if aws.error_code(error) not in ("ClientException", "InvalidParameterException"):
-            raise
-        why = aws.error_message(error)
-        raise InvalidFields([FieldError("image", f"ECS refused the container: {why}")]) from error
 
 
 def _take_back(job_id: str, definition: str, rules: list[dict[str, Any]], *, on: Services) -> None:
@@ -185,13 +178,13 @@ def update(project: str, job_id: str, patch: JobPatch, *, on: Services) -> Job:
        its run. The new one begins with the first slot after now, never before.
     2. Register the container if it changed, and put the rules that changed.
     3. Store the new version, on condition that the job is still the one that was read; else all
-       is done again on what it is now.
+       is done again, after a pause, on what it is now.
     4. Remove the rules that are not needed any more.
 
     Dying after 2 leaves rules that wake the schedule at other times than it is due at, which
     does nothing; the sweep advances what is due, and the audit mends the rules.
     """
-    for _ in range(UPDATE_TRIES):
+    for _ in contention.tries():
         job = get(project, job_id)
         old = job.spec
         spec = apply_patch(stored_spec(old), patch).model_dump(mode="json")
@@ -205,7 +198,7 @@ def update(project: str, job_id: str, patch: JobPatch, *, on: Services) -> Job:
             continue
         if _stored(job, spec, now, on=on):
             return job
-    raise Conflict("The job is being changed at the same time. Try again.")
+    raise contention.gave_up()
 
 
 def _schedule(spec: dict[str, Any]) -> tuple[Any, ...]:
@@ -217,7 +210,7 @@ def _stored(job: Job, spec: dict[str, Any], now: datetime, *, on: Services) -> b
     old = job.spec
     changes: dict[str, Any] = {"spec": spec, "updated_at": now}
     if any(spec[name] != old[name] for name in CONTAINER_FIELDS):
-        changes["task_definition"] = _register(job.job_id, spec, on=on)
+        changes["task_definition"] = containers.register(job.job_id, spec, on=on)
     if _schedule(spec) != _schedule(old):
         next_slot = scheduler.first_slot(spec, now)
         changes["next_slot"] = next_slot
@@ -264,13 +257,13 @@ def delete(project: str, job_id: str, *, on: Services) -> None:
     One transaction makes it invisible and frees its name. What follows may die anywhere: the
     job keeps its `work_at`, and the sweep goes on.
     """
-    for _ in range(UPDATE_TRIES):
+    for _ in contention.tries():
         job = get(project, job_id)
         if table.mark_deleting(job, on.now()):
             log.info("job deleted", job_id=job_id)
             _clear_up(job, on=on)
             return
-    raise Conflict("The job is being changed at the same time. Try again.")
+    raise contention.gave_up()
 
 
 def _clear_up(job: Job, *, on: Services) -> None:

@@ -76,7 +76,7 @@ class JobSpec(_Body):
     name: Annotated[
         str,
         Field(min_length=1, max_length=128, description="Printable; unique in its project."),
-        AfterValidator(fields.job_name),
+        AfterValidator(fields.label),
     ]
     image: Annotated[
         str,

@@ -20,7 +20,7 @@ VALUES: dict[str, list[Any]] = {
     "entrypoint": [["sh"], None, [], [""]],
     "command": ["a 'b c'", ["a\tb\n"], "a && b", ["\x00"], ["x" * 16_385], "'"],
     "env": [{"A": "1"}, {}, {"AWS_A": "1"}, {"A": "\x00"}, {f"A{n}": "" for n in range(2000)}],
-    "secrets": [{}, None, {"A": "arn:aws:ssm:eu-west-1:123456789012:parameter/x"}, {"A": "x"}],
+    "secrets": [{}, None, {"A": "arn:aws:ssm:eu-west-1:210987654321:parameter/x"}, {"A": "x"}],
     "tags": [["a=b"], [f"t{n}" for n in range(20)], ["a", "a"], ["="]],
     "timezone": ["Europe/Berlin", "UTC", "../../etc/passwd", "America"],
     "schedule": ["@daily", "*/7 1-5 * * MON", None, "0 0 30 2 *", "* * * * * *", "@reboot"],
@@ -30,7 +30,12 @@ VALUES: dict[str, list[Any]] = {
     "cpu": [0.25, 0.5, 1, 4, True, 3, 10**400],
     "memory_mib": [1024, 2048, 512, 10**30],
     "architecture": ["arm64", "x86_64", "x86"],
-    "task_role_arn": ["arn:aws:iam::123456789012:role/jobyard/test/acme/r", None, "x"],
+    "task_role_arn": [
+        "arn:aws:iam::123456789012:role/jobyard/test/acme/r",
+        None,
+        "arn:aws:iam::210987654321:role/jobyard/test/acme/r",
+        "x",
+    ],
     "timeout_seconds": [1, 1_209_600, 0],
     "max_retries": [0, 10, 11],
 }

@@ -29,7 +29,7 @@ help:
 	@echo "make package build/package: the template and the archive that deploy puts into AWS"
 	@echo "make deploy  STAGE=prod [PARAMETERS='Key=Value ...'], with AWS credentials; again to upgrade"
 	@echo "make doctor  STAGE=prod: what is wrong with a deployed stage, a sentence each"
-	@echo "make verify  STAGE=prod: go through what users rely on, in 12 minutes and for cents [IMAGE=…]"
+	@echo "make verify  STAGE=prod [IMAGE=…]: try what users rely on; 12 minutes, some cents"
 	@echo "make destroy STAGE=prod [DATA=delete]; without it tables, task definitions and output stay"
 	@echo "make e2e     deploy into an emulator of AWS and use it; needs Podman or Docker"
 	@echo "make bench   what it all costs, in under ten minutes; ARGS=--write also puts it on its page"

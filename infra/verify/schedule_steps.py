@@ -8,9 +8,8 @@ from infra.verify import leftovers
 from infra.verify.trial import Step, Trial, expect, moment, seconds_between
 
 EVERY_MINUTE = "* * * * *"
-RULE_SECONDS = 60
-"""A slot's own rule starts it within this; the sweep waits for 90 s after the slot."""
-SWEEP_SECONDS = 85
+GRACE_SECONDS = 85
+"""The sweep leaves a slot to its rule for 90 s, so a run that was claimed earlier is the rule's."""
 FIRST_RUN_SECONDS = 300
 """A new rule may miss its first minute, and the sweep takes up to 150 s after a slot."""
 LONG = "exec sleep 600"
@@ -28,7 +27,7 @@ def by_rule(trial: Trial) -> str:
 
         def look() -> Any:
             found = trial.runs(job_id, "?trigger=schedule&status=succeeded")
-            return next((run for run in found if _delay(run) < RULE_SECONDS), None)
+            return next((run for run in found if _delay(run) < GRACE_SECONDS), None)
 
         run = trial.wait(look, "no slot was started by its rule", FIRST_RUN_SECONDS)
         expect(moment(run["scheduled_for"]).second == 0, f"the slot is {run['scheduled_for']}")
@@ -50,7 +49,7 @@ def by_sweep(trial: Trial) -> str:
             for rule in leftovers.rules(trial, job_id):  # the audit puts it right again
                 trial.events.disable_rule(Name=rule)
             found = trial.runs(job_id, "?trigger=schedule&status=succeeded")
-            return next((run for run in found if _delay(run) > SWEEP_SECONDS), None)
+            return next((run for run in found if _delay(run) > GRACE_SECONDS), None)
 
         run = trial.wait(look, "no slot was started without its rule", FIRST_RUN_SECONDS)
     return f"claimed {_delay(run):.0f} s after its minute, without its rule"

@@ -13,8 +13,6 @@ import argparse
 import json
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +26,7 @@ from chalicelib import auth
 from chalicelib.tables import tokens
 from infra import account
 from infra.account import Refused
+from infra.api_client import Api, NotOk
 from infra.deploy import FUNCTIONS, TABLES, find_stack, outputs, stack_name
 
 IMAGE = "public.ecr.aws/docker/library/busybox:stable"
@@ -174,14 +173,14 @@ def check_run(stage: str, url: str, image: str) -> Iterator[str]:
     text, token = auth.create(
         "jobyard-doctor", "write", projects=None, name="doctor", life=timedelta(hours=1), now=now
     )
-    api = _Api(url, text)
+    api = Api(url, text, workspace="jobyard-doctor", project="doctor")
     try:
         job = api.ask("POST", "jobs", {"name": f"doctor-{ULID()}", "image": image, **_SPEC})
         try:
             yield from _run(api, job["id"])
         finally:
             api.ask("DELETE", f"jobs/{job['id']}")
-    except _NotOk as error:
+    except NotOk as error:
         yield str(error)
     finally:
         tokens.delete(token)
@@ -190,7 +189,7 @@ def check_run(stage: str, url: str, image: str) -> Iterator[str]:
 _SPEC = {"command": ["echo", "all right"], "timeout_seconds": RUN_SECONDS}
 
 
-def _run(api: _Api, job_id: str) -> Iterator[str]:
+def _run(api: Api, job_id: str) -> Iterator[str]:
     run = api.ask("POST", f"jobs/{job_id}/runs")
     path = f"jobs/{job_id}/runs/{run['id']}"
     patience = time.monotonic() + RUN_SECONDS
@@ -209,30 +208,6 @@ def _run(api: _Api, job_id: str) -> Iterator[str]:
             yield "A run succeeded, but its output does not appear in CloudWatch Logs."
             return
         time.sleep(1)
-
-
-class _NotOk(Exception):
-    """The API answered otherwise than it should."""
-
-
-class _Api:
-    def __init__(self, url: str, token: str) -> None:
-        self._base = f"{url.rstrip('/')}/workspaces/jobyard-doctor/projects/doctor/"
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The `data` of a success. Raises _NotOk for any other answer, or none."""
-        data = json.dumps(body).encode() if body is not None else None
-        address = self._base + path
-        request = urllib.request.Request(address, data, self._headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=35) as answer:
-                return json.load(answer)["data"]
-        except urllib.error.HTTPError as error:
-            said = error.read().decode(errors="replace")[:500]
-            raise _NotOk(f"{method} {address} answers {error.code}: {said}") from error
-        except OSError as error:
-            raise _NotOk(f"{address} does not answer: {error}") from error
 
 
 def examine(stage: str, url: str | None, image: str) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,10 @@ from chalicelib import auth
 from chalicelib.tables import tokens
 from infra import account, deploy, package
 from infra.account import Account
+from infra.verify import runner
+from infra.verify.runner import Verified
 from tests.deploy.e2e import emulator, gaps
+from tests.deploy.e2e.emulator import IMAGE
 
 STAGE = "e2e"
 
@@ -31,6 +35,7 @@ class Stage:
     made: package.Package
     url: str
     token: str
+    events: gaps.Events
 
     def call(
         self, method: str, path: str, body: Any = None, token: str | None = None
@@ -86,12 +91,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
     return made
 
 
-def deployed(url: str, where: Account, made: package.Package, token: str) -> Stage:
+def deployed(
+    url: str, where: Account, made: package.Package, token: str, events: gaps.Events
+) -> Stage:
     """The stage as it is deployed now; each first deployment makes an API with an id of its own."""
     api = deploy.outputs(STAGE)["RestAPIId"]
     gaps.complete_gateway(made.template, api)
     gaps.complete_tables(STAGE)
-    return Stage(STAGE, where, made, f"{url}/_aws/execute-api/{api}/api", token)
+    return Stage(STAGE, where, made, f"{url}/_aws/execute-api/{api}/api", token, events)
 
 
 @pytest.fixture(scope="session")
@@ -103,5 +110,27 @@ def stage(aws: str, made: package.Package) -> Iterator[Stage]:
     token, _ = auth.create(
         "acme", "write", projects=None, name="e2e", life=None, now=datetime.now(UTC)
     )
-    with gaps.state_change_events(f"jobyard-{STAGE}"):
-        yield deployed(aws, where, made, token)
+    with gaps.Events(f"jobyard-{STAGE}").told() as events:
+        yield deployed(aws, where, made, token, events)
+
+
+SKIPPED = {"metrics": "the emulator measures nothing of a task"}
+"""Steps of `make verify` that the emulator cannot do, and why."""
+
+
+@pytest.fixture(scope="session")
+def verification(stage: Stage) -> Iterator[Future[Verified]]:
+    """`make verify` on the stage, under way while tests that do not wait for it run."""
+
+    def verify() -> Verified:
+        with gaps.frequent(f"jobyard-{stage.name}-sweep", 5):
+            return runner.verify(stage.name, stage.url, IMAGE, skip=SKIPPED, at_once=2)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="verify") as pool:
+        yield pool.submit(verify)
+
+
+@pytest.fixture(scope="session")
+def verified(verification: Future[Verified]) -> Verified:
+    """How it went."""
+    return verification.result()

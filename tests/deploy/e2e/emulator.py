@@ -96,9 +96,9 @@ def image(docker_host: str) -> Iterator[None]:
 @contextmanager
 def running(directory: Path, docker_host: str) -> Iterator[str]:
     """The emulator's URL. It is started with nothing of this shell's environment but PATH."""
-    program = VENV / "bin" / "ministack"
-    if not program.exists():
-        raise Missing(f"{program} is not there; `make e2e` installs it")
+    if not (VENV / "bin" / "ministack").exists():
+        raise Missing(f"there is no ministack in {VENV}; `make e2e` installs it")
+    program = (str(VENV / "bin" / "python"), str(Path(__file__).with_name("emulated.py")))
     port = _free_port()
     environment = {
         "PATH": f"{VENV / 'bin'}:{os.environ['PATH']}",
@@ -115,7 +115,7 @@ def running(directory: Path, docker_host: str) -> Iterator[str]:
     }
     with (directory / "ministack.log").open("wb") as log:
         server = subprocess.Popen(
-            [program], env=environment, cwd=directory, stdout=log, stderr=subprocess.STDOUT
+            program, env=environment, cwd=directory, stdout=log, stderr=subprocess.STDOUT
         )
     url = f"http://127.0.0.1:{port}"
     try:

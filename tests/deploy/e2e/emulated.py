@@ -1,0 +1,105 @@
+"""
+The program that the deployed test starts as its AWS: ministack, with an ECS closer to the real one.
+
+It runs with the Python of .venv-e2e, beside which nothing of this repository can be imported. What
+it changes:
+
+- StopTask sends SIGTERM and, after the container's stopTimeout, SIGKILL; meanwhile the task is
+  DEACTIVATING and to be stopped. ministack says STOPPED at once, so nobody would ever wait for it.
+- `initProcessEnabled` gives a container its init process, which passes SIGTERM on. A command that
+  is process 1 itself never sees a SIGTERM that it does not handle.
+- RunTask with a `clientToken` that has made a task answers with that task.
+- A task tagged `e2e:age` is as many seconds older from then on: the audit leaves tasks alone until
+  they are five minutes old, and no test can wait for that.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from ministack.app import main
+from ministack.core.concurrency import resource_lock, spawn_background
+from ministack.core.responses import get_account_id, get_region, json_response, request_scope
+from ministack.services import ecs
+
+AGE = "e2e:age"
+STOP_TIMEOUT = 30
+"""Seconds, where the task definition names none."""
+
+_launched: dict[tuple[str, str], list[str]] = {}
+_run_task, _stop_task, _tag_resource = ecs._run_task, ecs._stop_task, ecs._tag_resource
+_build_run_kwargs = ecs._build_run_kwargs
+
+
+def run_task(data: dict[str, Any]) -> Any:
+    """One task for one token (RunTask, "Ensuring idempotency")."""
+    key = (str(data.get("cluster")), str(data.get("clientToken")))
+    if arns := _launched.get(key):
+        found = [ecs._sanitize(ecs._tasks[arn]) for arn in arns]
+        return json_response({"tasks": found, "failures": []})
+    status, headers, body = _run_task(data)
+    if status == 200 and data.get("clientToken"):
+        _launched[key] = [task["taskArn"] for task in json.loads(body)["tasks"]]
+    return status, headers, body
+
+
+def stop_task(data: dict[str, Any]) -> Any:
+    """SIGTERM, then SIGKILL; the answer comes at once (StopTask, API reference)."""
+    cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
+    task = ecs._resolve_task(data.get("task", ""), cluster)
+    if not task or task["lastStatus"] != "RUNNING" or not task["_docker_ids"]:
+        return _stop_task(data)  # what has not started ends at once here
+    with resource_lock("ecs-task", task["taskArn"]):
+        is_first = task["desiredStatus"] != "STOPPED"
+        if is_first:
+            task["desiredStatus"], task["stoppingAt"] = "STOPPED", ecs._iso()
+            ecs._bump_task_version(task)
+    if is_first:
+        reason = data.get("reason", "Task stopped by user")
+        spawn_background(
+            _stop_containers, task, reason, get_account_id(), get_region(), thread_name="e2e-stop"
+        )
+    return json_response({"task": ecs._sanitize(task)})
+
+
+def _stop_containers(task: dict[str, Any], reason: str, account: str, region: str) -> None:
+    with request_scope(account, region):
+        docker = ecs._get_docker()
+        definition = ecs._task_defs[ecs._resolve_td_key(task["taskDefinitionArn"])]
+        timeout = definition["containerDefinitions"][0].get("stopTimeout", STOP_TIMEOUT)
+        code = 0
+        for each in list(task["_docker_ids"]):
+            container = docker.containers.get(each)
+            container.stop(timeout=timeout)
+            code = max(code, container.wait()["StatusCode"])
+        task["desiredStatus"] = "RUNNING"  # else the next line takes it for stopped already
+        ecs._mark_task_stopped(task["taskArn"], task, reason, "UserInitiated", exit_code=code)
+        ecs._cleanup_task_resources(task, docker)
+
+
+def build_run_kwargs(definition: dict[str, Any], *rest: Any) -> Any:
+    """The container's arguments, with an init process where the definition asks for one."""
+    kwargs = _build_run_kwargs(definition, *rest)
+    if (definition.get("linuxParameters") or {}).get("initProcessEnabled"):
+        kwargs["init"] = True
+    return kwargs
+
+
+def tag_resource(data: dict[str, Any]) -> Any:
+    """Tags a task, and makes it older if the tag is AGE."""
+    answer = _tag_resource(data)
+    for tag in data.get("tags", []):
+        if tag["key"] == AGE:
+            task = ecs._tasks[data["resourceArn"]]
+            made = datetime.fromisoformat(task["createdAt"].replace("Z", "+00:00"))
+            task["createdAt"] = (made - timedelta(seconds=int(tag["value"]))).isoformat()
+    return answer
+
+
+ecs._ACTION_MAP |= {"RunTask": run_task, "StopTask": stop_task, "TagResource": tag_resource}
+ecs._build_run_kwargs = build_run_kwargs
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo $$python; break; }; done)
 
 .PHONY: help up demo test check format clean token tokens revoke-token
-.PHONY: package deploy destroy doctor e2e bench
+.PHONY: package deploy destroy doctor permissions e2e bench
 
 help:
 	@echo "make up      start Jobyard on this machine (PORT=8000 ENGINE=auto|docker|process CAP=20)"
@@ -29,6 +29,7 @@ help:
 	@echo "make package build/package: the template and the archive that deploy puts into AWS"
 	@echo "make deploy  STAGE=prod [PARAMETERS='Key=Value ...'], with AWS credentials; again to upgrade"
 	@echo "make doctor  STAGE=prod: what is wrong with a deployed stage, a sentence each"
+	@echo "make permissions  infra/permissions.json: what each function calls in AWS, for doctor"
 	@echo "make destroy STAGE=prod [DATA=delete]; without it tables, task definitions and output stay"
 	@echo "make e2e     deploy into an emulator of AWS and use it; needs Podman or Docker"
 	@echo "make bench   what it all costs, in under ten minutes; ARGS=--write also puts it on its page"
@@ -63,6 +64,9 @@ deploy: $(INSTALLED)
 
 doctor: $(INSTALLED)
 	@$(BIN)/python -m infra.doctor "$(STAGE)" $(if $(IMAGE),--image "$(IMAGE)")
+
+permissions: $(INSTALLED)
+	@$(BIN)/python -m tests.deploy.permissions
 
 destroy: $(INSTALLED)
 	@$(BIN)/python -m infra.destroy "$(STAGE)" $(if $(DATA),--data "$(DATA)")

@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo $$python; break; }; done)
 
 .PHONY: help up demo test check format clean token tokens revoke-token
-.PHONY: package deploy destroy doctor verify e2e bench
+.PHONY: package deploy destroy doctor verify e2e bench permissions
 
 help:
 	@echo "make up      start Jobyard on this machine (PORT=8000 ENGINE=auto|docker|process CAP=20)"
@@ -31,6 +31,7 @@ help:
 	@echo "make doctor  STAGE=prod: what is wrong with a deployed stage, a sentence each"
 	@echo "make verify  STAGE=prod [IMAGE=…]: try what users rely on; 12 minutes, some cents"
 	@echo "make destroy STAGE=prod [DATA=delete] [CONFIRM=prod]; without DATA what people put in stays"
+	@echo "make permissions  infra/permissions.json: what each function calls in AWS, for doctor"
 	@echo "make e2e     deploy into an emulator of AWS and use it; needs Podman or Docker"
 	@echo "make bench   what it all costs, in under ten minutes; ARGS=--write also puts it on its page"
 	@echo "make clean   remove the virtual environment and what was built"
@@ -67,6 +68,9 @@ doctor: $(INSTALLED)
 
 verify: $(INSTALLED)
 	@$(BIN)/python -m infra.verify "$(STAGE)" $(if $(IMAGE),--image "$(IMAGE)")
+
+permissions: $(INSTALLED)
+	@$(BIN)/python -m tests.deploy.permissions
 
 destroy: $(INSTALLED)
 	@$(BIN)/python -m infra.destroy "$(STAGE)" $(if $(DATA),--data "$(DATA)")

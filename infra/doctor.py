@@ -24,7 +24,7 @@ from ulid import ULID
 
 from chalicelib import auth
 from chalicelib.tables import tokens
-from infra import account
+from infra import account, permissions
 from infra.account import Refused
 from infra.api_client import Api, NotOk
 from infra.deploy import FUNCTIONS, TABLES, find_stack, outputs, stack_name
@@ -161,6 +161,7 @@ CHECKS = {
     "functions": check_functions,
     "cluster": check_cluster,
     "roles": check_roles,
+    "permissions": permissions.check,
     "subnets": check_subnets,
     "dead letters": check_dead_letters,
 }

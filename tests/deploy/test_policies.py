@@ -1,8 +1,12 @@
-"""Least privilege, read from the packaged template: who may do what, and to what."""
+"""
+Least privilege, read from the packaged template: no role is allowed more than its kind of work.
+
+That each function is allowed all that it calls, and nothing else, is tested action by action in
+tests/deploy/permissions, from the policy files that are packaged here.
+"""
 
 from __future__ import annotations
 
-import ast
 import fnmatch
 import json
 import re
@@ -11,9 +15,9 @@ from importlib import resources as files
 from typing import Any
 
 import pytest
-from botocore import xform_name
 
-from infra import package
+from infra.deploy import FUNCTIONS
+from tests.deploy.permissions import policies
 
 Statement = dict[str, Any]
 
@@ -31,16 +35,6 @@ CANNOT_BE_NARROWED = {
     # by task: only by the container instances of the cluster, of which Fargate shows none; the
     # statement is bound to the cluster by a condition
     "ecs:ListTasks",
-}
-
-NOT_CALLED_BY_NAME = {
-    "ecs:TagResource": "register_task_definition and run_task are given tags",
-    "events:TagResource": "put_rule is given tags",
-    "logs:TagResource": "create_log_group is given tags",
-    "iam:PassRole": "register_task_definition and run_task name roles",
-    "logs:CreateLogStream": "Lambda writes the function's log by its role",
-    "logs:PutLogEvents": "Lambda writes the function's log by its role",
-    "sqs:SendMessage": "Lambda keeps failed events by the function's role",
 }
 
 
@@ -100,6 +94,22 @@ def test_every_function_has_a_role_of_its_own_and_nothing_attached(
     assert found == set(ROLES)
     for role in ROLES:
         assert "ManagedPolicyArns" not in template["Resources"][role]["Properties"]
+
+
+@pytest.mark.parametrize(("role", "function"), [*zip(FUNCTION_ROLES, FUNCTIONS, strict=True)])
+def test_a_functions_role_has_its_policy_file_and_nothing_else(
+    template: dict[str, Any], role: str, function: str
+) -> None:
+    """The file is what the tests of permissions judge, so it must be what is deployed."""
+    assert statements(template, role) == policies.read()[function]
+    functions = template["Resources"].values()
+    (name,) = (
+        resource["Properties"]["FunctionName"]
+        for resource in functions
+        if resource["Properties"].get("Role") == {"Fn::GetAtt": [role, "Arn"]}
+        and "FunctionName" in resource["Properties"]
+    )
+    assert name == {"Fn::Sub": f"jobyard-${{Stage}}-{function}"}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -218,29 +228,6 @@ def test_the_containers_own_role_reaches_no_table(template: dict[str, Any]) -> N
     """ECS's execution role pulls images, writes output and fetches secrets, and that is all."""
     granted = {a for s in statements(template, "ExecutionRole") for a in actions(s)}
     assert {action.split(":")[0] for action in granted} == {"ecr", "logs", "secretsmanager", "ssm"}
-
-
-def calls() -> set[str]:
-    """Names of all methods that the product calls: `run_task`, `put_rule`, …"""
-    found: set[str] = set()
-    for path in (package.ROOT / "chalicelib").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Attribute):
-                found.add(node.attr)
-    return found
-
-
-@pytest.mark.parametrize("role", FUNCTION_ROLES)
-def test_nothing_is_granted_that_the_product_never_calls(
-    template: dict[str, Any], role: str
-) -> None:
-    """A permission outlives the code that needed it, unless somebody looks."""
-    called = calls()
-    for statement in statements(template, role):
-        for action in actions(statement):
-            service, name = action.split(":")
-            if service != "dynamodb" and action not in NOT_CALLED_BY_NAME:
-                assert xform_name(name) in called, action
 
 
 def test_only_the_api_reads_tokens(template: dict[str, Any]) -> None:

@@ -8,6 +8,8 @@ comes to make is a case more, without anyone writing it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -54,6 +56,30 @@ def _request(world: World, method: str, path: str, body: Any = None, **more: Any
     return lambda: world.yard.call(method, path, body, **more)
 
 
+def _just_before(world: World, call: str, happen: Callable[[], object]) -> None:
+    """Before the next such call somebody else does something, once."""
+    note = world.wire.made
+
+    def look(name: str, params: dict[str, Any]) -> None:
+        if name == call:
+            world.wire.made = note
+            Context().run(world.wire.meanwhile, happen)
+        note(name, params)
+
+    world.wire.made = look
+
+
+def _dying_at(world: World, call: str, act: Callable[[], object]) -> None:
+    """Do it, and die before that call is made."""
+
+    def die(_: int, name: str) -> None:
+        if name == call:
+            raise Death(name)
+
+    with suppress(Death), world.wire.failing(asking=die):
+        act()
+
+
 def _path(run: dict[str, Any]) -> str:
     return f"/jobs/{run['job_id']}/runs/{run['id']}"
 
@@ -86,15 +112,7 @@ def create_with_a_key(world: World) -> Act:
 @operation(api=True)
 def create_losing_its_name(world: World) -> Act:
     """Another job takes the name between the look and the transaction."""
-
-    def steal(name: str, params: dict[str, Any]) -> None:
-        if name == "ecs.RegisterTaskDefinition":
-            world.wire.made = note
-            world.wire.meanwhile(lambda: world.job(name="a"))
-        note(name, params)
-
-    note = world.note
-    world.wire.made = steal
+    _just_before(world, "ecs.RegisterTaskDefinition", lambda: world.job(name="a"))
     return _request(world, "POST", "/jobs", {"name": "a", "image": IMAGE, "schedule": DAILY})
 
 
@@ -370,6 +388,23 @@ def fire_replacing(world: World) -> Act:
     return act
 
 
+@operation(again=True)
+def fire_whose_task_is_recorded_by_its_event(world: World) -> Act:
+    """The task's event is handled between RunTask and the write that records the task."""
+    _, act = _fire(world)
+
+    def start() -> None:
+        world.ecs.start(world.ecs.tasks[0].arn)
+        world.deliver(world.yard.take_events())
+
+    _just_before(
+        world,
+        "ecs.RunTask",
+        lambda: _just_before(world, "dynamodb.TransactWriteItems", start),
+    )
+    return act
+
+
 # --- events ---------------------------------------------------------------------------------
 
 
@@ -544,6 +579,16 @@ def sweep_due_slots(world: World) -> Act:
 
 
 @operation()
+def sweep_due_slots_of_a_job_that_changes(world: World) -> Act:
+    """The job is renamed while its slots start, so its cursor must be read again."""
+    job, _ = _fire(world, schedule="*/20 * * * *")
+    sweep = _sweep(world, minutes=2)
+    rename = _request(world, "PATCH", f"/jobs/{job['id']}", {"name": "b"})
+    _just_before(world, "ecs.RunTask", rename)
+    return sweep
+
+
+@operation()
 def sweep_a_held_run(world: World) -> Act:
     job, act = _fire(world, concurrency_policy="replace")
     run = world.yard.trigger(job)
@@ -559,6 +604,14 @@ def sweep_an_unfinished_delete(world: World) -> Act:
     run = world.yard.trigger(job)
     world.yard.call("DELETE", f"/jobs/{job['id']}")
     world.ecs.stop(world.yard.task_of(run), exit_code=143)
+    return _sweep(world, minutes=2)
+
+
+@operation()
+def sweep_a_delete_that_died(world: World) -> Act:
+    """Its rules are still there."""
+    job = world.job(name="a", schedule="0 13 1 * 1")
+    _dying_at(world, "events.ListRules", _request(world, "DELETE", f"/jobs/{job['id']}"))
     return _sweep(world, minutes=2)
 
 
@@ -608,6 +661,43 @@ def audit_tasks(world: World) -> Act:
 
 
 @operation()
+def audit_a_task_that_nobody_recorded(world: World) -> Act:
+    """Whoever launched it died before the answer, its events were lost, and no sweep came."""
+    _unanswered_launch(world, world.job(name="a"))
+    world.ecs.start(world.ecs.tasks[0].arn)
+    world.yard.take_events()
+    world.observe()
+    world.clock.move(minutes=6)
+    return world.audit
+
+
+@operation(bus=True)
+def audit_tasks_that_stop_meanwhile(world: World) -> Act:
+    """
+    Two stop between ListTasks and DescribeTasks: one ends its run, and one that a newer slot
+    waits for was told to stop, which ECS did not hear.
+    """
+    job, fire = _fire(world, concurrency_policy="replace")
+    other = world.job(name="b")
+    for run in (world.yard.trigger(job), world.yard.trigger(other)):
+        world.ecs.start(world.yard.task_of(run))
+    world.deliver(world.yard.take_events())
+    throttled = EcsError("ThrottlingException", "Rate exceeded")
+    world.ecs.refuse_next(throttled, operation="StopTask", times=3)  # botocore asks three times
+    fire()
+    world.observe()
+    world.clock.move(minutes=6)
+
+    def stop() -> None:
+        for task in world.ecs.tasks:
+            world.ecs.stop(task.arn, exit_code=0)
+        world.yard.take_events()
+
+    _just_before(world, "ecs.DescribeTasks", stop)
+    return world.audit
+
+
+@operation()
 def audit_leftovers(world: World) -> Act:
     """Of a create that died: task definition, log group, rules, and no job."""
     world.job(name="kept", schedule=DAILY)
@@ -647,6 +737,16 @@ def audit_old_revisions(world: World) -> Act:
     world.yard.trigger(job)
     for command in ("b", "c"):
         world.yard.call("PATCH", f"/jobs/{job['id']}", {"command": [command]})
+    world.clock.move(minutes=61)
+    return world.audit
+
+
+@operation()
+def audit_a_revision_that_was_never_stored(world: World) -> Act:
+    """An update died between the registration and its own transaction."""
+    job = world.job(name="a")
+    update = _request(world, "PATCH", f"/jobs/{job['id']}", {"command": ["b"]})
+    _dying_at(world, "dynamodb.UpdateItem", update)
     world.clock.move(minutes=61)
     return world.audit
 

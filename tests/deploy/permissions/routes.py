@@ -1,0 +1,156 @@
+"""
+What the reliability tests leave out: every route of app.py, in its several kinds of calls.
+
+The handlers of the four other functions are called here too, as Lambda calls them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import app
+from chalicelib.cloud import aws
+from chalicelib.settings import settings
+from tests.reliability.operations import DAILY, Act, Operation
+from tests.reliability.world import World
+from tests.yard import PROJECT, WORKSPACE, Context
+
+EXTRA: list[Operation] = []
+
+
+def extra(prepare: Callable[[World], Act]) -> Callable[[World], Act]:
+    EXTRA.append(Operation(prepare.__name__, prepare))
+    return prepare
+
+
+def _all(world: World, *requests: tuple[Any, ...], **headers: str) -> Act:
+    """One request after the other; each must succeed."""
+
+    def act() -> None:
+        for method, path, *body in requests:
+            answer = world.yard.call(method, path, *body, headers=headers)
+            assert answer.status < 300, (method, path, answer.envelope)
+
+    return act
+
+
+def _written(world: World) -> tuple[str, str]:
+    """A job and its run as paths; the run's task has written a line."""
+    job = world.job(name="a")
+    run = world.yard.trigger(job)
+    task = world.yard.task_of(run)
+    world.ecs.start(task)
+    world.deliver(world.yard.take_events())
+    group, stream = settings().log_group(job["id"]), f"run/main/{task.rpartition('/')[2]}"
+    logs = aws.client("logs")
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    at = int(world.clock().timestamp() * 1000)
+    line = {"timestamp": at, "message": "hello"}
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[line])
+    return f"/jobs/{job['id']}", f"/jobs/{job['id']}/runs/{run['id']}"
+
+
+@extra
+def read_everything(world: World) -> Act:
+    job, run = _written(world)
+    reads = ["/jobs", job, f"{job}/status", f"{job}/runs", run]
+    return _all(world, *(("GET", path) for path in reads))
+
+
+@extra
+def read_logs_and_metrics(world: World) -> Act:
+    """A run's by its stream and by a filter, a job's by filters."""
+    job, run = _written(world)
+
+    def act() -> None:
+        for path in (f"{run}/logs", f"{job}/logs"):
+            for query in ({}, {"filter": "hello"}, {"limit": 1}):
+                answer = world.yard.call("GET", path, query=query)
+                assert [line["message"] for line in answer.data["logs"]] == ["hello"], path
+        for path in (f"{run}/metrics", f"{job}/metrics"):
+            assert world.yard.call("GET", path).status in (200, 207)
+
+    return act
+
+
+@extra
+def read_what_needs_no_token(world: World) -> Act:
+    def act() -> None:
+        for path in ("/health", "/openapi.json"):
+            assert world.yard.call("GET", path, base="").status == 200
+
+    return act
+
+
+@extra
+def put_and_patch(world: World) -> Act:
+    path = f"/jobs/{world.job(name='a', schedule=DAILY)['id']}"
+    return _all(
+        world,
+        ("PUT", path, {"name": "b", "command": ["b"]}),
+        ("PATCH", path, {"name": "c", "tags": ["team=data"]}),
+        ("PATCH", path, {"schedule": None}),
+        ("DELETE", path),
+    )
+
+
+@extra
+def cancel_by_delete(world: World) -> Act:
+    _, run = _written(world)
+    return _all(world, ("DELETE", run))
+
+
+@extra
+def repeat_with_a_key(world: World) -> Act:
+    create = ("POST", "/jobs", {"name": "b", "image": "busybox"})
+    trigger = ("POST", f"/jobs/{world.job(name='a')['id']}/runs")
+    return _all(world, create, create, trigger, trigger, **{"Idempotency-Key": "k"})
+
+
+@extra
+def use_a_token_not_seen_for_a_while(world: World) -> Act:
+    """It is looked up, and its last use is noted."""
+    world.clock.move(hours=25)
+    return _all(world, ("GET", "/jobs"))
+
+
+@extra
+def handle_a_task_event(world: World) -> Act:
+    run = world.yard.trigger(world.job(name="a"))
+    world.ecs.stop(world.yard.task_of(run), exit_code=0)
+    (event, *_) = world.yard.take_events()[::-1]
+    return lambda: app.task_changed(event, Context())
+
+
+@extra
+def handle_a_fire(world: World) -> Act:
+    job = world.job(name="a", schedule=DAILY)
+    world.clock.move(hours=1, seconds=2)
+    event = {"project": f"{WORKSPACE}#{PROJECT}", "job": job["id"], "time": "2026-11-23T13:00:00Z"}
+    return lambda: app.fire(event, Context())
+
+
+@extra
+def handle_the_minute(world: World) -> Act:
+    world.job(name="a", schedule=DAILY)
+    return lambda: app.sweep(_SCHEDULED, Context())
+
+
+@extra
+def handle_the_ten_minutes(world: World) -> Act:
+    world.job(name="a", schedule=DAILY)
+    return lambda: app.audit(_SCHEDULED, Context())
+
+
+_SCHEDULED: dict[str, Any] = {
+    "version": "0",
+    "account": "123456789012",
+    "region": "eu-central-1",
+    "detail": {},
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "time": "2026-11-23T12:00:00Z",
+    "id": "1",
+    "resources": [],
+}

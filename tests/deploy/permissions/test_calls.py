@@ -1,0 +1,153 @@
+"""What IAM judges of each kind of call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.deploy.permissions import calls
+from tests.deploy.permissions.calls import Needed, NotKnown
+
+DYNAMODB = "arn:aws:dynamodb:eu-central-1:123456789012:table/"
+ECS = "arn:aws:ecs:eu-central-1:123456789012:"
+CLUSTER = (("ecs:cluster", f"{ECS}cluster/c"),)
+TO_TASKS = (("iam:PassedToService", "ecs-tasks.amazonaws.com"),)
+DEFINITION = f"{ECS}task-definition/f:3"
+ROLES = {"executionRoleArn": "arn:execution", "taskRoleArn": "arn:task"}
+PASSED = [Needed("iam:PassRole", arn, TO_TASKS) for arn in ROLES.values()]
+
+
+def judged(service: str, operation: str, registered: Any = None, **params: Any) -> list[Needed]:
+    return calls.judged(service, operation, params, lambda _: registered or {})
+
+
+def test_a_transaction_is_judged_by_its_items() -> None:
+    """Each on its own table; there is no action of the transaction's own."""
+    items = [
+        {kind: {"TableName": table}}
+        for kind, table in (("Put", "a"), ("Update", "b"), ("Delete", "a"), ("ConditionCheck", "b"))
+    ]
+    assert judged("dynamodb", "TransactWriteItems", TransactItems=items) == [
+        Needed("dynamodb:PutItem", f"{DYNAMODB}a"),
+        Needed("dynamodb:UpdateItem", f"{DYNAMODB}b"),
+        Needed("dynamodb:DeleteItem", f"{DYNAMODB}a"),
+        Needed("dynamodb:ConditionCheckItem", f"{DYNAMODB}b"),
+    ]
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
+def test_a_batch_is_an_action_of_its_own_on_each_table(operation: str) -> None:
+    """GetItem or PutItem would not allow it."""
+    assert judged("dynamodb", operation, RequestItems={"a": [], "b": []}) == [
+        Needed(f"dynamodb:{operation}", f"{DYNAMODB}a"),
+        Needed(f"dynamodb:{operation}", f"{DYNAMODB}b"),
+    ]
+
+
+def test_a_query_of_an_index_needs_the_indexs_arn() -> None:
+    """And not the table's."""
+    table, index = f"{DYNAMODB}a", f"{DYNAMODB}a/index/live"
+    assert judged("dynamodb", "Query", TableName="a") == [Needed("dynamodb:Query", table)]
+    through = judged("dynamodb", "Query", TableName="a", IndexName="live")
+    assert through == [Needed("dynamodb:Query", index)]
+
+
+def test_a_registration_passes_its_roles_and_tags_what_it_makes() -> None:
+    """Without roles and tags it needs only itself."""
+    made = f"{ECS}task-definition/f:1"
+    itself = Needed("ecs:RegisterTaskDefinition", made)
+    assert judged("ecs", "RegisterTaskDefinition", family="f") == [itself]
+    tags = [{"key": "a", "value": "b"}]
+    assert judged("ecs", "RegisterTaskDefinition", family="f", tags=tags, **ROLES) == [
+        itself,
+        *PASSED,
+        Needed("ecs:TagResource", made, (("ecs:CreateAction", "RegisterTaskDefinition"),)),
+    ]
+
+
+TAG_THE_TASK = Needed(
+    "ecs:TagResource", f"{ECS}task/c/{'0' * 32}", (("ecs:CreateAction", "RunTask"),)
+)
+
+
+@pytest.mark.parametrize(
+    ("registered", "given", "more"),
+    [
+        ({}, {}, []),
+        ({}, {"tags": []}, []),
+        (ROLES, {}, PASSED),
+        ({}, {"tags": [{"key": "a"}]}, [TAG_THE_TASK]),
+        ({"tags": [{"key": "a"}]}, {}, []),
+        ({"tags": [{"key": "a"}]}, {"propagateTags": "TASK_DEFINITION"}, [TAG_THE_TASK]),
+        ({}, {"propagateTags": "TASK_DEFINITION"}, []),
+        ({}, {"overrides": {"taskRoleArn": "arn:task"}}, PASSED[1:]),
+    ],
+)
+def test_a_launch_passes_the_definitions_roles_and_tags_the_task(
+    registered: dict[str, Any], given: dict[str, Any], more: list[Needed]
+) -> None:
+    """Tags of the request, and those that are propagated, both need TagResource."""
+    found = judged("ecs", "RunTask", registered, cluster="c", taskDefinition=DEFINITION, **given)
+    assert found == [Needed("ecs:RunTask", DEFINITION, CLUSTER), *more]
+
+
+def test_tasks_are_named_one_by_one_and_listed_by_their_cluster() -> None:
+    """By ARN or by id; a list names none, and is bound to the cluster by its condition key."""
+    full = f"{ECS}task/c/1"
+    for task in (full, "1"):
+        (found,) = judged("ecs", "DescribeTasks", cluster="c", tasks=[task])
+        assert found == Needed("ecs:DescribeTasks", full, CLUSTER)
+        (stopped,) = judged("ecs", "StopTask", cluster=f"{ECS}cluster/c", task=task)
+        assert stopped == Needed("ecs:StopTask", full, CLUSTER)
+    assert judged("ecs", "ListTasks", cluster="c") == [Needed("ecs:ListTasks", "*", CLUSTER)]
+
+
+def test_a_rule_of_the_default_bus_has_no_bus_in_its_arn() -> None:
+    """And its tags are a permission of their own."""
+    rule = "arn:aws:events:eu-central-1:123456789012:rule/"
+    assert judged("events", "PutRule", Name="r", Tags=[{"Key": "a", "Value": "b"}]) == [
+        Needed("events:PutRule", f"{rule}r"),
+        Needed("events:TagResource", f"{rule}r"),
+    ]
+    (found,) = judged("events", "RemoveTargets", Rule="r", EventBusName="b")
+    assert found == Needed("events:RemoveTargets", f"{rule}b/r")
+
+
+def test_events_go_to_the_bus_that_each_entry_names() -> None:
+    """By name or by ARN."""
+    bus = "arn:aws:events:eu-central-1:123456789012:event-bus/b"
+    entries = [{"EventBusName": "b"}, {"EventBusName": bus}]
+    assert judged("events", "PutEvents", Entries=entries) == [Needed("events:PutEvents", bus)] * 2
+
+
+def test_a_log_groups_arn_goes_on_behind_its_name_but_for_its_tags() -> None:
+    """A stream's has the stream in it."""
+    group = "arn:aws:logs:eu-central-1:123456789012:log-group:g"
+    assert judged("logs", "CreateLogGroup", logGroupName="g", tags={"a": "b"}) == [
+        Needed("logs:CreateLogGroup", f"{group}:log-stream:"),
+        Needed("logs:TagResource", group),
+    ]
+    (found,) = judged("logs", "GetLogEvents", logGroupName="g", logStreamName="s")
+    assert found == Needed("logs:GetLogEvents", f"{group}:log-stream:s")
+
+
+def test_a_call_that_nobody_has_described_is_an_error() -> None:
+    """Else it would be recorded as needing nothing."""
+    with pytest.raises(NotKnown, match=r"ecs.CreateService"):
+        judged("ecs", "CreateService")
+
+
+def test_one_example_stands_for_all_jobs_tasks_revisions_and_rules() -> None:
+    """The manifest of calls is the same whatever was recorded."""
+    job, task = "job_01KAR0000000000000000000AA", "a" * 32
+    for arn, text in (
+        (f"{ECS}task-definition/f-{job}:7", f"{ECS}task-definition/f-job_{'0' * 26}:1"),
+        (f"{ECS}task/c/{task}", f"{ECS}task/c/{'0' * 32}"),
+        (f"arn:aws:events:r:1:rule/f-{job}-1", f"arn:aws:events:r:1:rule/f-job_{'0' * 26}-0"),
+        (
+            f"arn:aws:logs:r:1:log-group:/f/{job}:log-stream:run/main/{task}",
+            f"arn:aws:logs:r:1:log-group:/f/job_{'0' * 26}:log-stream:run/main/{'0' * 32}",
+        ),
+    ):
+        assert calls.example(Needed("a:A", arn)) == Needed("a:A", text)

@@ -1,0 +1,160 @@
+"""
+The policies suffice, and nothing in them is more than suffices.
+
+Every operation of the reliability tests and every route is run with each function's AWS calls
+recorded. Each call, as IAM judges it, must be allowed by the function's policy in `.chalice/`, and
+everything that a policy grants must be needed by a call. So one action more or less in any of the
+files is a failure here.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import app
+from infra import permissions
+from infra.deploy import FUNCTIONS
+from tests.deploy.permissions import manifest, policies
+from tests.deploy.permissions.calls import ANY, Needed
+from tests.deploy.permissions.conftest import Recording, read, record
+from tests.deploy.permissions.policies import STAGE, Grant, Statement, as_list
+
+OUTSIDE = {
+    "ecs.RunTask": "a preparation starts a task that no run knows",
+    "logs.CreateLogStream": "a preparation writes output, as ECS does by the execution role",
+    "logs.PutLogEvents": "a preparation writes output, as ECS does by the execution role",
+}
+"""Calls that none of the five functions made."""
+
+
+def test_every_recorded_call_is_allowed(recording: Recording) -> None:
+    """By the policy of the function that makes it; a denial names all that IAM would look at."""
+    denied = policies.denied(recording.needed, policies.grants(policies.read()))
+    assert [c.words for c in recording.calls if (c.function, c.needed) in denied] == []
+
+
+def test_every_permission_is_needed_by_some_recorded_call(recording: Recording) -> None:
+    """What nothing calls, or another statement grants too, is not granted."""
+    assert policies.superfluous(recording.needed, policies.grants(policies.read())) == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_taking_any_permission_away_denies_a_call(recording: Recording, function: str) -> None:
+    """Each action of each statement, and each resource of each statement with several."""
+    calls = _of(function, recording)
+    unnoticed = []
+    for what, statements in _with_less(policies.read()[function]):
+        if not policies.denied(calls, policies.grants({function: statements})):
+            unnoticed.append(what)
+    assert unnoticed == []
+
+
+def _of(function: str, recording: Recording) -> list[tuple[str, Needed]]:
+    return [call for call in recording.needed if call[0] == function]
+
+
+def _with_less(statements: list[Statement]) -> Iterator[tuple[str, list[Statement]]]:
+    """The statements with one action or one resource left out, each in turn."""
+    for number, statement in enumerate(statements):
+        for part in ("Action", "Resource"):
+            parts = as_list(statement[part])
+            if part == "Resource" and len(parts) == 1:
+                continue
+            for index, left_out in enumerate(parts):
+                less = copy.deepcopy(statements)
+                less[number][part] = parts[:index] + parts[index + 1 :]
+                yield f"{statement['Sid']} without {left_out}", less
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_adding_any_permission_is_noticed(recording: Recording, function: str) -> None:
+    """Each action that any function needs, added to each statement that lacks it, and another."""
+    calls = _of(function, recording)
+    actions = sorted({needed.action for _, needed in recording.needed})
+    statements = policies.read()[function]
+    unnoticed = []
+    for number, statement in enumerate(statements):
+        for action in [*actions, "iam:CreateUser"]:
+            if action in as_list(statement["Action"]):
+                continue
+            more = copy.deepcopy(statements)
+            more[number]["Action"] = [*as_list(statement["Action"]), action]
+            if not policies.superfluous(calls, policies.grants({function: more})):
+                unnoticed.append(f"{statement['Sid']} with {action}")
+    assert unnoticed == []
+
+
+def test_no_call_is_allowed_on_another_stage(recording: Recording) -> None:
+    """The same calls on what a stage with a longer name has, or on its cluster, are denied."""
+    other = f"{STAGE}-2"
+    elsewhere = [
+        (
+            function,
+            replace(
+                needed,
+                arn=needed.arn.replace(STAGE, other),
+                context=tuple((k, v.replace(STAGE, other)) for k, v in needed.context),
+            ),
+        )
+        for function, needed in recording.needed
+    ]
+    changed = set(elsewhere) - set(recording.needed)
+    assert policies.denied(changed, policies.grants(policies.read())) == changed
+    same = set(elsewhere) & set(recording.needed)
+    # what has no stage in its name: the operator's own role and bus, and what cannot be narrowed
+    assert {needed.action for _, needed in same if needed.arn != ANY} == {
+        "iam:PassRole",
+        "events:PutEvents",
+    }
+
+
+def test_the_recording_covers_every_route_and_no_call_is_nobodys(recording: Recording) -> None:
+    """Else a call would be missing, or put down to no function."""
+    assert recording.routes == set(app.app.endpoints)
+    assert recording.outside == set(OUTSIDE)
+    assert {function for function, _ in recording.needed} == set(FUNCTIONS)
+
+
+def test_the_manifest_of_calls_is_what_was_recorded(recording: Recording) -> None:
+    """`make permissions` writes it anew."""
+    made = manifest.as_text(manifest.manifest(recording.needed))
+    assert permissions.MANIFEST.read_text() == made
+
+
+@pytest.mark.skipif(
+    os.environ.get("JOBYARD_PERMISSIONS") != "all",
+    reason="minutes of work: JOBYARD_PERMISSIONS=all runs it",
+)
+def test_what_fails_on_the_way_needs_no_other_permission(
+    recording: Recording, tmp_path: Path
+) -> None:
+    """Dying at any call, and anybody in between, leads to no call that the recording lacks."""
+    path = tmp_path / "with-failures.json"
+    record(path, "--failures")
+    assert set(read(path).needed) - set(recording.needed) == set()
+
+
+def test_a_denial_names_function_operation_action_and_resource(recording: Recording) -> None:
+    """What somebody needs who has to mend the policy."""
+    calls = [call for call in recording.calls if call.needed.action == "ecs:RunTask"]
+    words = next(call.words for call in calls if call.function == "fire")
+    arn = "arn:aws:ecs:eu-central-1:123456789012"
+    assert words.startswith("fire (") and words.endswith(
+        f"): ecs:RunTask on {arn}:task-definition/jobyard-{STAGE}-job_{'0' * 26}:1, "
+        f"ecs:cluster={arn}:cluster/jobyard-{STAGE}"
+    )
+
+
+def test_a_grant_that_is_made_twice_is_superfluous() -> None:
+    """Either of the two could go without anybody noticing."""
+    once = Grant("fire", "A", "sqs:SendMessage", "*")
+    calls = [("fire", Needed("sqs:SendMessage", "arn:aws:sqs:eu-central-1:123456789012:q"))]
+    twice = [once, replace(once, sid="B")]
+    assert policies.superfluous(calls, [once]) == []
+    assert policies.superfluous(calls, twice) == twice

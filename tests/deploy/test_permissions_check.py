@@ -1,0 +1,244 @@
+"""What doctor says of the permissions that a stage's functions really have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from infra import doctor, permissions
+from infra.deploy import FUNCTIONS
+from infra.local.provision import ACCOUNT
+from tests.deploy.permissions import policies
+from tests.deploy.permissions.policies import DEFAULT_ROLE, Grant
+from tests.deploy.simulator import Simulator, simulating
+from tests.deploy.world import World
+from tests.reliability.world import BUS
+
+STAGE = "dev"
+SWEEP = f"jobyard-{STAGE}-sweep"
+TABLES = f"arn:aws:dynamodb:eu-central-1:{ACCOUNT}:table/jobyard-{STAGE}"
+RESTORE = f"no policy of its role allows it; make deploy STAGE={STAGE} restores its policies."
+
+
+@dataclass
+class Deployed:
+    """A stage whose functions have the packaged policies."""
+
+    simulator: Simulator
+
+    def allow(self, function: str, grants: list[Grant]) -> None:
+        """Give a function's role these permissions, and no others."""
+        statements = [_statement(grant) for grant in grants]
+        self.put(function, "packaged", *statements)
+
+    def put(self, function: str, name: str, *statements: dict[str, Any]) -> None:
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        boto3.client("iam").put_role_policy(
+            RoleName=_role(function), PolicyName=name, PolicyDocument=document
+        )
+
+    def bound(self, function: str, *statements: dict[str, Any]) -> None:
+        iam = boto3.client("iam")
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        policy = iam.create_policy(PolicyName="boundary", PolicyDocument=document)["Policy"]
+        iam.put_role_permissions_boundary(
+            RoleName=_role(function), PermissionsBoundary=policy["Arn"]
+        )
+
+
+def _role(function: str) -> str:
+    return f"made-by-cloudformation-{function}"
+
+
+def _statement(grant: Grant) -> dict[str, Any]:
+    condition: dict[str, dict[str, list[str]]] = {}
+    for operator, key, values in grant.conditions:
+        condition.setdefault(operator, {})[key] = list(values)
+    return {
+        "Effect": "Allow",
+        "Action": grant.action,
+        "Resource": grant.resource,
+        "Condition": condition,
+    }
+
+
+PACKAGED = policies.grants(policies.read(), policies.stage_names(STAGE))
+
+
+def of(function: str) -> list[Grant]:
+    return [grant for grant in PACKAGED if grant.function == function]
+
+
+@pytest.fixture
+def deployed(world: World) -> Iterator[Deployed]:
+    """Functions and roles in moto, and a stack with every option switched on."""
+    iam, functions = boto3.client("iam"), boto3.client("lambda")
+    parameters = {"EventBus": BUS, "DefaultTaskRoleArn": DEFAULT_ROLE}
+    _make_stack(parameters)
+    with simulating() as simulator:
+        made = Deployed(simulator)
+        for function in FUNCTIONS:
+            trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+            role = iam.create_role(RoleName=_role(function), AssumeRolePolicyDocument=trust)
+            functions.create_function(
+                FunctionName=f"jobyard-{STAGE}-{function}",
+                Role=role["Role"]["Arn"],
+                Code={"ZipFile": b"PK"},
+            )
+            made.allow(function, of(function))
+        yield made
+
+
+def _make_stack(parameters: dict[str, str]) -> None:
+    template = {
+        "Parameters": {name: {"Type": "String"} for name in parameters},
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {}}},
+    }
+    boto3.client("cloudformation").create_stack(
+        StackName=f"jobyard-{STAGE}",
+        TemplateBody=json.dumps(template),
+        Parameters=[
+            {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
+        ],
+    )
+
+
+def test_a_stage_with_the_packaged_policies_lacks_nothing(deployed: Deployed) -> None:
+    """And every entry of the manifest was judged, by one call each."""
+    assert list(permissions.check(STAGE)) == []
+    entries = json.loads(permissions.MANIFEST.read_text()).values()
+    assert deployed.simulator.asked == sum(len(of_function) for of_function in entries)
+
+
+def test_doctor_looks_at_the_permissions() -> None:
+    """Among all else that it checks."""
+    assert permissions.check in doctor.CHECKS.values()
+
+
+def test_a_missing_permission_is_said_with_function_action_and_resource(
+    deployed: Deployed,
+) -> None:
+    """The mistake that kept the sweep from its first turn."""
+    lacking = [
+        grant
+        for grant in of("sweep")
+        if (grant.action, grant.resource) != ("dynamodb:BatchGetItem", f"{TABLES}-jobs")
+    ]
+    deployed.allow("sweep", lacking)
+    assert list(permissions.check(STAGE)) == [
+        f"{SWEEP} would be denied dynamodb:BatchGetItem on {TABLES}-jobs: {RESTORE}"
+    ]
+
+
+def test_condition_keys_are_simulated_with_their_values(deployed: Deployed) -> None:
+    """A statement that is bound to another cluster does not allow a launch on this one."""
+    elsewhere = (("ArnEquals", "ecs:cluster", ("arn:aws:ecs:r:1:cluster/x",)),)
+    changed = [
+        Grant(g.function, g.sid, g.action, g.resource, elsewhere)
+        if g.action in ("ecs:RunTask", "ecs:ListTasks")
+        else g
+        for g in of("sweep")
+    ]
+    deployed.allow("sweep", changed)
+    found = list(permissions.check(STAGE))
+    assert [text.split(" on ")[0] for text in found] == [
+        f"{SWEEP} would be denied ecs:ListTasks",
+        f"{SWEEP} would be denied ecs:RunTask",
+    ]
+
+
+def test_a_permissions_boundary_is_named(deployed: Deployed) -> None:
+    """The role's own policies allow it, and that is not enough."""
+    but_events = {"Effect": "Deny", "Action": "events:PutEvents", "Resource": "*"}
+    allowed = sorted({grant.action for grant in of("fire")})
+    everything_else = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
+    deployed.bound("fire", everything_else, but_events)
+    bus = f"arn:aws:events:eu-central-1:{ACCOUNT}:event-bus/{BUS}"
+    assert list(permissions.check(STAGE)) == [
+        f"jobyard-{STAGE}-fire would be denied events:PutEvents on {bus}: "
+        "the permissions boundary of its role does not allow it."
+    ]
+
+
+def test_a_service_control_policy_is_named_for_every_function(deployed: Deployed) -> None:
+    """It holds for the whole account."""
+    actions = sorted({grant.action for grant in PACKAGED} - {"ecs:StopTask"})
+    deployed.simulator.service_control = [
+        {"Effect": "Allow", "Action": actions, "Resource": "*"},
+    ]
+    task = f"arn:aws:ecs:eu-central-1:{ACCOUNT}:task/jobyard-{STAGE}/{'0' * 32}"
+    assert list(permissions.check(STAGE)) == [
+        f"jobyard-{STAGE}-{function} would be denied ecs:StopTask on {task}: "
+        "a service control policy of the organisation does not allow it."
+        for function in FUNCTIONS
+    ]
+
+
+def test_a_service_control_policy_may_ask_for_the_region(deployed: Deployed) -> None:
+    """Doctor gives the simulation the region that the functions run in."""
+    actions = sorted({grant.action for grant in PACKAGED})
+    here = {"StringEquals": {"aws:RequestedRegion": "eu-central-1", "aws:SecureTransport": "true"}}
+    deployed.simulator.service_control = [
+        {"Effect": "Allow", "Action": actions, "Resource": "*", "Condition": here}
+    ]
+    assert list(permissions.check(STAGE)) == []
+
+
+def test_a_deny_is_said_with_the_policy_that_has_it(deployed: Deployed) -> None:
+    """Somebody attached it by hand, so deploying again would not take it away."""
+    deny = {"Effect": "Deny", "Action": "sqs:SendMessage", "Resource": "*"}
+    deployed.put("fire", "by-hand", deny)
+    queue = f"arn:aws:sqs:eu-central-1:{ACCOUNT}:jobyard-{STAGE}-failed-events"
+    assert list(permissions.check(STAGE)) == [
+        f"jobyard-{STAGE}-fire would be denied sqs:SendMessage on {queue}: "
+        "by-hand has a Deny that says so."
+    ]
+
+
+def test_a_condition_key_that_doctor_does_not_know_is_said(deployed: Deployed) -> None:
+    """The denial may then be one of the simulation alone."""
+    deployed.allow("sweep", [g for g in of("sweep") if g.action != "ecs:ListTasks"])
+    deployed.simulator.missing = ["aws:PrincipalTag/team"]
+    (sentence,) = permissions.check(STAGE)
+    assert sentence.endswith(
+        "(perhaps: a policy asks for aws:PrincipalTag/team, which doctor does not know)."
+    )
+
+
+def test_options_that_a_stage_does_not_use_are_not_asked_about(deployed: Deployed) -> None:
+    """Without an event bus and a default role, the policies have no such ARN."""
+    boto3.client("cloudformation").delete_stack(StackName=f"jobyard-{STAGE}")
+    _make_stack({"EventBus": "", "DefaultTaskRoleArn": ""})
+    for function in FUNCTIONS:
+        kept = [g for g in of(function) if g.resource != DEFAULT_ROLE and BUS not in g.resource]
+        deployed.allow(function, kept)
+    assert list(permissions.check(STAGE)) == []
+
+
+def test_who_may_not_simulate_is_told_so_once(deployed: Deployed) -> None:
+    """Else no finding would look like no fault."""
+    deployed.simulator.may_be_asked = False
+    (sentence,) = permissions.check(STAGE)
+    assert sentence.startswith("You may not call iam:SimulatePrincipalPolicy, so nobody has")
+
+
+def test_a_function_whose_role_is_gone_is_told(deployed: Deployed) -> None:
+    """IAM has nothing to judge; the other functions are judged all the same."""
+    boto3.client("lambda").update_function_configuration(
+        FunctionName=SWEEP, Role=f"arn:aws:iam::{ACCOUNT}:role/gone"
+    )
+    (sentence,) = permissions.check(STAGE)
+    assert sentence.startswith(f"IAM did not judge what {SWEEP} may do (NoSuchEntity: ")
+
+
+def test_a_function_that_is_missing_is_left_to_the_check_of_functions(
+    deployed: Deployed,
+) -> None:
+    """One fault, one sentence."""
+    boto3.client("lambda").delete_function(FunctionName=SWEEP)
+    assert list(permissions.check(STAGE)) == []

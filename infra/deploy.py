@@ -38,7 +38,7 @@ PACE = {"Delay": 3, "MaxAttempts": 400}
 
 INSIGHTS = {
     "enhanced": "metrics of every run and job; about 0.0024 for each run of up to an hour",
-    "enabled": "metrics of jobs, none of single runs; at most about 3.60 a month for each job",
+    "enabled": "metrics of jobs only; at most about 3.60 a month for each job and the cluster",
     "disabled": "no metrics: the API's answers are empty; costs nothing",
 }
 """By ContainerInsights: what it gives and costs (docs/operating.md, "What it costs")."""

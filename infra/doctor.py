@@ -13,9 +13,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -24,7 +23,7 @@ from ulid import ULID
 
 from chalicelib import auth
 from chalicelib.tables import tokens
-from infra import account, permissions
+from infra import account, network, permissions
 from infra.account import Refused
 from infra.api_client import Api, NotOk
 from infra.deploy import FUNCTIONS, TABLES, find_stack, outputs, stack_name
@@ -32,9 +31,6 @@ from infra.deploy import FUNCTIONS, TABLES, find_stack, outputs, stack_name
 IMAGE = "public.ecr.aws/docker/library/busybox:stable"
 RUN_SECONDS = 300
 """A first pull on Fargate takes about half a minute."""
-FEW_ADDRESSES = 32
-ENDPOINTS = ("ecr.api", "ecr.dkr", "s3", "logs")
-"""What a subnet without a way out must have to start a task (Amazon ECR interface endpoints)."""
 
 
 def check_stack(stage: str) -> Iterator[str]:
@@ -100,45 +96,26 @@ def check_roles(stage: str) -> Iterator[str]:
 
 def check_subnets(stage: str) -> Iterator[str]:
     told = outputs(stage)
-    public_ip = told["AssignPublicIp"] == "ENABLED"
-    yield from ways_out(told["Subnets"].split(","), public_ip=public_ip)
+    yield from network.ways_out(
+        told["Subnets"].split(","),
+        told["SecurityGroups"].split(","),
+        public_ip=told["AssignPublicIp"] == "ENABLED",
+        secrets=secret_services(stage),
+    )
 
 
-def ways_out(subnets: list[str], *, public_ip: bool) -> Iterator[str]:
-    """Which of `subnets` cannot take tasks that reach a registry, and why."""
-    ec2 = boto3.client("ec2")
-    for subnet in ec2.describe_subnets(SubnetIds=subnets)["Subnets"]:
-        if subnet["AvailableIpAddressCount"] < FEW_ADDRESSES:
-            yield f"{subnet['SubnetId']} has only {subnet['AvailableIpAddressCount']} addresses."
-        yield from _way_out(ec2, subnet, public_ip=public_ip)
-
-
-def _way_out(ec2: Any, subnet: Mapping[str, Any], *, public_ip: bool) -> Iterator[str]:
-    """How a task in `subnet` reaches a registry, or why it does not."""
-    name = subnet["SubnetId"]
-    by_id = [{"Name": "association.subnet-id", "Values": [name]}]
-    tables = ec2.describe_route_tables(Filters=by_id)["RouteTables"]
-    if not tables:  # a subnet without a table of its own uses its VPC's main one
-        main = [{"Name": "association.main", "Values": ["true"]}]
-        of_vpc = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
-        tables = ec2.describe_route_tables(Filters=main + of_vpc)["RouteTables"]
-    routes = [route for table in tables for route in table["Routes"]]
-    out = [route for route in routes if route.get("DestinationCidrBlock") == "0.0.0.0/0"]
-    if any(route.get("State") == "blackhole" for route in out):
-        yield f"The default route of {name} leads to a gateway that is gone."
-    elif any(str(route.get("GatewayId", "")).startswith("igw-") for route in out):
-        if not public_ip:
-            yield f"{name} leads to the internet, but tasks get no public address to use it with."
-    elif not out:
-        yield from _endpoints(ec2, subnet)
-
-
-def _endpoints(ec2: Any, subnet: Mapping[str, Any]) -> Iterator[str]:
-    of_vpc = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
-    there = {e["ServiceName"] for e in ec2.describe_vpc_endpoints(Filters=of_vpc)["VpcEndpoints"]}
-    lacking = [name for name in ENDPOINTS if not any(s.endswith(f".{name}") for s in there)]
-    if lacking:
-        yield f"{subnet['SubnetId']} has no default route and no endpoint for {', '.join(lacking)}."
+def secret_services(stage: str) -> set[str]:
+    """The services that the stage's jobs name secrets of: secretsmanager, ssm."""
+    try:
+        pages = (
+            boto3.client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=f"jobyard-{stage}-jobs", ProjectionExpression="spec")
+        )
+        specs = [json.loads(item["spec"]["S"]) for page in pages for item in page["Items"] if item]
+    except boto3.client("dynamodb").exceptions.ResourceNotFoundException:
+        return set()  # check_tables says so
+    return {arn.split(":")[2] for spec in specs for arn in spec["secrets"].values()}
 
 
 def check_dead_letters(stage: str) -> Iterator[str]:

@@ -1,69 +1,30 @@
-"""What doctor says of subnets from which a task could not reach a registry."""
+"""What doctor says of a stage, each check by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import json
 
 import boto3
-import pytest
 
 from infra import doctor
 from tests.deploy.world import World
 
-
-@pytest.fixture
-def look(world: World) -> Callable[..., list[str]]:
-    """Doctor's sentences on a subnet with these routes, in a VPC of its own."""
-
-    def sentences(
-        *, internet: bool, public_ip: bool = True, endpoints: tuple[str, ...] = ()
-    ) -> Any:
-        ec2 = boto3.client("ec2")
-        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
-        if internet:
-            gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-            ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
-            main = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
-            table = main["RouteTables"][0]["RouteTableId"]
-            ec2.create_route(
-                RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway
-            )
-        for service in endpoints:
-            ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=f"com.amazonaws.eu-central-1.{service}")
-        found = doctor.ways_out([subnet], public_ip=public_ip)
-        return [text.replace(subnet, "the subnet") for text in found]
-
-    return sentences
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:jobyard/dev/acme/key-AbCdEf"
+PARAMETER = "arn:aws:ssm:eu-central-1:123456789012:parameter/jobyard/dev/acme/key"
 
 
-def test_a_public_subnet_with_public_addresses_is_all_right(
-    look: Callable[..., list[str]],
-) -> None:
-    """The VPC that the stack makes is like that."""
-    assert look(internet=True) == []
-
-
-def test_a_public_subnet_is_no_way_out_without_a_public_address(
-    look: Callable[..., list[str]],
-) -> None:
-    """An internet gateway passes on only what has an address of the internet."""
-    (sentence,) = look(internet=True, public_ip=False)
-    assert sentence.startswith("the subnet leads to the internet, but tasks get no public address")
-
-
-def test_a_closed_subnet_names_the_endpoints_that_it_lacks(
-    look: Callable[..., list[str]],
-) -> None:
-    """Without a way out, the registry, its layers in S3 and the logs need one each."""
-    (sentence,) = look(internet=False, public_ip=False, endpoints=("s3", "logs"))
-    assert sentence == "the subnet has no default route and no endpoint for ecr.api, ecr.dkr."
-
-
-def test_a_closed_subnet_with_all_endpoints_is_all_right(look: Callable[..., list[str]]) -> None:
-    """Images then come from ECR only."""
-    assert look(internet=False, public_ip=False, endpoints=doctor.ENDPOINTS) == []
+def test_the_services_of_the_jobs_secrets_are_those_that_they_name(world: World) -> None:
+    """Only these need an endpoint of their own in a closed subnet."""
+    assert doctor.secret_services("dev") == set()
+    world.tables("dev")
+    dynamodb = boto3.client("dynamodb")
+    jobs = {"job_1": {}, "job_2": {"A": SECRET}, "job_3": {"A": SECRET, "B": PARAMETER}}
+    for number, (job, secrets) in enumerate(jobs.items()):
+        spec = json.dumps({"name": job, "secrets": secrets})
+        item = {"pk": {"S": f"acme#{number}"}, "spec": {"S": spec}}
+        dynamodb.put_item(TableName="jobyard-dev-jobs", Item=item)
+    dynamodb.put_item(TableName="jobyard-dev-jobs", Item={"pk": {"S": "name#job_1"}})
+    assert doctor.secret_services("dev") == {"secretsmanager", "ssm"}
 
 
 def test_a_stage_without_its_tables_is_told_which(world: World) -> None:

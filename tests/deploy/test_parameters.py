@@ -44,6 +44,26 @@ def test_a_pull_through_prefix_cannot_be_a_wildcard(
     assert (re.fullmatch(pattern, prefix) is not None) == is_taken
 
 
+def test_the_page_on_operating_has_every_parameter_with_its_default(
+    template: dict[str, Any],
+) -> None:
+    """Stage is given by name, and none of the others is left out or has another default there."""
+    page = (package.ROOT / "docs" / "operating.md").read_text()
+    rows = re.findall(r"^\| (`[A-Z][^|]*) \| ([^|]*) \|", page, re.MULTILINE)
+    told = {
+        name.strip("` "): default.strip("` ")
+        for names, defaults in rows
+        for name, default in zip(
+            names.split(","), defaults.split(",") * len(names.split(",")), strict=False
+        )
+    }
+    defaults = {name: str(one["Default"]) for name, one in template["Parameters"].items()}
+    assert told.keys() == defaults.keys() - {"Stage"}
+    for name, default in told.items():
+        wanted = "none" if defaults[name] == "" else defaults[name]
+        assert default.split(":")[0] == wanted, name
+
+
 @pytest.mark.parametrize(
     ("given", "chosen"),
     [

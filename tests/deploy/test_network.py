@@ -1,0 +1,175 @@
+"""What doctor says of subnets from which a task could not reach what starts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from infra import network
+from tests.deploy.world import World
+
+REGION = "eu-central-1"
+
+
+@dataclass
+class Net:
+    """A VPC with one subnet, and a security group for the tasks."""
+
+    vpc: str
+    subnet: str
+    tasks: str
+
+    def internet(self) -> None:
+        """The VPC's main route table leads to the internet."""
+        ec2 = boto3.client("ec2")
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.vpc)
+        of_vpc: Any = [{"Name": "vpc-id", "Values": [self.vpc]}]
+        (table,) = ec2.describe_route_tables(Filters=of_vpc)["RouteTables"]
+        ec2.create_route(
+            RouteTableId=table["RouteTableId"],
+            DestinationCidrBlock="0.0.0.0/0",
+            GatewayId=gateway,
+        )
+
+    def endpoint(self, service: str, *rules: Any, private_dns: bool = True) -> None:
+        """An endpoint whose security group lets in `rules`; S3's is a gateway, and has no group."""
+        ec2 = boto3.client("ec2")
+        name = f"com.amazonaws.{REGION}.{service}"
+        if service == "s3":
+            ec2.create_vpc_endpoint(VpcId=self.vpc, ServiceName=name, VpcEndpointType="Gateway")
+            return
+        group = ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc)
+        if rules:
+            ec2.authorize_security_group_ingress(
+                GroupId=group["GroupId"], IpPermissions=list(rules)
+            )
+        ec2.create_vpc_endpoint(
+            VpcId=self.vpc,
+            ServiceName=name,
+            VpcEndpointType="Interface",
+            SubnetIds=[self.subnet],
+            SecurityGroupIds=[group["GroupId"]],
+            PrivateDnsEnabled=private_dns,
+        )
+
+    def https(self, **source: Any) -> Any:
+        return {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, **source}
+
+    @property
+    def from_tasks(self) -> Any:
+        return self.https(UserIdGroupPairs=[{"GroupId": self.tasks}])
+
+    def wrong(self, *, public_ip: bool = False, secrets: tuple[str, ...] = ()) -> list[str]:
+        """What is wrong, with names instead of ids."""
+        found = network.ways_out([self.subnet], [self.tasks], public_ip=public_ip, secrets=secrets)
+        return [
+            text.replace(self.subnet, "the subnet").replace(self.tasks, "the tasks' group")
+            for text in found
+        ]
+
+
+@pytest.fixture
+def net(world: World) -> Net:
+    ec2 = boto3.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="tasks", Description="tasks", VpcId=vpc)
+    return Net(vpc, subnet, group["GroupId"])
+
+
+def test_a_public_subnet_with_public_addresses_is_all_right(net: Net) -> None:
+    """The VPC that the stack makes is like that."""
+    net.internet()
+    assert net.wrong(public_ip=True) == []
+
+
+def test_a_public_subnet_is_no_way_out_without_a_public_address(net: Net) -> None:
+    """An internet gateway passes on only what has an address of the internet."""
+    net.internet()
+    (sentence,) = net.wrong()
+    assert sentence.startswith("the subnet leads to the internet, but tasks get no public address")
+
+
+def test_a_closed_subnet_names_the_endpoints_that_it_lacks(net: Net) -> None:
+    """Without a way out, the registry, its layers in S3 and the logs need one each."""
+    net.endpoint("s3")
+    net.endpoint("logs", net.from_tasks)
+    (sentence,) = net.wrong()
+    assert sentence == "the subnet has no default route and no endpoint for ecr.api, ecr.dkr."
+
+
+@pytest.fixture
+def closed(net: Net) -> Net:
+    """A closed subnet with all that a task without secrets needs."""
+    for service in network.SERVICES:
+        net.endpoint(service, net.from_tasks)
+    return net
+
+
+def test_a_closed_subnet_with_all_endpoints_is_all_right(closed: Net) -> None:
+    """Images then come from ECR only."""
+    assert closed.wrong() == []
+
+
+@pytest.mark.parametrize("service", ["secretsmanager", "ssm"])
+def test_a_closed_subnet_needs_the_endpoint_of_the_secrets_that_jobs_name(
+    closed: Net, service: str
+) -> None:
+    """The task itself fetches them before its container starts."""
+    (sentence,) = closed.wrong(secrets=(service,))
+    assert sentence == f"the subnet has no default route and no endpoint for {service}."
+    closed.endpoint(service, closed.from_tasks)
+    assert closed.wrong(secrets=(service,)) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_open"),
+    [
+        ({"IpRanges": [{"CidrIp": "10.0.0.0/16"}]}, True),
+        ({"IpRanges": [{"CidrIp": "10.0.0.0/24"}]}, True),
+        ({"IpRanges": [{"CidrIp": "10.0.0.0/25"}]}, False),
+        ({"IpRanges": [{"CidrIp": "10.1.0.0/16"}, {"CidrIp": "0.0.0.0/0"}]}, True),
+        ({"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}, True),
+        ({"FromPort": 0, "ToPort": 65535, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}, True),
+        ({"FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}, False),
+        ({"IpProtocol": "udp", "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}, False),
+    ],
+)
+def test_an_endpoint_must_let_in_https_from_the_whole_subnet(
+    net: Net, rule: dict[str, Any], is_open: bool
+) -> None:
+    """By addresses; else by the tasks' security group."""
+    for service in network.SERVICES:
+        net.endpoint(service, net.https() | rule)
+    assert (net.wrong() == []) == is_open
+
+
+def test_an_endpoint_that_lets_in_nothing_is_told_with_what_to_allow(closed: Net) -> None:
+    """Its service, and the tasks' group."""
+    closed.endpoint("secretsmanager")
+    (sentence,) = closed.wrong(secrets=("secretsmanager",))
+    assert sentence.startswith("The endpoint for secretsmanager (vpce-")
+    assert sentence.endswith("allow port 443 from the tasks' group in its security group.")
+
+
+@pytest.mark.parametrize("private_dns", [True, False])
+def test_a_closed_endpoint_cuts_off_a_subnet_with_a_way_out_by_its_private_name(
+    net: Net, private_dns: bool
+) -> None:
+    """The service's usual name then leads to the endpoint, in the whole VPC."""
+    net.internet()
+    net.endpoint("logs", private_dns=private_dns)
+    assert len(net.wrong(public_ip=True)) == private_dns
+
+
+def test_an_endpoint_that_lets_in_other_groups_only_is_closed_to_the_tasks(net: Net) -> None:
+    """Such as one that was made for a service of one's own."""
+    ec2 = boto3.client("ec2")
+    other = ec2.create_security_group(GroupName="web", Description="web", VpcId=net.vpc)
+    for service in network.SERVICES:
+        net.endpoint(service, net.https(UserIdGroupPairs=[{"GroupId": other["GroupId"]}]))
+    assert len(net.wrong()) == len(network.SERVICES) - 1

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from infra.api_client import Answer, Api, NoAnswer
+from infra.api_client import TRIES, Answer, Api, NoAnswer
 from infra.verify.cost import Spent
 
 PAUSE = 2.0
@@ -158,11 +158,14 @@ class Trial:
             self.ended.wait(PAUSE)
 
     def answer(self, method: str, path: str, *, token: str | None = None) -> Answer:
-        """Any answer to a request without a body, asked for a second time where none comes."""
-        try:
-            return self.api.call(method, path, token=token)
-        except NoAnswer:
-            return self.api.call(method, path, token=token)
+        """Any answer to a request without a body, asked for again where none comes."""
+        for left in reversed(range(TRIES)):
+            try:
+                return self.api.call(method, path, token=token)
+            except NoAnswer:
+                if not left or self.ended.is_set():
+                    raise
+        raise AssertionError("unreachable: the last turn returns or raises")
 
     def log_line(self, message: str, about: str) -> dict[str, Any] | None:
         """

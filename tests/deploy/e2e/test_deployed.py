@@ -59,7 +59,13 @@ def test_make_verify_that_is_interrupted_removes_what_it_made(stage: Stage) -> N
     command = subprocess.Popen(
         [sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    wait_for(lambda: leftovers(stage), "a job of the verification")
+    owner = f"{runner.WORKSPACE}#{runner.PROJECT}"
+
+    def has_begun() -> bool:
+        items = boto3.client("dynamodb").scan(TableName=f"jobyard-{stage.name}-jobs")["Items"]
+        return any(item["pk"]["S"] == owner for item in items)
+
+    wait_for(has_begun, "a job of the verification")
     command.send_signal(signal.SIGINT)
     said = command.communicate(timeout=240)[0].decode()
     assert command.returncode == 1, said

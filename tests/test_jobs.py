@@ -42,6 +42,7 @@ def test_a_job_is_answered_as_it_was_asked_for_with_the_defaults(yard: Yard) -> 
         "task_role_arn": None,
         "timeout_seconds": 86400,
         "max_retries": 0,
+        "managed_by": None,
         "version": 1,
         "created_at": "2026-11-23T12:00:00.000Z",
         "updated_at": "2026-11-23T12:00:00.000Z",

@@ -38,6 +38,7 @@ VALUES: dict[str, list[Any]] = {
     ],
     "timeout_seconds": [1, 1_209_600, 0],
     "max_retries": [0, 10, 11],
+    "managed_by": ["etl/jobs.yaml", None, "", " ", "x" * 129, "\u3164"],
 }
 assert set(VALUES) == set(JobSpec.model_fields)
 NASTY = [
@@ -153,12 +154,14 @@ ARGUMENTS = [
 TYPES = ["", "text/plain", "application/json; charset=latin-1", "application/json;", "multipart/x"]
 HEADERS = [
     "Idempotency-Key",
+    "If-Match",
     "Content-Encoding",
     "X-Forwarded-For",
     "Accept",
     "Host",
     "Content-Length",
 ]
+CONDITIONS = ["*", '"1"', '"2"', '"1", "2"', 'W/"1"', '"x"', "1", '"1', '*, "1"', '""']
 ENDPOINTS = sorted(app.app.endpoints)
 # a job that is deleted at once is no use to the others
 COMMON = [key for key in ENDPOINTS if app.app.endpoints[key].handler.__name__ != "delete_job"]
@@ -207,7 +210,7 @@ class Maker:
             odd=(self._random.choice(names), self._text()) if self._rarely() else None,
             authorization=self._authorization() if self._rarely(15) else None,
             content_type=self._random.choice(TYPES) if self._rarely(15) else "application/json",
-            headers={self._random.choice(HEADERS): self._text()} if self._rarely() else {},
+            headers=self._headers() if self._rarely(5) else {},
             query=self._query() if self._rarely(5) else {},
             body=self._body((method, route)),
             forged=self._payload() if self._rarely(8) else None,
@@ -229,6 +232,11 @@ class Maker:
         if kind == 5:
             return {self._text(): self._json(depth - 1) for _ in range(self._random.randrange(4))}
         return self._random.choice([None, True, False, self._text(), self._random.choice(NUMBERS)])
+
+    def _headers(self) -> dict[str, str]:
+        if self._rarely(2):
+            return {"If-Match": self._random.choice(CONDITIONS)}
+        return {self._random.choice(HEADERS): self._text()}
 
     def _authorization(self) -> str:
         return (

@@ -70,6 +70,7 @@ def test_a_name_and_an_image_make_a_job_with_the_contract_s_defaults() -> None:
         "task_role_arn": None,
         "timeout_seconds": 86400,
         "max_retries": 0,
+        "managed_by": None,
     }
 
 
@@ -94,6 +95,7 @@ def test_a_job_with_every_field_is_stored_as_it_was_sent() -> None:
         "task_role_arn": ROLE,
         "timeout_seconds": 1_209_600,
         "max_retries": 10,
+        "managed_by": "etl/jobs.yaml",
     }
     assert spec(**full).model_dump(mode="json") == full
     assert spec(command="sh -c 'a && b'").command == ["sh", "-c", "a && b"]
@@ -311,6 +313,10 @@ def test_a_name_with_something_to_see_is_taken(name: str) -> None:
         ("name", "a\x00"),
         ("name", "a\u202eb"),
         ("name", "x" * 129),
+        ("managed_by", ""),
+        ("managed_by", "x" * 129),
+        ("managed_by", "a\nb"),
+        ("managed_by", "\u3164"),
         ("command", ["a\x00"]),
         ("command", "a\x1b"),
         ("command", []),

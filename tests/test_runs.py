@@ -101,6 +101,16 @@ def test_overrides_reach_the_container_and_not_the_next_run(yard: Yard) -> None:
     assert "command" not in yard.aws.ecs.tasks[1].overrides["containerOverrides"][0]
 
 
+def test_a_runs_task_carries_stage_and_job_and_the_tags_of_its_job(yard: Yard) -> None:
+    """So that Fargate's cost can be split by them: the stage's and the job's are propagated."""
+    job = yard.create(tags=["team=data", "nightly", *(f"tag{n}={n}" for n in range(18))])
+    yard.trigger(job)
+    (task,) = yard.aws.ecs.tasks
+    tags = {tag["key"]: tag["value"] for tag in task.tags}
+    assert (tags["jobyard:stage"], tags["jobyard:job"]) == ("test", job["id"])
+    assert (tags["team"], tags["nightly"], len(tags)) == ("data", "", 22)
+
+
 def test_overrides_that_ecs_would_refuse_are_refused_first(yard: Yard) -> None:
     """8,192 characters is what ECS takes; nothing is stored."""
     job = yard.create()

@@ -105,7 +105,13 @@ def overrides(
 
 
 def task_tags(tags: Sequence[str]) -> list[dict[str, str]]:
-    """A job's tags as AWS tags: `key=value`, or a bare one with an empty value."""
+    """
+    A job's tags as AWS tags of its tasks: `key=value`, or a bare one with an empty value.
+
+    The tags of the task definition are propagated besides. AWS does not document which value a
+    key has that is given both ways, so none is: a job's tags must not begin with `jobyard:`
+    (fields.tag), and the definition's do. Together they are 22 at most, of 50.
+    """
     pairs = (tag.partition("=") for tag in tags)
     return [{"key": key, "value": value} for key, _, value in pairs]
 
@@ -167,6 +173,8 @@ class Ecs:
                 startedBy=started_by,
                 overrides=overrides,
                 tags=list(tags),
+                # else Fargate's cost cannot be split by stage and job (RunTask, `propagateTags`)
+                propagateTags="TASK_DEFINITION",
                 networkConfiguration={
                     "awsvpcConfiguration": {
                         "subnets": list(settings.subnets),

@@ -308,6 +308,7 @@ def test_other_operations_can_be_refused_too(ecs: EcsFidelity) -> None:
             "Container Overrides length must be at most 8192",
         ),
         ({"overrides": {"containerOverrides": [{"name": "other"}]}}, "not a container"),
+        ({"propagateTags": "SERVICE"}, "SERVICE"),
     ],
 )
 def test_what_ecs_refuses_is_refused(
@@ -317,6 +318,42 @@ def test_what_ecs_refuses_is_refused(
     error = refusal(**request_)
     assert error.response["Error"]["Code"] == "InvalidParameterException"
     assert message in error.response["Error"]["Message"]
+    assert ecs.tasks == []
+
+
+def tagged(**tags: str) -> str:
+    """A task definition with these tags."""
+    definition = client().register_task_definition(
+        family="tagged",
+        requiresCompatibilities=["FARGATE"],
+        networkMode="awsvpc",
+        cpu="256",
+        memory="512",
+        containerDefinitions=[{"name": "main", "image": "busybox"}],
+        tags=[{"key": key, "value": value} for key, value in tags.items()],
+    )
+    return str(definition["taskDefinition"]["taskDefinitionArn"])
+
+
+def test_a_task_has_its_definitions_tags_only_where_they_are_propagated(ecs: EcsFidelity) -> None:
+    """Besides those of the request; RunTask's answer and DescribeTasks show them."""
+    definition, own = tagged(job="1"), [{"key": "team", "value": "data"}]
+    plain = run(taskDefinition=definition, tags=own)["tasks"][0]
+    assert plain["tags"] == own
+    task = run(taskDefinition=definition, tags=own, propagateTags="TASK_DEFINITION")["tasks"][0]
+    assert task["tags"] == [*own, {"key": "job", "value": "1"}]
+    shown = describe(task["taskArn"], include=["TAGS"])["tasks"][0]
+    assert shown["tags"] == task["tags"]
+
+
+def test_a_tag_that_is_given_both_ways_is_refused(ecs: EcsFidelity) -> None:
+    """AWS does not say which value it would have; and both together may be 50."""
+    twice = {"taskDefinition": tagged(job="1"), "propagateTags": "TASK_DEFINITION"}
+    error = refusal(**twice, tags=[{"key": "job", "value": "2"}]).response["Error"]
+    assert "Duplicate tag keys" in error["Message"]
+    many = [{"key": f"k{n}", "value": ""} for n in range(50)]
+    error = refusal(**twice, tags=many).response["Error"]
+    assert "Too many tags" in error["Message"]
     assert ecs.tasks == []
 
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ecs.exceptions import TaskDefinitionNotFoundException
 
-from infra.local.fidelity.run_task import EcsError, check_against, check_request, invalid
+from infra.local.fidelity.run_task import (
+    EcsError,
+    check_against,
+    check_request,
+    invalid,
+    tags_of_task,
+)
 from infra.local.fidelity.tasks import Task
 
 if TYPE_CHECKING:
@@ -76,6 +82,7 @@ def run_task(ecs: EcsFidelity, response: Any) -> dict[str, Any]:
         return {"tasks": [], "failures": failures}
     definition = _definition(response, params)
     check_against(definition, params)
+    tags = tags_of_task(definition, params)
     tasks = tuple(
         Task(
             arn=f"{cluster.arn.replace(':cluster/', ':task/')}/{uuid.uuid4().hex}",
@@ -84,7 +91,7 @@ def run_task(ecs: EcsFidelity, response: Any) -> dict[str, Any]:
             created_at=now,
             started_by=params.get("startedBy"),
             overrides=params.get("overrides", {}),
-            tags=params.get("tags", []),
+            tags=list(tags),
             launch_type=params.get("launchType", "FARGATE"),
         )
         for _ in range(params.get("count", 1))

@@ -32,7 +32,24 @@ def check_request(params: dict[str, Any]) -> None:
         raise invalid(f"Container Overrides length must be at most {OVERRIDES_LIMIT}")
     if not 1 <= params.get("count", 1) <= COUNT_LIMIT:
         raise invalid(f"count must be between 1 and {COUNT_LIMIT}.")
+    if params.get("propagateTags") == "SERVICE":
+        raise invalid("The SERVICE option of propagateTags is for services only.")
     check_tags(params.get("tags", []))
+
+
+def tags_of_task(definition: Any, params: dict[str, Any]) -> list[dict[str, str]]:
+    """
+    A task's tags: the request's, and those of its definition where they are propagated.
+
+    Whose value a key gets that both have is not documented ("RunTask", `tags` and
+    `propagateTags`; "Tagging your Amazon ECS resources"): refused here, so that nothing relies
+    on it.
+    """
+    tags = list(params.get("tags", []))
+    if params.get("propagateTags") == "TASK_DEFINITION":
+        tags += definition.tags
+    check_tags(tags)
+    return tags
 
 
 def check_tags(tags: list[dict[str, str]]) -> None:

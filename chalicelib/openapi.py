@@ -61,7 +61,7 @@ _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "description": "Only if the job is still at this version: the ETag of an earlier answer.",
-    "schema": {"type": "string", "pattern": r"""^(\*|"[!#-~]*"(, ?"[!#-~]*")*)$"""},
+    "schema": {"type": "string", "pattern": r"""^(\*|"[1-9][0-9]*")$"""},
 }
 _ETAG = {
     "required": True,

@@ -46,9 +46,16 @@ CONTAINER_FIELDS = frozenset(
 
 
 def _nulls_allowed(schema: dict[str, Any]) -> None:
-    """null is taken in every field that has a default, so the schema says so."""
+    """
+    null is taken in every field that has a default, so the schema says so.
+
+    An empty object or list is no `default` of the schema: makers of clients know none but null
+    beside such a type. The field may be left out all the same.
+    """
     required = schema.get("required", ())
     for name, part in schema["properties"].items():
+        if part.get("default") in ({}, []):
+            del part["default"]
         kinds = part.get("anyOf", [])
         if name not in required and {"type": "null"} not in kinds:
             value = {key: part.pop(key) for key in list(part) if key not in _ANNOTATIONS}
@@ -131,7 +138,15 @@ class JobSpec(_Body):
     cpu: Annotated[
         float,
         BeforeValidator(fields.vcpu),
-        WithJsonSchema({"enum": [0.25, 0.5, 1, 2, 4, 8, 16], "description": "vCPU"}),
+        # no enum: makers of clients know none of fractions
+        WithJsonSchema(
+            {
+                "type": "number",
+                "minimum": 0.25,
+                "maximum": 16,
+                "description": "vCPU: 0.25, 0.5, 1, 2, 4, 8 or 16.",
+            }
+        ),
     ] = 0.25
     memory_mib: Annotated[
         int, Field(json_schema_extra={"minimum": 512, "maximum": 122_880}), shapes.WHOLE
@@ -221,6 +236,8 @@ class JobPatch(BaseModel):
     ) -> JsonSchemaValue:
         schema = JobSpec.model_json_schema()
         del schema["required"]
+        for part in schema["properties"].values():
+            part.pop("default", None)  # what is left out stays: a client must not fill it in
         return schema | {"title": "JobPatch", "description": "The fields of a job to change."}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import select
 import shlex
 import signal
 import socket
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from infra.local.stack import Access, Stack
 
 DIRECTORY = Path(".local")
+STOPPED_EARLY = 130
+"""As a shell counts SIGINT: 128 + 2."""
 
 
 def main() -> int:
@@ -33,9 +36,7 @@ def main() -> int:
     from infra.local.engines.choice import NoEngine
     from infra.local.stack import Stack
 
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopping.set())
+    signals = Signals()
     with console(DIRECTORY / "log") as terminal:
         try:
             stack = Stack(
@@ -44,16 +45,74 @@ def main() -> int:
         except NoEngine as error:
             print(error, file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            print("Stopped before it was up.", file=terminal, flush=True)
+            return STOPPED_EARLY
+        signals.is_starting = False
         env = DIRECTORY / "env"
+        left: list[str] = []
         try:
             _write_env(env, stack.access)
             print(_welcome(stack), file=terminal, flush=True)
-            stopping.wait()
+            signals.wait()
             print("\nStopping; its state is gone.", file=terminal, flush=True)
         finally:
-            stack.close()
+            left = _close(stack, signals)
             _remove_env(env, stack.access)
+        if left:
+            print(_left_words(left), file=terminal, flush=True)
+            # A thread may be within a call of an engine that hangs: it is not waited for.
+            os._exit(1)
     return 0
+
+
+class Signals:
+    """
+    SIGINT, SIGTERM and SIGHUP: each ends a start, and is noted once the stack is up.
+
+    They are noted through a pipe, because the kernel may hand a signal to any thread: a main
+    thread that waits for a lock then goes on waiting, and Python runs no handler.
+    """
+
+    def __init__(self) -> None:
+        self.is_starting = True
+        self._noted, write = os.pipe()
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._handle)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """For the next one; whether there was one within that time."""
+        readable, _, _ = select.select([self._noted], [], [], seconds)
+        return bool(readable) and os.read(self._noted, 1) != b""
+
+    def _handle(self, *_: object) -> None:
+        if self.is_starting:
+            self.is_starting = False
+            raise KeyboardInterrupt
+
+
+def _close(stack: Stack, signals: Signals) -> list[str]:
+    """
+    Close it in a thread of its own, so that a second Ctrl-C need not wait for that.
+
+    What may be left, in words.
+    """
+    closed: list[list[str]] = []
+    closing = threading.Thread(target=lambda: closed.append(stack.close()), daemon=True)
+    closing.start()
+    while closing.is_alive():
+        if signals.wait(0.05):
+            break
+    if closed:
+        return closed[0]
+    return [*stack.remaining(), "files in .local/tasks"]
+
+
+def _left_words(left: list[str]) -> str:
+    lines = "".join(f"  {words}\n" for words in left)
+    return f"Not everything has ended. This may be left:\n{lines}The next `make up` removes it."
 
 
 def _options() -> argparse.Namespace:

@@ -17,9 +17,8 @@ import logging
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,10 +30,13 @@ from infra.local.fidelity.ecs import EcsFidelity
 from infra.local.fidelity.tasks import Task
 from infra.local.sampling import Sampler
 from infra.local.shipping import Shipper
+from infra.local.stopping import KILL_AGAIN, Stopping
 from infra.local.task_spec import Spec
 
 SHIP_EVERY = 0.4
 """Seconds between two looks at a task's output: a line is readable within one."""
+PATIENCE = 8
+"""Seconds without the end of any task after which a closing counts its engine as gone."""
 
 log = logging.getLogger(__name__)
 
@@ -66,18 +68,42 @@ class Fargate:
         ecs.on_run.append(self._launch)
         ecs.on_stop.append(self._stop)
 
-    def close(self) -> None:
-        """Kill what runs, forget what waits, and leave no thread; ECS hears of each end."""
+    def close(self) -> list[str]:
+        """
+        Kill what runs, forget what waits, and leave no thread; ECS hears of each end.
+
+        An engine that does not answer is given up once no task has ended for PATIENCE seconds;
+        the answer is, in words, what may be left then.
+        """
         self.ecs.on_run.remove(self._launch)
         self.ecs.on_stop.remove(self._stop)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for attempt in self._present():
+            attempt.ask(signal.SIGKILL)
+        self._await_ends()
+        left = self.remaining()
+        for attempt in self._present():
+            attempt.give_up()
+        self.sampler.close()
+        left += self.engine.close()
+        # A worker within a call of an engine that hangs cannot be waited for.
+        self._pool.shutdown(wait=not left)
+        return left
+
+    def remaining(self) -> list[str]:
+        """What of the tasks is on the machine, in words."""
+        return [attempt.words for attempt in self._present()]
+
+    def _present(self) -> list[_Attempt]:
         with self._lock:
             attempts = list(self._attempts.values())
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for attempt in attempts:
-            attempt.ask(signal.SIGKILL)
-        self._pool.shutdown(wait=True)
-        self.sampler.close()
-        self.engine.close()
+        return [attempt for attempt in attempts if attempt.has_place]
+
+    def _await_ends(self) -> None:
+        """Until nothing is left, or none has ended for PATIENCE seconds."""
+        while places := {attempt.place for attempt in self._present() if attempt.place}:
+            if not wait(places, PATIENCE, FIRST_COMPLETED).done:
+                return
 
     def _launch(self, task: Task) -> None:
         attempt = _Attempt(self, task)
@@ -102,6 +128,8 @@ class Fargate:
         try:
             directory.mkdir(parents=True)
             attempt.run(directory)
+        except GivenUp:
+            log.info("task %s was given up", attempt.task.id)
         except Exception as error:
             log.exception("task %s was lost by the local Fargate", attempt.task.id)
             self.ecs.stop(
@@ -119,6 +147,10 @@ class Fargate:
             del self._attempts[attempt.task.id]
 
 
+class GivenUp(Exception):
+    """The stack ends, and the engine does not say whether the container has."""
+
+
 class _Attempt:
     """One task on the machine, in its worker's thread."""
 
@@ -130,6 +162,23 @@ class _Attempt:
         self._exit: Exit | None = None
         self._changed = threading.Event()
         self._asked: signal.Signals | None = None
+        self._is_given_up = False
+        self._running: Running | None = None
+
+    @property
+    def words(self) -> str:
+        """What of it is on the machine, for a person."""
+        return self._running.words if self._running else f"what was started of task {self.task.id}"
+
+    @property
+    def has_place(self) -> bool:
+        """Its worker is there, or still in the queue of one; not so once that was cancelled."""
+        return self.place is not None and not self.place.cancelled()
+
+    def give_up(self) -> None:
+        """From any thread: do not wait for its end."""
+        self._is_given_up = True
+        self._changed.set()
 
     def ask(self, how: signal.Signals) -> None:
         """From any thread: SIGTERM as StopTask does, SIGKILL to end it at once."""
@@ -157,10 +206,11 @@ class _Attempt:
             if running is None:
                 self._fargate.ecs.stop(self.task.arn)
                 return
+            self._running = running
             try:
                 self._attend(spec, running, shipper)
             except BaseException:
-                running.signal(signal.SIGKILL)
+                self._kill(running)
                 raise
 
     def _attend(self, spec: Spec, running: Running, shipper: Shipper) -> None:
@@ -200,16 +250,24 @@ class _Attempt:
 
     def _follow(self, spec: Spec, running: Running, shipper: Shipper) -> Exit:
         """Until it has exited; SIGTERM when asked to stop, SIGKILL after the stop timeout."""
-        kill_at, is_behind = float("inf"), False
-        sent: signal.Signals | None = None
+        stopping, is_behind = Stopping(running, spec.stop_timeout), False
         while self._exit is None:
-            self._changed.wait(0 if is_behind else SHIP_EVERY)
-            self._changed.clear()
-            if self._asked is not None and sent is None:
-                kill_at = time.monotonic() + spec.stop_timeout
-            due = signal.SIGKILL if time.monotonic() >= kill_at else self._asked
-            if due is not None and due != sent:
-                running.signal(due)
-                sent = due
+            self._await_change(0 if is_behind else SHIP_EVERY)
+            if self._asked is not None:
+                stopping.go_on(self._asked)
             is_behind = self._exit is None and shipper.pump()
         return self._exit
+
+    def _kill(self, running: Running) -> None:
+        """Until it has exited."""
+        while self._exit is None and not self._is_given_up:
+            running.signal(signal.SIGKILL)
+            self._changed.wait(KILL_AGAIN)
+            self._changed.clear()
+
+    def _await_change(self, seconds: float) -> None:
+        """Raises GivenUp."""
+        self._changed.wait(seconds)
+        self._changed.clear()
+        if self._is_given_up and self._exit is None:
+            raise GivenUp

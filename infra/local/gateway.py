@@ -8,20 +8,23 @@ through the catch-all `/{proxy+}` and the any-method of each path.
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
 import logging
 import re
+import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from infra.local import LOOPBACK
+from infra.local import LOOPBACK, http_reader
 from infra.local.lambda_context import Context
 
 BODY_LIMIT = 10 * 1024 * 1024
@@ -48,7 +51,7 @@ class Gateway:
         self._function = function
         self._routes = [(route, _pattern(route)) for route in routes]
         self._server: BaseWSGIServer = make_server(
-            LOOPBACK, port, self._serve, threaded=True, request_handler=QuietHandler
+            LOOPBACK, port, self._serve, threaded=True, request_handler=Handler
         )
         self.url = f"http://{LOOPBACK}:{self._server.server_port}"
         self._thread = threading.Thread(
@@ -63,13 +66,11 @@ class Gateway:
         self._server.server_close()
 
     def _serve(self, environ: dict[str, Any], start_response: Any) -> Any:
-        request = Request(environ)
-        request.max_content_length = BODY_LIMIT
         try:
-            response = self._answer(request)
-        except RequestEntityTooLarge:
-            message = "The request is over API Gateway's limit of 10 MB."
-            response = _refusal(413, "body_too_large", message)
+            response = self._answer(Request(environ))
+        except Exception:
+            log.exception("the function failed, or its answer is none")
+            response = _refusal(502, "internal", "The function failed; .local/log says how.")
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
@@ -128,13 +129,82 @@ class Gateway:
         return "/{proxy+}", {"proxy": path.removeprefix("/")}
 
 
-class QuietHandler(WSGIRequestHandler):
-    """HTTP/1.1, for chunked bodies and `Expect: 100-continue`; without a line per request."""
+class Handler(WSGIRequestHandler):
+    """
+    One request a connection. Whatever is wrong with it is answered in the API's envelope.
+
+    Python's and werkzeug's own answers to malformed requests are HTML, or a closed connection.
+    """
 
     protocol_version = "HTTP/1.1"
+    seconds = 20.0
+    """For a client to send its request."""
+    linger = 5.0
+    """For it to read the answer, if it sends more than was read: a close would discard both."""
+
+    def setup(self) -> None:
+        super().setup()
+        timed = http_reader.TimedConnection(self.connection, self.seconds)
+        self._reader: io.BufferedReader = io.BufferedReader(timed)
+
+    def handle_one_request(self) -> None:
+        self.close_connection = True
+        self.command, self.request_version, self.requestline = "", "HTTP/1.1", ""
+        try:
+            head = http_reader.read_head(self._reader)
+            if head is None:
+                return
+            self.command, self.path, self.request_version = head.method, head.target, head.version
+            self.headers = head.headers
+            body = http_reader.read_body(self._reader, head, BODY_LIMIT, self._go_on)
+        except http_reader.Refused as refused:
+            self._refuse(refused.status, refused.code, refused.message)
+            return
+        except TimeoutError:
+            message = f"The request did not arrive within {self.seconds:.0f} seconds."
+            self._refuse(408, "request_timeout", message)
+            return
+        self._replace_body(body)
+        self.connection.settimeout(self.seconds)
+        self.run_wsgi()
+
+    def finish(self) -> None:
+        """Take what the client still sends, so that it is not reset before it has read."""
+        super().finish()
+        deadline = time.monotonic() + self.linger
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            while (left := deadline - time.monotonic()) > 0:
+                self.connection.settimeout(left)
+                if not self.connection.recv(1 << 16):
+                    break
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         log.debug("%s %s", self.requestline, code)
+
+    def _go_on(self) -> None:
+        """Before a body is waited for."""
+        expected = self.headers.get("Expect", "").strip().lower()
+        if expected == "100-continue" and self.request_version == "HTTP/1.1":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _replace_body(self, body: bytes) -> None:
+        """Let werkzeug read what was read already, as a body of known length."""
+        self.rfile = io.BytesIO(body)
+        for name in ("Expect", "Transfer-Encoding"):
+            del self.headers[name]
+        if body and "Content-Length" not in self.headers:
+            self.headers["Content-Length"] = str(len(body))
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        answer = _refusal(status, code, message)
+        self.connection.settimeout(self.seconds)
+        self.send_response(status)
+        for name, value in [*answer.headers, ("Connection", "close")]:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.get_data())
 
 
 def _pattern(route: str) -> re.Pattern[str]:

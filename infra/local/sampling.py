@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 NAMESPACE = "ECS/ContainerInsights"
 EVERY = 0.5
+CLOSE_SECONDS = 2
 PUT_LIMIT = 1000
 """Datapoints that one PutMetricData takes (CloudWatch API reference)."""
 
@@ -106,8 +107,9 @@ class Sampler:
             self._publish([(spec, point)])
 
     def close(self) -> None:
+        """Its thread may be left, for seconds, within a call of an engine that hangs."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(CLOSE_SECONDS)
 
     def _loop(self) -> None:
         while not self._stopping.wait(EVERY):

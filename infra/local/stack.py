@@ -67,7 +67,11 @@ class Access:
 
 
 class Stack:
-    """Everything, started; `close` leaves no thread, child, container or file of a task."""
+    """
+    Everything, started; `close` leaves no thread, child, container or file of a task.
+
+    Only an engine that does not answer any more may keep containers: `close` says which.
+    """
 
     def __init__(self, *, engine: str, port: int, cap: int, directory: Path) -> None:
         """
@@ -78,6 +82,7 @@ class Stack:
 
         Raises NoEngine and OSError (a taken port), with nothing left running.
         """
+        self._left: list[str] = []
         with ExitStack() as started:
             environment.isolate(os.environ, REGION)
             self.aws = AwsServer()
@@ -93,15 +98,22 @@ class Stack:
                 self.aws.client,
                 cap,
             )
-            started.callback(fargate.close)
+            self._fargate = fargate
+            started.callback(lambda: self._left.extend(fargate.close()))
             self._start_events(app, started)
             gateway = Gateway(app.app, app.app.routes, port)
             started.callback(gateway.close)
             self.access = Access(gateway.url, _token(), self.aws.url, REGION)
             self._started = started.pop_all()
 
-    def close(self) -> None:
+    def close(self) -> list[str]:
+        """What may be left because the container engine did not answer, in words."""
         self._started.close()
+        return self._left
+
+    def remaining(self) -> list[str]:
+        """What of the tasks is on the machine now, in words."""
+        return self._fargate.remaining()
 
     @property
     def engine_words(self) -> str:

@@ -18,6 +18,7 @@ from infra.local.engines.choice import NoEngine, choose
 from infra.local.engines.docker import DockerEngine
 from infra.local.engines.process import ProcessEngine
 from tests.local.local_yard import LocalYard, local_yard
+from tests.local.own_podman import OwnPodman
 
 IMAGE = "localhost/jobyard-test:latest"
 PUBLIC_IMAGE = "public.ecr.aws/docker/library/busybox:1.36"
@@ -59,6 +60,17 @@ def _image(engine: DockerEngine) -> str:
         archive.getvalue(), repository=IMAGE.split(":")[0], tag="latest"
     )
     return IMAGE
+
+
+@pytest.fixture
+def podman(container_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPodman]:
+    """An engine that the test may stop and start; in CI it is an error if Podman is missing."""
+    if shutil.which("podman") is None:
+        assert os.environ.get("JOBYARD_TEST_ENGINE") != "required"
+        pytest.skip("only a Podman service can be stopped and started by a test")
+    podman = OwnPodman(tmp_path_factory.mktemp("podman")).start()
+    yield podman
+    podman.kill()
 
 
 @pytest.fixture(params=["process", "docker"])

@@ -27,6 +27,8 @@ class LocalYard:
 
     def __init__(self, ecs: EcsFidelity) -> None:
         self.ecs = ecs
+        self.left: list[str] = []
+        """What the closing says may be left."""
         self.client = lru_cache(lambda service: boto3.client(service, region_name=REGION))
         self.client("ecs").create_cluster(clusterName="yard")
         self.client("logs").create_log_group(logGroupName=GROUP)
@@ -119,4 +121,4 @@ def local_yard(engine: Engine, directory: Path, cap: int = CAP) -> Iterator[Loca
         try:
             yield yard
         finally:
-            fargate.close()
+            yard.left = fargate.close()

@@ -194,7 +194,9 @@ def test_a_log_group_that_goes_leaves_the_task_running(process_yard: LocalYard) 
     arn = process_yard.run("sh", "-c", script)
     wait_for(lambda: "up" in process_yard.lines(arn), "the first line")
     process_yard.client("logs").delete_log_group(logGroupName=GROUP)
-    home = next(p for p in psutil.Process().children() if p.environ().get(TASK_MARK)).cwd()
+    home = next(
+        p for p in psutil.Process().children(recursive=True) if p.environ().get(TASK_MARK)
+    ).cwd()
     (Path(home).parent / "gate").touch()
     assert process_yard.until(arn)["containers"][0]["exitCode"] == 4
 

@@ -36,10 +36,16 @@ def sleeper(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]
     process.wait()
 
 
+def clear_processes() -> None:
+    engine = ProcessEngine({})
+    engine.clear_leftovers()
+    engine.close()
+
+
 @pytest.mark.parametrize("sleeper", [GONE], indirect=True)
 def test_processes_of_a_stack_that_is_gone_are_killed(sleeper: subprocess.Popen[bytes]) -> None:
     """Whatever became of their group: the mark is in their environment."""
-    ProcessEngine({}).clear_leftovers()
+    clear_processes()
     assert sleeper.wait(10) == -9
 
 
@@ -48,7 +54,7 @@ def test_processes_of_a_stack_that_is_gone_are_killed(sleeper: subprocess.Popen[
 )
 def test_processes_of_a_stack_that_lives_are_left_alone(sleeper: subprocess.Popen[bytes]) -> None:
     """Two stacks may run side by side, and another machine's cannot be judged from here."""
-    ProcessEngine({}).clear_leftovers()
+    clear_processes()
     with pytest.raises(subprocess.TimeoutExpired):
         sleeper.wait(0.2)
 

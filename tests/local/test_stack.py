@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import ctypes
 import os
 import re
 import shlex
@@ -10,13 +10,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import boto3
 import psutil
@@ -26,89 +24,9 @@ from infra.local import provision
 from infra.local.engines.process import MARK
 from infra.local.owner import Owner
 from tests.local.local_yard import wait_for
+from tests.local.started import PATIENCE, ROOT, Client, Started
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 120
-"""Seconds; only a stack that hangs needs them."""
 PROCESSES = ("--port", "0", "--engine", "process")
-
-
-class Started:
-    """The stack in a directory of its own, in the shell of somebody who uses AWS."""
-
-    def __init__(self, directory: Path, *options: str, **environment: str) -> None:
-        shell = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(directory),
-            "PYTHONPATH": str(ROOT),
-            "AWS_PROFILE": "production",
-            "AWS_ENDPOINT_URL_ECS": "https://ecs.example.com",
-            "HTTP_PROXY": "http://proxy.example.com:3128",
-            **environment,
-        }
-        self._out, self._err = directory / "out", directory / "err"
-        with self._out.open("w") as out, self._err.open("w") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "infra.local", *options],
-                cwd=directory,
-                env=shell,
-                stdout=out,
-                stderr=err,
-            )
-
-    @property
-    def out(self) -> str:
-        return self._out.read_text(encoding="utf-8")
-
-    @property
-    def err(self) -> str:
-        return self._err.read_text(encoding="utf-8")
-
-    def until_up(self) -> Started:
-        wait_for(lambda: "curl" in self.out or self.process.poll() is not None, "up", PATIENCE)
-        assert self.process.poll() is None, self.err
-        return self
-
-    def end(self, number: signal.Signals | None = signal.SIGTERM) -> int:
-        """Its exit code, once it has ended, by itself or by that signal."""
-        if number is not None:
-            self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
-
-
-class Client:
-    """The API, with what .local/env says."""
-
-    def __init__(self, directory: Path) -> None:
-        lines = (directory / ".local/env").read_text(encoding="utf-8").splitlines()
-        pairs = (shlex.split(line.removeprefix("export "))[0].partition("=") for line in lines)
-        self.env = {name: value for name, _, value in pairs}
-        self.base = f"{self.env['JOBYARD_URL']}/workspaces/local/projects/p"
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(
-            self.base + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Authorization": f"Bearer {self.env['JOBYARD_TOKEN']}",
-                "Content-Type": "application/json",
-            },
-        )
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return json.load(response)["data"]
-
-    def job(self, *command: str, **spec: Any) -> str:
-        body = {"name": f"job-{time.time_ns()}", "image": "any", "command": list(command), **spec}
-        return f"/jobs/{self.call('POST', '/jobs', body)['id']}"
-
-    def finish(self, job: str) -> dict[str, Any]:
-        run = self.call("POST", f"{job}/runs")
-        return self.until(f"{job}/runs/{run['id']}", "finished_at")
-
-    def until(self, run: str, field: str) -> dict[str, Any]:
-        wait_for(lambda: self.call("GET", run)[field], f"{field} of {run}", PATIENCE)
-        return dict(self.call("GET", run))
 
 
 @pytest.fixture(scope="module")
@@ -233,22 +151,32 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list((tmp_path / ".local/tasks").iterdir()) == []
 
 
-def test_a_start_clears_what_a_killed_one_left(tmp_path: Path) -> None:
-    """SIGKILL leaves children; the next stack ends them."""
+@pytest.mark.skipif(sys.platform != "linux", reason="tgkill is Linux's")
+def test_a_signal_that_another_thread_receives_ends_the_stack_too(tmp_path: Path) -> None:
+    """The kernel may hand Ctrl-C to any thread of the process."""
+    stack = Started(tmp_path, *PROCESSES).until_up()
+    pid = stack.process.pid
+    other = max(int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir())
+    assert other != pid
+    assert ctypes.CDLL(None).tgkill(pid, other, signal.SIGINT) == 0
+    assert (stack.end(None), stack.err) == (0, "")
+
+
+def test_a_killed_stack_takes_its_tasks_with_it(tmp_path: Path) -> None:
+    """SIGKILL: their supervisors hear of it; the next start removes their files."""
     stack = Started(tmp_path, *PROCESSES).until_up()
     client = Client(tmp_path)
-    path = client.job("sh", "-c", "sleep 600")
+    path = client.job("sh", "-c", "(env -i setsid sleep 600 &); sleep 600")
     run = client.call("POST", f"{path}/runs")
     wait_for(
         lambda: client.call("GET", f"{path}/runs/{run['id']}")["status"] == "running", "running"
     )
     children = psutil.Process(stack.process.pid).children(recursive=True)
-    owner = {child.environ()[MARK] for child in children}
-    assert [Owner.parse(mark).pid for mark in owner] == [stack.process.pid]
+    owner = {child.environ().get(MARK) for child in children} - {None}
+    assert [Owner.parse(str(mark)).pid for mark in owner] == [stack.process.pid]
     stack.end(signal.SIGKILL)
-    assert all(map(_is_alive, children))
+    wait_for(lambda: not any(map(_is_alive, children)), "the children to end")
     second = Started(tmp_path, *PROCESSES).until_up()
-    wait_for(lambda: not any(map(_is_alive, children)), "the children to go")
     assert len(list((tmp_path / ".local/tasks").iterdir())) == 1
     assert (second.end(signal.SIGTERM), second.err) == (0, "")
 

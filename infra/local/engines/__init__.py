@@ -62,8 +62,15 @@ class StartError(Exception):
 class Running(Protocol):
     """A started container or process group."""
 
-    def signal(self, number: int) -> None:
-        """Send a signal to all of it; nothing if it has ended."""
+    words: str
+    """Which one it is, for a person who may have to end it by hand."""
+
+    def signal(self, number: int) -> bool:
+        """
+        Send a signal to all of it; nothing if it has ended.
+
+        Whether the engine answered: after False the signal has to be sent again.
+        """
 
 
 class Engine(Protocol):
@@ -87,5 +94,5 @@ class Engine(Protocol):
     def clear_leftovers(self) -> None:
         """Remove what a stack of this machine left behind when it was killed."""
 
-    def close(self) -> None:
-        """Release the engine; nothing runs any more."""
+    def close(self) -> list[str]:
+        """Release the engine; in words what may be left because the engine did not answer."""

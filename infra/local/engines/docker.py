@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import select
-import signal
-import threading
-import time
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +13,12 @@ import requests
 from docker.api.client import APIClient
 from docker.client import DockerClient
 from docker.constants import DEFAULT_DOCKER_API_VERSION
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound
+from docker.types.containers import LogConfig
 from docker.types.daemon import CancellableStream
 
-from infra.local.engines import OUT_OF_MEMORY, OUTPUT, Exit, Handlers, Running, StartError, Usage
-from infra.local.engines.oom import OomCounter
+from infra.local.engines import OUTPUT, Handlers, Running, StartError, Usage
+from infra.local.engines.container import FAILED, Connection, Container
 from infra.local.owner import Owner
 from infra.local.task_spec import Spec
 
@@ -31,9 +27,8 @@ LABEL = "jobyard.stack"
 TASK_LABEL = "jobyard.task"
 TIMEOUT = 60
 """Seconds for a call of the engine; waiting for output or for the end has no limit."""
-
-FAILED = (DockerException, requests.RequestException)
-"""The engine refused, or did not answer."""
+QUICK = 10
+"""Seconds for what is answered at once: is it there, a signal, a reading."""
 
 MINIMUM_API = "1.41"
 """Docker 20.10 and Podman 4 speak it; one-shot statistics came with it."""
@@ -53,9 +48,12 @@ class DockerEngine:
     def __init__(self, url: str) -> None:
         """Raises DockerException if no engine answers at `url`."""
         self.url = url
+        version = _api_version(url)
         self.client = DockerClient(
-            base_url=url, version=_api_version(url), timeout=TIMEOUT, max_pool_size=256
+            base_url=url, version=version, timeout=TIMEOUT, max_pool_size=256
         )
+        quick = APIClient(base_url=url, version=version, timeout=QUICK, max_pool_size=256)
+        self._connection = Connection(self.client.api, quick)
         self._has_init = True
 
     @cached_property
@@ -79,13 +77,15 @@ class DockerEngine:
             log.warning("%s has no init for containers; they run without", self.url)
             self._has_init = False
             container, stream = self._launch(spec, init=False)
-        return Container(container, stream, directory / OUTPUT, handlers)
+        names = (str(container.id), _name(spec))
+        return Container(self._connection, names, stream, directory / OUTPUT, handlers)
 
     def _launch(self, spec: Spec, *, init: bool) -> tuple[Any, CancellableStream]:
         container = None
         try:
             container = self.client.containers.create(
                 spec.image,
+                name=_name(spec),
                 command=spec.command,
                 entrypoint=spec.entrypoint,
                 environment=spec.env,
@@ -95,13 +95,16 @@ class DockerEngine:
                 # Fargate has no swap
                 memswap_limit=f"{spec.memory_mib}m",
                 nano_cpus=self._nano_cpus(spec),
+                # A log that can be read again after an outage of the engine.
+                log_config=LogConfig(type=LogConfig.types.JSON),
             )
             # Attached before the start, so that not even the first byte is missed.
-            stream = container.attach(stream=True, stdout=True, stderr=True)
+            stream = container.attach(stream=True, stdout=True, stderr=True, demux=True)
             container.start()
         except FAILED as error:
-            if container is not None:
-                _remove(container)
+            # One that was not answered may have made or started it all the same.
+            if container is not None or not isinstance(error, APIError):
+                self._connection.removals.remove(_name(spec))
             words = _words(error)
             if init and "-init" in words and "not found" in words:
                 raise NoInit(words) from error
@@ -127,124 +130,40 @@ class DockerEngine:
                 raise StartError("CannotPullContainerError: the task was stopped meanwhile")
 
     def measure(self, running: Sequence[Running]) -> list[Usage | None]:
-        return [item.measure() for item in running if isinstance(item, Container)]
+        containers = [item for item in running if isinstance(item, Container)]
+        usages: list[Usage | None] = []
+        try:
+            for container in containers:
+                usages.append(container.measure())
+        except requests.RequestException:
+            # It does not answer: each of the others would wait as long.
+            log.debug("%s gave no readings", self.url)
+        return usages + [None] * (len(containers) - len(usages))
 
     def clear_leftovers(self) -> None:
         """Remove every container that carries the label of a stack that is gone."""
-        for container in self.client.containers.list(all=True, filters={"label": LABEL}):
+        for container in self.client.containers.list(
+            all=True, filters={"label": LABEL}, ignore_removed=True
+        ):
             try:
                 is_gone = Owner.parse(container.labels[LABEL]).is_gone
             except ValueError:
                 # A label that no stack wrote: not ours.
                 continue
             if is_gone:
-                _remove(container)
+                self._connection.removals.remove(container.id)
 
-    def close(self) -> None:
+    def close(self) -> list[str]:
+        self._connection.closing.set()
+        names = self._connection.removals.close(is_answering=_is_answering(self.url))
+        self._connection.quick.close()
         self.client.close()
+        return [f"container {name}" for name in names]
 
 
-class Container:
-    """A started container; it is removed once it has exited and its output is read."""
-
-    def __init__(
-        self,
-        container: Any,
-        stream: CancellableStream,
-        output: Path,
-        handlers: Handlers,
-    ) -> None:
-        self._container = container
-        self._handlers = handlers
-        self._output = output
-        reader = threading.Thread(
-            target=self._read, args=(stream,), name=f"output-{container.short_id}", daemon=True
-        )
-        reader.start()
-        threading.Thread(
-            target=self._wait, args=(reader,), name=f"wait-{container.short_id}", daemon=True
-        ).start()
-
-    def signal(self, number: int) -> None:
-        # It has exited meanwhile, or the engine is gone: the waiting thread hears of both.
-        with contextlib.suppress(*FAILED):
-            self._container.kill(signal.Signals(number).name)
-
-    def measure(self) -> Usage | None:
-        try:
-            stats = self._container.client.api.stats(
-                self._container.id, stream=False, one_shot=True
-            )
-            cpu = stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
-            memory = stats["memory_stats"]
-            cache = memory.get("stats", {})
-            # Page cache is not held, as `docker stats` and Container Insights count too.
-            cached = cache.get("inactive_file", cache.get("total_inactive_file", 0))
-            return Usage(cpu, memory["usage"] - cached)
-        except (*FAILED, KeyError):
-            # KeyError: of a container that has just ended, some figures are left out.
-            return None
-
-    def _read(self, stream: CancellableStream) -> None:
-        """Everything to the file as it comes, so that the container never waits for a reader."""
-        # The stream's own close leaves the descriptor open; its response's does not.
-        with (
-            contextlib.closing(stream._response),
-            self._output.open("ab", buffering=0) as file,
-        ):
-            for chunk in stream:
-                file.write(chunk)
-
-    def _wait(self, reader: threading.Thread) -> None:
-        """
-        1. See the first process exit, where it can be seen, to read the count of kills by the
-           kernel before the engine removes the control group (Podman on cgroup v1 reports none).
-        2. Wait for the engine to know it too, and for the last byte of output.
-        3. Remove it.
-        """
-        code: int | None = None
-        at: float | None = None
-        reason: str | None = "The container engine does not answer any more"
-        try:
-            at, kills = self._see_exit()
-            code = self._container.wait(timeout=None)["StatusCode"]
-            reader.join()
-            self._container.reload()
-            is_out_of_memory = self._container.attrs["State"].get("OOMKilled") or kills
-            reason = OUT_OF_MEMORY if is_out_of_memory else None
-            _remove(self._container)
-        except FAILED:
-            log.exception("container %s is lost", self._container.short_id)
-        finally:
-            self._handlers.exited(Exit(code, at or time.time(), reason))
-
-    def _see_exit(self) -> tuple[float | None, int]:
-        """When it ended and how many kills for memory there were, where both can be seen."""
-        self._container.reload()
-        pid = self._container.attrs["State"].get("Pid")
-        if not pid or not hasattr(os, "pidfd_open"):
-            return None, 0
-        with OomCounter.open(pid, self._container.id) as counter:
-            if counter is None:
-                return None, 0
-            _await_exit(pid)
-            return time.time(), counter.read()
-
-
-def _await_exit(pid: int) -> None:
-    """Linux 5.3: a process descriptor becomes readable when its process has ended."""
-    with contextlib.suppress(ProcessLookupError):
-        descriptor = os.pidfd_open(pid)
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        poll.poll()
-        os.close(descriptor)
-
-
-def _remove(container: Any) -> None:
-    # Gone already, or being removed; what an engine without an answer keeps, a clearing finds.
-    with contextlib.suppress(*FAILED):
-        container.remove(force=True, v=True)
+def _name(spec: Spec) -> str:
+    """Of the container, so that one can be removed whose making was not answered."""
+    return f"jobyard-{spec.task_id}"
 
 
 def _api_version(url: str) -> str:
@@ -253,13 +172,26 @@ def _api_version(url: str) -> str:
 
     Raises DockerException if no engine answers.
     """
-    with contextlib.closing(APIClient(base_url=url, version=MINIMUM_API, timeout=TIMEOUT)) as api:
-        try:
-            answer = api.get(f"{api.base_url}/_ping")
-        except requests.RequestException as error:
-            raise DockerException(f"no engine answers at {url}: {error}") from error
+    try:
+        answer = _ping(url, QUICK)
+    except requests.RequestException as error:
+        raise DockerException(f"no engine answers at {url}: {error}") from error
     theirs = answer.headers.get("Api-Version", MINIMUM_API)
     return min(theirs, DEFAULT_DOCKER_API_VERSION, key=_numbers)
+
+
+def _is_answering(url: str) -> bool:
+    """Within a moment: the stack is about to end."""
+    try:
+        return _ping(url, seconds=2).ok
+    except requests.RequestException:
+        return False
+
+
+def _ping(url: str, seconds: float) -> requests.Response:
+    with contextlib.closing(APIClient(base_url=url, version=MINIMUM_API)) as api:
+        # The client's own time-out holds only for its own methods.
+        return api.get(f"{api.base_url}/_ping", timeout=seconds)
 
 
 def _numbers(version: str) -> list[int]:

@@ -3,15 +3,19 @@ Tasks as process groups of this machine, for machines without a container engine
 
 The image is not used. Everything else is kept: the command in a session and a directory of its
 own, a clean environment, the exit code, and the end of the first process as the end of all, as
-it is in a container. A daemon that leaves the session stays ours on Linux, because this process
-is its subreaper; elsewhere it is found only by a clearing.
+it is in a container. On Linux that includes daemons that have left the session and dropped their
+environment, because each task has a supervisor that is its subreaper. On macOS a daemon that
+leaves the session is found only by a clearing, and only if it has kept its environment.
 """
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
+import json
+import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,10 +23,20 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
-from infra.local.engines import OUT_OF_MEMORY, OUTPUT, Exit, Handlers, Running, StartError, Usage
+from infra.local.engines import (
+    OUT_OF_MEMORY,
+    OUTPUT,
+    Exit,
+    Handlers,
+    Running,
+    StartError,
+    Usage,
+    supervisor,
+)
 from infra.local.owner import Owner
 from infra.local.task_spec import Spec
 
@@ -37,8 +51,10 @@ PATH = ":".join(
         *("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"),
     ]
 )
-PR_SET_CHILD_SUBREAPER = 36
-"""Linux, prctl(2): orphaned descendants become children of this process."""
+CLOSE_SECONDS = 5
+"""A process that does not end by itself within them is killed."""
+
+log = logging.getLogger(__name__)
 
 
 class ProcessEngine:
@@ -46,11 +62,11 @@ class ProcessEngine:
 
     name = "process"
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], *, has_subreaper: bool = sys.platform == "linux"
+    ) -> None:
         self._environment = dict(environment)
-        self._is_subreaper = sys.platform == "linux" and (
-            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
-        )
+        self._supervisors = Supervisors(has_subreaper=has_subreaper)
 
     def notice(self, spec: Spec) -> str | None:
         return f"jobyard: no container engine, so this is a process; {spec.image} is not used"
@@ -73,20 +89,16 @@ class ProcessEngine:
             MARK: str(Owner.this()),
             TASK_MARK: spec.task_id,
         }
-        with (directory / OUTPUT).open("ab") as sink:
-            try:
-                process = subprocess.Popen(
-                    arguments,
-                    cwd=home,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=sink,
-                    stderr=sink,
-                    start_new_session=True,
-                )
-            except (OSError, ValueError) as error:
-                raise StartError(f"CannotStartContainerError: {arguments[0]}: {error}") from error
-        return ProcessGroup(spec, process, self._is_subreaper, handlers)
+        request = {
+            "arguments": arguments,
+            "environment": environment,
+            "directory": str(home),
+            "output": str(directory / OUTPUT),
+        }
+        try:
+            return ProcessGroup(spec, self._supervisors.start(request), handlers)
+        except StartError as error:
+            raise StartError(f"CannotStartContainerError: {arguments[0]}: {error}") from error
 
     def measure(self, running: Sequence[Running]) -> list[Usage | None]:
         members: defaultdict[int, list[int]] = defaultdict(list)
@@ -110,8 +122,72 @@ class ProcessEngine:
                 # Gone meanwhile, another user's, or a mark that no stack wrote: not ours.
                 continue
 
+    def close(self) -> list[str]:
+        """Supervisors that are left end by themselves, and all that they supervise."""
+        self._supervisors.close()
+        return []
+
+
+class Supervisors:
+    """
+    The process that forks a supervisor for each task; see supervisor.py.
+
+    A second one is started if the first was killed. Thread-safe.
+    """
+
+    def __init__(self, *, has_subreaper: bool) -> None:
+        self._kind = "subreaper" if has_subreaper else "group"
+        self._lock = threading.Lock()
+        self._start()
+
+    def _start(self) -> None:
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", supervisor.__file__, self._kind],
+                stdin=theirs.fileno(),
+                env={MARK: str(Owner.this())},
+                # Ctrl-C in a terminal is for the stack, which then ends the tasks.
+                start_new_session=True,
+            )
+
+    def start(self, request: Mapping[str, object]) -> tuple[int, socket.socket, BinaryIO]:
+        """
+        Start what `request` says; the pid, the supervisor's socket and a reader of its lines.
+
+        Raises StartError.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            try:
+                socket.send_fds(self._socket, [b"+"], [theirs.fileno()])
+            except OSError:
+                self._stop()
+                self._start()
+                socket.send_fds(self._socket, [b"+"], [theirs.fileno()])
+        lines = ours.makefile("rb")
+        try:
+            ours.sendall(json.dumps(request).encode() + b"\n")
+            answer = json.loads(lines.readline() or '{"error": "its supervisor was killed"}')
+        except OSError as error:
+            answer = {"error": str(error)}
+        if "error" in answer:
+            lines.close()
+            ours.close()
+            raise StartError(answer["error"])
+        return answer["pid"], ours, lines
+
     def close(self) -> None:
-        """Nothing is held."""
+        with self._lock:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._socket.close()
+        try:
+            self._process.wait(CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 class ProcessGroup:
@@ -120,26 +196,27 @@ class ProcessGroup:
     def __init__(
         self,
         spec: Spec,
-        process: subprocess.Popen[bytes],
-        is_subreaper: bool,
+        started: tuple[int, socket.socket, BinaryIO],
         handlers: Handlers,
     ) -> None:
-        self.pid = process.pid
+        """`started` is what `Supervisors.start` answered."""
+        self.pid, self._control, self._lines = started
+        self.words = f"the processes of task {spec.task_id} (process group {self.pid})"
         self._spec = spec
-        self._process = process
-        self._is_subreaper = is_subreaper
         self._handlers = handlers
         self._lock = threading.Lock()
-        self._is_reaped = False
+        self._has_ended = False
         self._is_over_limit = False
         self._cpu_seconds = 0.0
         threading.Thread(target=self._wait, name=f"task-{spec.task_id}", daemon=True).start()
 
-    def signal(self, number: int) -> None:
+    def signal(self, number: int) -> bool:
         with self._lock:
-            # Once reaped, the number may be another group's.
-            if not self._is_reaped:
-                _kill_group(self.pid, number)
+            if not self._has_ended:
+                # Where the supervisor is gone, the waiting thread hears of it.
+                with contextlib.suppress(OSError):
+                    self._control.sendall(b"%d\n" % number)
+        return True
 
     def measure(self, members: list[int]) -> Usage | None:
         """
@@ -167,73 +244,25 @@ class ProcessGroup:
         return Usage(self._cpu_seconds, memory)
 
     def _wait(self) -> None:
-        """
-        1. Wait for the leader, without reaping it: its number stays taken.
-        2. Kill what is left of the group, and what left it, as a container's end does.
-        3. Reap all of it; only then nothing runs any more.
-        """
-        _await_exit(self.pid)
-        at = time.time()
-        _kill_group(self.pid, signal.SIGKILL)
+        """The supervisor says how the command ended once nothing of the task runs any more."""
+        line = self._lines.readline()
         with self._lock:
-            _, status, usage = os.wait4(self.pid, 0)
-            self._is_reaped = True
-        code = os.waitstatus_to_exitcode(status)
-        self._process.returncode = code
-        self._reap_group()
-        if self._is_subreaper:
-            self._end_escaped()
+            self._control.close()
+            self._lines.close()
+            self._has_ended = True
+        if not line:
+            reason = "The process that supervised the task was killed"
+            self._handlers.exited(Exit(None, time.time(), reason))
+            return
+        end = json.loads(line)
+        if end["left"]:
+            log.warning("%s left processes that could not be killed: %s", self.words, end["left"])
+        code = os.waitstatus_to_exitcode(end["status"])
         self._handlers.exited(
             Exit(
                 code=code if code >= 0 else 128 - code,
-                at=at,
+                at=end["at"],
                 reason=OUT_OF_MEMORY if self._is_over_limit else None,
-                cpu_seconds=max(self._cpu_seconds, usage.ru_utime + usage.ru_stime),
+                cpu_seconds=max(self._cpu_seconds, end["cpu_seconds"]),
             )
         )
-
-    def _reap_group(self) -> None:
-        """The group's other members, killed, come to us as orphans or go to init."""
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline and _kill_group(self.pid, signal.SIGKILL):
-            try:
-                os.waitpid(-self.pid, os.WNOHANG)
-            except ChildProcessError:
-                time.sleep(0.002)
-
-    def _end_escaped(self) -> None:
-        """Daemons that left the group have become our children; their children follow."""
-        found = True
-        while found:
-            found = False
-            for child in psutil.Process().children():
-                try:
-                    if child.environ().get(TASK_MARK) != self._spec.task_id:
-                        continue
-                    child.kill()
-                    os.waitpid(child.pid, 0)
-                    found = True
-                except (psutil.Error, ChildProcessError):
-                    continue
-
-
-def _await_exit(pid: int) -> None:
-    """Until this child has exited; it is not reaped."""
-    if hasattr(os, "waitid"):
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        return
-    # macOS has it from Python 3.13 on
-    while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.02)
-
-
-def _kill_group(group: int, number: int) -> bool:
-    """Whether there was anything to signal."""
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        # macOS answers this for a group of zombies; Linux for one that changed its user.
-        return False
-    return True

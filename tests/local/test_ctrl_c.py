@@ -1,0 +1,97 @@
+"""Ctrl-C ends `make up` within seconds, whatever its container engine does."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.local.local_yard import wait_for
+from tests.local.own_podman import OwnPodman, containers_of
+from tests.local.started import Client, Started
+
+pytestmark = pytest.mark.filterwarnings(
+    # the docker SDK does not close the socket of a connection to a Unix socket that is refused
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
+
+SECONDS = 25
+"""A closing that gives up an engine takes about ten; this machine may be busy."""
+
+
+def start(podman: OwnPodman, directory: Path) -> Started:
+    return Started(directory, "--port", "0", "--engine", "docker", DOCKER_HOST=podman.url)
+
+
+def run_for_ever(stack: Started, directory: Path, image: str) -> str:
+    """Id of a task that ignores SIGTERM and is running."""
+    stack.until_up()
+    client = Client(directory)
+    job = client.job("sh", "-c", "trap '' TERM; while :; do sleep 1; done", image=image)
+    run = f"{job}/runs/{client.call('POST', f'{job}/runs')['id']}"
+    wait_for(lambda: client.call("GET", run)["status"] == "running", "running")
+    return str(client.call("GET", run)["task_arn"]).rsplit("/", 1)[-1]
+
+
+def test_an_engine_that_answers_leaves_nothing(
+    podman: OwnPodman, container_image: str, tmp_path: Path
+) -> None:
+    """The container is killed and removed."""
+    stack = start(podman, tmp_path)
+    task = run_for_ever(stack, tmp_path, container_image)
+    began = time.monotonic()
+    assert (stack.end(signal.SIGINT), stack.err) == (0, "")
+    assert time.monotonic() - began < SECONDS
+    assert containers_of(podman, task) == []
+
+
+@pytest.mark.parametrize("state", [OwnPodman.kill, OwnPodman.halt])
+def test_an_engine_that_does_not_answer_is_given_up_and_what_it_keeps_is_said(
+    podman: OwnPodman, container_image: str, tmp_path: Path, state: Callable[[OwnPodman], None]
+) -> None:
+    """Then the next start removes it."""
+    stack = start(podman, tmp_path)
+    task = run_for_ever(stack, tmp_path, container_image)
+    state(podman)
+    began = time.monotonic()
+    assert stack.end(signal.SIGINT) == 1
+    assert time.monotonic() - began < SECONDS
+    assert f"container jobyard-{task}" in stack.out
+    podman.kill()
+    podman.start()
+    assert len(containers_of(podman, task)) == 1
+    second = start(podman, tmp_path).until_up()
+    wait_for(lambda: containers_of(podman, task) == [], "the container to go")
+    assert second.end(signal.SIGINT) == 0
+
+
+def test_a_second_ctrl_c_ends_at_once_and_says_what_may_be_left(
+    podman: OwnPodman, container_image: str, tmp_path: Path
+) -> None:
+    """Who does not want to wait need not."""
+    stack = start(podman, tmp_path)
+    task = run_for_ever(stack, tmp_path, container_image)
+    podman.halt()
+    stack.process.send_signal(signal.SIGINT)
+    wait_for(lambda: "Stopping" in stack.out, "the first to be noticed")
+    began = time.monotonic()
+    assert stack.end(signal.SIGINT) == 1
+    assert time.monotonic() - began < 4
+    assert f"container jobyard-{task}" in stack.out
+    podman.go_on()
+
+
+def test_a_start_that_waits_for_an_engine_can_be_stopped(podman: OwnPodman, tmp_path: Path) -> None:
+    """An engine that takes the connection and says nothing."""
+    podman.halt()
+    stack = start(podman, tmp_path)
+    wait_for((tmp_path / ".local/log").exists, "the start")
+    time.sleep(3)
+    began = time.monotonic()
+    assert (stack.end(signal.SIGINT), stack.out) == (130, "Stopped before it was up.\n")
+    assert time.monotonic() - began < 8
+    assert "Traceback" not in stack.err
+    podman.go_on()

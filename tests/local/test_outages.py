@@ -1,0 +1,150 @@
+"""A container engine that is away for a while, or for good: no end, line or stop is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local import fargate
+from infra.local.engines.docker import DockerEngine
+from tests.local.local_yard import LocalYard, local_yard, wait_for
+from tests.local.own_podman import OwnPodman, containers_of
+
+pytestmark = pytest.mark.filterwarnings(
+    # the docker SDK does not close the socket of a connection to a Unix socket that is refused
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@pytest.fixture
+def outage_yard(podman: OwnPodman, tmp_path: Path) -> Iterator[LocalYard]:
+    """The local Fargate with an engine that the test may stop."""
+    with local_yard(DockerEngine(podman.url), tmp_path / "tasks") as yard:
+        yield yard
+
+
+def containers(podman: OwnPodman, arn: str) -> list[str]:
+    return containers_of(podman, arn.rsplit("/", 1)[-1])
+
+
+def remove(podman: OwnPodman, arn: str) -> None:
+    """As a person does with `podman rm --force`."""
+    engine = DockerEngine(podman.url)
+    for container in containers(podman, arn):
+        engine.client.api.remove_container(container, force=True)
+    engine.close()
+
+
+def running(yard: LocalYard, image: str, script: str, **container: int) -> str:
+    """A task whose script has written `up`."""
+    arn = yard.run("sh", "-c", f"echo up; {script}", image=image, **container)
+    wait_for(lambda: "up" in yard.lines(arn), "the first line")
+    return arn
+
+
+def test_a_container_removed_by_hand_has_no_exit_code(
+    outage_yard: LocalYard, podman: OwnPodman, container_image: str
+) -> None:
+    """Podman answers the wait with code 0 and an error: that is no success."""
+    arn = running(outage_yard, container_image, "trap '' TERM; while :; do sleep 0.1; done")
+    remove(podman, arn)
+    task = outage_yard.until(arn)
+    assert "exitCode" not in task["containers"][0]
+    assert task["stopCode"] == "InfrastructureHealth"
+
+
+def test_a_stop_during_an_outage_reaches_the_container_after_it(
+    outage_yard: LocalYard, podman: OwnPodman, container_image: str
+) -> None:
+    """With SIGTERM first, whose time-out does not run while the engine is away."""
+    script = "trap 'echo bye; exit 7' TERM; while :; do sleep 0.05; done"
+    arn = running(outage_yard, container_image, script, stopTimeout=2)
+    podman.kill()
+    outage_yard.stop(arn)
+    time.sleep(3)
+    assert outage_yard.task(arn)["lastStatus"] == "RUNNING"
+    podman.start()
+    assert outage_yard.until(arn)["containers"][0]["exitCode"] == 7
+    assert outage_yard.lines(arn)[-1] == "bye"
+    assert containers(podman, arn) == []
+
+
+def test_output_of_an_outage_is_read_after_it_without_loss_or_repetition(
+    outage_yard: LocalYard, podman: OwnPodman, container_image: str, tmp_path: Path
+) -> None:
+    """Of both streams, while the container goes on; and its own exit code."""
+    script = (
+        "i=0; while [ $i -lt 600 ]; do echo out $i; echo err $i >&2; sleep 0.01; i=$((i+1)); done;"
+        "exit 5"
+    )
+    arn = running(outage_yard, container_image, script)
+    for _ in range(2):
+        podman.kill()
+        time.sleep(1)
+        podman.start()
+        lines = len(outage_yard.lines(arn))
+        wait_for(lambda seen=lines: len(outage_yard.lines(arn)) > seen, "more lines")  # type: ignore[misc]
+        assert outage_yard.task(arn)["lastStatus"] == "RUNNING"
+    assert outage_yard.until(arn)["containers"][0]["exitCode"] == 5
+    lines_ = outage_yard.lines(arn)
+    for stream in ("out", "err"):
+        wanted = [f"{stream} {number}" for number in range(600)]
+        assert [line for line in lines_ if line.startswith(stream)] == wanted
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_container_that_ends_during_an_outage_keeps_its_exit_code_and_output(
+    outage_yard: LocalYard, podman: OwnPodman, container_image: str, code: int
+) -> None:
+    """The engine knows both when it is back."""
+    arn = running(outage_yard, container_image, f"sleep 1; seq 1 5000; exit {code}")
+    podman.kill()
+    time.sleep(2.5)
+    podman.start()
+    assert outage_yard.until(arn)["containers"][0]["exitCode"] == code
+    assert outage_yard.lines(arn) == ["up", *map(str, range(1, 5001))]
+    assert containers(podman, arn) == []
+
+
+def test_an_engine_that_halts_for_a_while_loses_nothing(
+    outage_yard: LocalYard, podman: OwnPodman, container_image: str
+) -> None:
+    """It answers nothing meanwhile; a stop is delivered as soon as it does."""
+    script = "trap 'exit 9' TERM; i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done"
+    arn = running(outage_yard, container_image, script)
+    podman.halt()
+    outage_yard.stop(arn)
+    time.sleep(2)
+    podman.go_on()
+    assert outage_yard.until(arn)["containers"][0]["exitCode"] == 9
+    lines = outage_yard.lines(arn)[1:]
+    assert lines == [str(number) for number in range(len(lines))]
+
+
+@pytest.mark.parametrize("state", ["kill", "halt"])
+def test_closing_gives_up_an_engine_that_does_not_answer_and_says_what_is_left(
+    podman: OwnPodman,
+    container_image: str,
+    tmp_path: Path,
+    state: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Within seconds; the next stack's clearing removes it."""
+    monkeypatch.setattr(fargate, "PATIENCE", 2)
+    engine = DockerEngine(podman.url)
+    try:
+        with local_yard(engine, tmp_path / "tasks") as yard:
+            arn = running(yard, container_image, "sleep 600")
+            getattr(podman, state)()
+            began = time.monotonic()
+        assert time.monotonic() - began < 10
+        assert yard.left == [f"container jobyard-{arn.rsplit('/', 1)[-1]}"]
+    finally:
+        if state == "halt":
+            podman.go_on()
+        else:
+            podman.start()
+        remove(podman, arn)

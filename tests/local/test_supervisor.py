@@ -1,0 +1,168 @@
+"""Each process task has a supervisor: nothing that the task starts escapes it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.local.engines.process import MARK, ProcessEngine
+from tests.local.local_yard import LocalYard, local_yard, wait_for
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+
+
+def marker() -> str:
+    """An argument of `sleep` by which the test finds its own."""
+    return f"{time.time_ns() % 10_000_000 + 10_000}"
+
+
+def alive(number: str) -> list[int]:
+    """Pids of the processes that have that argument."""
+    return [process.pid for process in psutil.process_iter() if _has_argument(process, number)]
+
+
+def _has_argument(process: psutil.Process, number: str) -> bool:
+    try:
+        return number in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def running(yard: LocalYard, script: str) -> str:
+    arn = yard.run("sh", "-c", f"{script}; echo up; until [ -e ../gate ]; do sleep 0.05; done")
+    wait_for(lambda: "up" in yard.lines(arn), "the first line")
+    return arn
+
+
+def supervisor_of(pid: int) -> psutil.Process:
+    """The parent that a daemon has once its own has ended."""
+    parent: psutil.Process | None = psutil.Process(pid).parent()
+    assert parent is not None
+    return parent
+
+
+@linux
+def test_a_daemon_without_session_and_environment_ends_with_its_task(
+    process_yard: LocalYard,
+) -> None:
+    """Neither its group nor its mark says whose it is; its supervisor adopted it."""
+    number = marker()
+    script = f"(env -i setsid sleep {number} &) ; sleep 0.3; exit 3"
+    task = process_yard.finish("sh", "-c", script)
+    assert task["containers"][0]["exitCode"] == 3
+    assert alive(number) == []
+
+
+@linux
+def test_a_daemon_lives_as_long_as_its_task_and_ends_with_a_stop(
+    process_yard: LocalYard,
+) -> None:
+    """As in a container, where whatever the command started goes on beside it."""
+    number = marker()
+    arn = running(process_yard, f"(env -i setsid sleep {number} &)")
+    wait_for(lambda: alive(number), "the daemon")
+    process_yard.stop(arn)
+    assert process_yard.until(arn)["containers"][0]["exitCode"] == 143
+    assert alive(number) == []
+
+
+@linux
+def test_daemons_that_end_are_reaped_while_their_task_runs(process_yard: LocalYard) -> None:
+    """None of them stays behind as a zombie of the stack or of the supervisor."""
+    seconds = f"0.1{marker()}"
+    arn = running(process_yard, f"for i in 1 2 3; do (setsid sleep {seconds} &) ; done; sleep 0.5")
+    assert alive(seconds) == []
+    assert _zombies() == []
+    assert process_yard.task(arn)["lastStatus"] == "RUNNING"
+
+
+def _zombies() -> list[psutil.Process]:
+    """Among all descendants; asked again where one ends between two questions about it."""
+    while True:
+        try:
+            children = psutil.Process().children(recursive=True)
+            return [child for child in children if child.status() == psutil.STATUS_ZOMBIE]
+        except psutil.NoSuchProcess:
+            continue
+
+
+@linux
+def test_a_task_whose_supervisor_is_killed_has_no_exit_code_and_leaves_nothing(
+    process_yard: LocalYard,
+) -> None:
+    """Its processes are adopted by the supervisor's own parent, which kills them."""
+    number = marker()
+    arn = running(process_yard, f"(env -i setsid sleep {number} &)")
+    wait_for(lambda: alive(number), "the daemon")
+    supervisor_of(alive(number)[0]).kill()
+    task = process_yard.until(arn)
+    assert "exitCode" not in task["containers"][0]
+    assert task["stopCode"] == "InfrastructureHealth"
+    wait_for(lambda: alive(number) == [], "the daemon to end")
+
+
+def test_the_process_that_forks_supervisors_is_started_again_if_it_is_killed(
+    process_yard: LocalYard,
+) -> None:
+    """Tasks that run go on, and new ones start."""
+    arn = running(process_yard, "true")
+    for child in psutil.Process().children():
+        child.kill()
+    wait_for(lambda: not _is_there("supervisor.py"), "the process to end")
+    second = process_yard.finish("sh", "-c", "exit 4")
+    assert second["containers"][0]["exitCode"] == 4
+    process_yard.stop(arn)
+    assert process_yard.until(arn)["containers"][0]["exitCode"] == 143
+
+
+def _is_there(name: str) -> bool:
+    """Whether a direct child of this process runs that script; a zombie does not."""
+    return any(
+        name in " ".join(child.cmdline())
+        for child in psutil.Process().children()
+        if child.status() != psutil.STATUS_ZOMBIE
+    )
+
+
+def test_a_task_inherits_no_descriptor_and_no_ignored_signal(process_yard: LocalYard) -> None:
+    """Only the three standard streams, and SIGPIPE ends it as in any shell."""
+    script = (
+        "import os, signal; print(sorted(map(int, os.listdir('/dev/fd')))[:-1]);"
+        "print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    )
+    task = process_yard.finish(sys.executable, "-c", script)
+    assert process_yard.lines(task["taskArn"])[1:] == ["[0, 1, 2]", "set()"]
+
+
+def test_what_one_user_may_not_start_says_why(process_yard: LocalYard, tmp_path: Path) -> None:
+    """The supervisor hands on the system's own words."""
+    program = tmp_path / "not-executable"
+    program.write_text("#!/bin/sh\n")
+    task = process_yard.finish(str(program))
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert "Permission denied" in task["stoppedReason"]
+
+
+def test_without_a_subreaper_the_group_ends_with_the_command(tmp_path: Path) -> None:
+    """What macOS keeps: exit code, stop, output and the group; not a daemon that left it."""
+    in_group, escaped = marker(), marker()
+    engine = ProcessEngine({}, has_subreaper=False)
+    with local_yard(engine, tmp_path) as yard:
+        script = f"sleep {in_group} & setsid sleep {escaped} & echo out; sleep 0.3; exit 3"
+        task = yard.finish("sh", "-c", script)
+        assert task["containers"][0]["exitCode"] == 3
+        assert yard.lines(task["taskArn"])[1:] == ["out"]
+        arn = yard.run("sh", "-c", "trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done")
+        wait_for(lambda: "up" in yard.lines(arn), "the first line")
+        yard.stop(arn)
+        assert yard.until(arn)["containers"][0]["exitCode"] == 7
+    assert alive(in_group) == []
+    # Its mark is what a clearing finds.
+    assert [MARK in psutil.Process(pid).environ() for pid in alive(escaped)] == [True]
+    os.kill(alive(escaped)[0], signal.SIGKILL)

@@ -118,7 +118,7 @@ class RunReader:
     def __init__(self, client: Client, run: Json, filter_text: str | None = None) -> None:
         self.is_done = False
         self._client = client
-        self._job_id, self._run_id = run["job_id"], run["id"]
+        self.job_id, self.run_id = run["job_id"], run["id"]
         self._query: dict[str, Any] = {} if filter_text is None else {"filter": filter_text}
         self._cursor: str | None = None
         self._count = 0
@@ -141,7 +141,7 @@ class RunReader:
         return lines[known:]
 
     def _page(self, **place: Any) -> Json:
-        return self._client.run_logs(self._job_id, self._run_id, limit=PAGE, **place)
+        return self._client.run_logs(self.job_id, self.run_id, limit=PAGE, **place)
 
     def _read_on(self) -> list[Json]:
         page = self._page(cursor=self._cursor)

@@ -127,13 +127,10 @@ def compose(text: str, file: str) -> yaml.MappingNode:
         documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        hint = ""
-        if (
-            mark is not None
-            and "${" in (text.splitlines() or [""])[min(mark.line, text.count("\n"))]
-        ):
-            hint = ": within [ ] and { } put ${NAME} in quotes"
         at = 1 if mark is None else mark.line + 1
+        hint = ""
+        if "${" in "".join(text.splitlines()[at - 1 : at]):
+            hint = ": within [ ] and { } put ${NAME} in quotes"
         problem = f"is not YAML ({error.problem or error.context}){hint}"
         raise ManifestError([Problem(file, at, "", problem)]) from error
     except yaml.YAMLError as error:

@@ -172,7 +172,7 @@ def apply(session: Session, file: str, prune: bool, adopt: bool, yes: bool) -> N
         _show_unless_table(session, read)
         end(REFUSED if read.plan.refused else OK)
     confirm(f"Do {plan_text.number(len(acting), 'change')}?", yes)
-    failed = [action for action in acting if not _did(session, read, action)]
+    failed = [action for action in acting if not did(session, read, action)]
     _show_unless_table(session, read)
     not_done = len(failed) + len(read.plan.refused)
     say(f"{len(acting) - len(failed)} done, {not_done} not.")
@@ -184,7 +184,7 @@ def _show_unless_table(session: Session, read: Read) -> None:
         _show(session, read)
 
 
-def _did(session: Session, read: Read, action: Action) -> bool:
+def did(session: Session, read: Read, action: Action) -> bool:
     """Do one action and say so; whether it could be done."""
     try:
         _do(session, read.plan.managed_by, action)

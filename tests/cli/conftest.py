@@ -14,9 +14,15 @@ from tests.cli.relay import Relay
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def stack_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the stack has its `.local`."""
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="session")
+def stack(stack_directory: Path) -> Iterator[dict[str, str]]:
     """Its URL, token and workspace, as variables."""
-    with local_stack.started(tmp_path_factory.mktemp("stack")) as env:
+    with local_stack.started(stack_directory) as env:
         yield env
 
 

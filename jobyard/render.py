@@ -24,6 +24,9 @@ STATUS_STYLES = {
     "pending": "cyan",
     "cancelled": "bright_black",
 }
+GAP = 2
+LEAST = 8
+"""Cells between two columns, and of one that was shrunk."""
 _BARS = "▁▂▃▄▅▆▇█"
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -88,24 +91,46 @@ def _plain(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[st
 
 
 def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], out: TextIO) -> None:
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for index, column in enumerate(columns):
-        longest = max(len(column.heading), *(len(row[index].text) for row in rows))
+    console = Console(file=out, no_color=not has_colour(out), highlight=False)
+    longest = [
+        max(cell_len(column.heading), *(cell_len(row[index].text) for row in rows))
+        for index, column in enumerate(columns)
+    ]
+    widths = _fitting(columns, longest, console.width)
+    # what still does not fit is wrapped by the terminal, and nothing of it is lost
+    console.width = max(console.width, sum(widths) + GAP * len(widths))
+    drawn = Table(box=None, padding=(0, GAP, 0, 0), header_style="bold", pad_edge=False)
+    for column, width in zip(columns, widths, strict=True):
         drawn.add_column(
             column.heading,
             justify="right" if column.is_number else "left",
             overflow="ellipsis",
             no_wrap=True,
-            min_width=min(longest, 8) if column.may_shrink else longest,
+            width=width,
         )
     for row in rows:
         drawn.add_row(*(Text(cell.text, style=cell.style) for cell in row))
-    console = Console(file=out, no_color=not has_colour(out), highlight=False)
     console.print(drawn)
+
+
+def _fitting(columns: Sequence[Column], longest: Sequence[int], width: int) -> list[int]:
+    """The columns' widths: of those that may shrink the widest gives way, until all fit."""
+    widths = list(longest)
+    while sum(widths) + GAP * len(widths) > width:
+        candidates = [
+            (widths[index], index)
+            for index, column in enumerate(columns)
+            if column.may_shrink and widths[index] > max(LEAST, len(column.heading))
+        ]
+        if not candidates:
+            break
+        widths[max(candidates)[1]] -= 1
+    return widths
 
 
 def pairs(found: Sequence[tuple[str, Cell]], out: TextIO) -> None:

@@ -186,11 +186,16 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
 
 
 def _cause(error: Exception) -> str:
-    """The last part of urllib3's chain, without its objects' addresses."""
-    inner = getattr(error, "reason", None) or getattr(error, "original_error", None) or error
-    text = str(inner).rsplit("object at 0x", 1)[-1]
-    text = text.partition(">: ")[2] or text.partition(": ")[2] or text
-    return text.strip("() '\"") or type(error).__name__
+    """What urllib3's error says at its innermost, without the names of its objects."""
+    inner: object = error
+    while isinstance(inner, Exception):
+        deeper = [one for one in inner.args if isinstance(one, Exception)]
+        found = getattr(inner, "reason", None) or next(iter(deeper), None)
+        if not found or found is inner:
+            break
+        inner = found
+    text = str(inner)
+    return text.rpartition(">: ")[2].strip() or type(error).__name__
 
 
 def _read(

@@ -46,11 +46,11 @@ def jobs(session: Session, wide: bool, tags: tuple[str, ...]) -> None:
         say("There are no jobs here yet; `jobyard create --help` makes one.")
     now = datetime.now(UTC)
     columns = [
-        *(Column("NAME", True), Column("SCHEDULE", True), Column("LAST RUN")),
+        *(Column("NAME", not wide), Column("SCHEDULE", not wide), Column("LAST RUN")),
         *(Column("AGE", is_number=True), Column("TOOK", is_number=True), Column("NEXT")),
     ]
     if wide:
-        columns += [Column("IMAGE", True), Column("TAGS", True), Column("ID")]
+        columns += [Column("IMAGE"), Column("TAGS"), Column("ID")]
     render.table(columns, [_row(one, now, wide) for one in every], sys.stdout)
 
 

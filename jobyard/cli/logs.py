@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobyard import render
+from jobyard import durations, render
 from jobyard.cli import targets, waiting
 from jobyard.cli.options import example, job_argument, output, with_session
 from jobyard.cli.session import Session, end, say
@@ -192,7 +191,8 @@ def _show_metrics(data: Json, limits: Json) -> None:
             rows.append(_metric(name, series, limits))
     render.table(columns, rows, sys.stdout)
     if rows:
-        say(f"Each value is of {timedelta(seconds=data['period_seconds'])}, up to {data['end']}.")
+        period = durations.in_words(data["period_seconds"])
+        say(f"Each value is of {period}, up to {durations.moment(data['end'])}.")
 
 
 def _metric(name: str, series: Json, limits: Json) -> list[Cell]:

@@ -64,7 +64,8 @@ output = click.option(
     "--output",
     type=click.Choice(render.FORMATS),
     default="table",
-    help="JSON and YAML are the API's data, and nothing else is on stdout then.",
+    metavar="FORMAT",
+    help=f"{', '.join(render.FORMATS[:-1])} or {render.FORMATS[-1]}; all but table for programs.",
 )
 
 

@@ -45,7 +45,7 @@ class SecondWave:
             data = json.loads(answer.body).get("data")
             if answer.status >= 400 or not isinstance(data, dict):
                 return answer
-            for job in data.get("jobs", [data] if "schedule" in data else []):
+            for job in data.get("jobs", [data] if "image" in data and "name" in data else []):
                 if owner is not ... and "jobs" not in data:
                     self._owners[job["id"]] = owner
                 job["managed_by"] = self._owners.get(job["id"])

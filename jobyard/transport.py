@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import ssl
 import time
 import urllib.request
@@ -44,6 +45,9 @@ READ_SECONDS = 35.0
 CONNECTIONS = 8
 PASSING = frozenset({429, 502, 503, 504})
 """Statuses that another try may change."""
+
+_OBJECT = re.compile(r"^<?\w+\(.*?\)[^:]*: ")
+"""How urllib3 begins: with the connection that failed."""
 
 Notify = Callable[[str], None]
 
@@ -187,15 +191,14 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
 
 def _cause(error: Exception) -> str:
     """What urllib3's error says at its innermost, without the names of its objects."""
-    inner: object = error
-    while isinstance(inner, Exception):
-        deeper = [one for one in inner.args if isinstance(one, Exception)]
-        found = getattr(inner, "reason", None) or next(iter(deeper), None)
-        if not found or found is inner:
+    inner: BaseException = error
+    while True:
+        deeper = [getattr(inner, "reason", None), *inner.args]
+        found = next((one for one in deeper if isinstance(one, Exception)), None)
+        if found is None:
             break
         inner = found
-    text = str(inner)
-    return text.rpartition(">: ")[2].strip() or type(error).__name__
+    return _OBJECT.sub("", str(inner)) or type(inner).__name__
 
 
 def _read(

@@ -21,6 +21,7 @@ from chalicelib.http import (
     multi,
     ok,
     replayed,
+    tagged,
 )
 from chalicelib.lazy import lazily
 from chalicelib.queries import ListJobs, ListRuns, LogsQuery, MetricsQuery
@@ -83,26 +84,32 @@ def create_job(request: Request) -> Answer:
     job, is_new = jobs.create(
         request.project, spec, key=key, body_hash=body_hash(spec), on=services()
     )
+    shown = views.job(job)
     if not is_new:
-        return replayed("The job was created before.", views.job(job))
-    return created("The job was created.", views.job(job), f"jobs/{job.job_id}")
+        return tagged(replayed("The job was created before.", shown), job.version)
+    return tagged(created("The job was created.", shown, f"jobs/{job.job_id}"), job.version)
 
 
 @app.get(JOB, role="read")
 def get_job(request: Request, job_id: str) -> Answer:
-    return ok("The job.", views.job(jobs.get(request.project, job_id)))
+    job = jobs.get(request.project, job_id)
+    return tagged(ok("The job.", views.job(job)), job.version)
 
 
 @app.patch(JOB, role="write")
 @app.put(JOB, role="write")
 def update_job(request: Request, job_id: str) -> Answer:
-    job = jobs.update(request.project, job_id, request.parse(JobPatch), on=services())
-    return ok("The job was updated; it takes effect on the next run.", views.job(job))
+    condition = request.if_match
+    job = jobs.update(
+        request.project, job_id, request.parse(JobPatch), if_match=condition, on=services()
+    )
+    updated = ok("The job was updated; it takes effect on the next run.", views.job(job))
+    return tagged(updated, job.version)
 
 
 @app.delete(JOB, role="write")
 def delete_job(request: Request, job_id: str) -> Answer:
-    jobs.delete(request.project, job_id, on=services())
+    jobs.delete(request.project, job_id, if_match=request.if_match, on=services())
     return ok("The job was deleted.")
 
 

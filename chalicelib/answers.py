@@ -50,7 +50,10 @@ class Job(Answered):
     task_role_arn: str | None
     timeout_seconds: int
     max_retries: int
-    version: Annotated[int, Field(ge=1, description="Raised by every change.")]
+    managed_by: Annotated[str | None, Field(description="Which manifest made it; null: none.")]
+    version: Annotated[
+        int, Field(ge=1, description="Raised by every change; the ETag is made of it.")
+    ]
     created_at: Time
     updated_at: Time
     next_run_at: Annotated[

@@ -8,6 +8,7 @@ The error tree, and the only place where domain words meet HTTP codes.
     ├── NotFound              404
     ├── MethodNotAllowed      405  with Allow
     ├── Conflict              409  a code of its own for each case
+    ├── VersionConflict       412  the job is not at the version that If-Match names
     ├── TooLarge              413
     ├── UnsupportedMediaType  415
     ├── InvalidFields         422  every invalid field at once
@@ -81,6 +82,26 @@ class MethodNotAllowed(JobyardError):
 class Conflict(JobyardError):
     status = 409
     code = "conflict"
+
+
+class VersionConflict(JobyardError):
+    status = 412
+    code = "version_conflict"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"The job is at version {version} now, which If-Match does not name: it was changed "
+            "since you read it. Read it again, and repeat the change on what it is now."
+        )
+        self.version = version
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"ETag": f'"{self.version}"'}
+
+    @property
+    def data(self) -> dict[str, object]:
+        return {"version": self.version}
 
 
 class TooLarge(JobyardError):

@@ -8,10 +8,12 @@ sentence whose subject is the field: what is wrong and what to do.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chalicelib import words
+from chalicelib.redaction import ACCOUNT, without_account_ids
 
 COMMAND_BYTES = 16 * 1024
 ENV_BYTES = 32 * 1024
@@ -34,6 +36,8 @@ class Tenancy:
     stage: str
     workspace_id: str
     secret_prefixes: tuple[str, ...]
+    iam_prefix: str
+    """What the ARN of each IAM identity of the stage's account begins with."""
 
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -57,10 +61,30 @@ def _without(refused: re.Pattern[str], text: str) -> str:
     return text
 
 
-def job_name(text: str) -> str:
+_SHOWN = frozenset("LNPS")
+"""Unicode's letters, numbers, punctuation and symbols; marks need one of these to stand on."""
+_BLANK = re.compile(r"HANGUL (\w+ )?FILLER$|\bBLANK$|\bNULL NOTEHEAD$")
+"""Names of the letters and symbols that Unicode gives no shape."""
+
+
+def label(text: str) -> str:
+    """
+    A name for people: printable characters, at least one of which can be seen.
+
+    Spaces, combining marks, variation selectors and fillers are taken beside something visible;
+    of these alone a name would look empty.
+    """
     if not text.isprintable():
         raise ValueError("must hold only printable characters")
+    if not any(_is_visible(character) for character in text):
+        raise ValueError("must have a visible character")
     return text
+
+
+def _is_visible(character: str) -> bool:
+    if unicodedata.category(character)[0] not in _SHOWN:
+        return False
+    return not _BLANK.search(unicodedata.name(character, ""))
 
 
 # The grammar of github.com/distribution/reference, which container engines and ECS share.
@@ -136,7 +160,10 @@ def secret_arn(arn: str, tenancy: Tenancy | None) -> str:
         raise ValueError("names a secret, and this stage lets jobs read none: ask its operator")
     if not any(_is_under(arn, prefix, tenancy) for prefix in prefixes):
         allowed = [prefix.replace("{workspace}", _workspace(tenancy)) for prefix in prefixes]
-        raise ValueError(f"must begin with {' or '.join(allowed)}")
+        raise ValueError(
+            f"must begin with {without_account_ids(' or '.join(allowed))}, where {ACCOUNT} is the "
+            "stage's own AWS account"
+        )
     return arn
 
 
@@ -179,18 +206,30 @@ def distinct_tags(tags: list[str]) -> list[str]:
 
 
 _ROLE_ARN = re.compile(
-    r"arn:aws[a-z-]*:iam::[0-9]{12}:role(?P<path>/(?:[!-.0-~]+/)*)[A-Za-z0-9_+=,.@-]{1,64}",
+    r"(?P<account>arn:aws[a-z-]*:iam::[0-9]{12}:)"
+    r"role(?P<path>/(?:[!-.0-~]+/)*)[A-Za-z0-9_+=,.@-]{1,64}",
     re.ASCII,
 )
 
 
 def task_role_arn(arn: str, tenancy: Tenancy | None) -> str:
-    """A role under the path that this stage sets aside for the workspace; else none at all."""
+    """
+    A role under the path that this stage sets aside for the workspace; else none at all.
+
+    A role of another account, or of another partition, is refused too: a role can only be passed
+    to a service of its own account ("Grant a user permissions to pass a role to an AWS service",
+    IAM user guide), so every run of the job would fail.
+    """
     path = f"/jobyard/{tenancy.stage}/{tenancy.workspace_id}/" if tenancy else None
     found = _ROLE_ARN.fullmatch(arn)
     if not found or path is None or not found["path"].startswith(path):
         raise ValueError(
             f"must be the ARN of an IAM role under the path {path or 'that the stage sets aside'}"
+        )
+    if tenancy is None or found["account"] != tenancy.iam_prefix:
+        raise ValueError(
+            "must be the ARN of an IAM role of the AWS account and partition that this stage runs "
+            f"in, under the path {path}"
         )
     return arn
 
@@ -215,11 +254,37 @@ def vcpu(value: object) -> object:
     return float(value)
 
 
+class Mismatch(ValueError):
+    """Two fields that are valid by themselves and not together: both are named."""
+
+    def __init__(self, message: str, other: str, message_of_other: str) -> None:
+        super().__init__(message)
+        self.other = other
+        """The field besides the one whose validator raised this."""
+        self.message_of_other = message_of_other
+
+
 def memory_for(memory_mib: int, cpu: float) -> int:
-    if memory_mib not in MEMORY_MIB[cpu]:
-        sizes = ", ".join(str(size) for size in MEMORY_MIB[cpu])
-        raise ValueError(f"{memory_mib} MiB does not go with {cpu:g} vCPU: choose one of {sizes}")
-    return memory_mib
+    """
+    `memory_mib`, if Fargate offers it with that cpu.
+
+    null means the default of the field itself, 0.25 vCPU or 512 MiB, whatever the other field is:
+    so the contract has it, and whoever compares a job with a manifest needs no table of Fargate's
+    sizes. Where the default does not go with the other field, the caller must choose, and reads
+    for both fields what they can be.
+    """
+    if memory_mib in MEMORY_MIB[cpu]:
+        return memory_mib
+    mine = _choices(f"{memory_mib} MiB does not go with {cpu:g} vCPU", MEMORY_MIB[cpu])
+    cpus = [size for size, memory in MEMORY_MIB.items() if memory_mib in memory]
+    if not cpus:
+        raise ValueError(mine)
+    others = _choices(f"{cpu:g} vCPU does not go with {memory_mib} MiB", cpus)
+    raise Mismatch(mine, "cpu", others)
+
+
+def _choices(what: str, sizes: Sequence[float]) -> str:
+    return f"{what}: choose one of {', '.join(f'{size:.6g}' for size in sizes)}"
 
 
 def _bytes(texts: Iterable[str]) -> int:

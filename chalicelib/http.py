@@ -12,16 +12,17 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from chalicelib import strict_json
+from chalicelib import preconditions, strict_json
 from chalicelib.errors import BadRequest, JobyardError, TooLarge, UnsupportedMediaType
 from chalicelib.fields import Tenancy
+from chalicelib.preconditions import IfMatch
 from chalicelib.queries import Query
 from chalicelib.settings import settings
 from chalicelib.validation import field_errors, validate
@@ -75,7 +76,7 @@ class Request:
     def tenancy(self) -> Tenancy:
         """What the caller's workspace may name on this stage."""
         here = settings()
-        return Tenancy(here.stage, self.workspace_id, here.secret_prefixes)
+        return Tenancy(here.stage, self.workspace_id, here.secret_prefixes, here.iam_prefix)
 
     def parse(self, model: type[M]) -> M:
         """
@@ -139,6 +140,11 @@ class Request:
             raise BadRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
         return key
 
+    @property
+    def if_match(self) -> IfMatch:
+        """The If-Match header; BadRequest where it is malformed."""
+        return preconditions.read(self.headers.get("if-match"))
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -184,6 +190,11 @@ def replayed(message: str, data: Any) -> Answer:
 def multi(message: str, data: Any) -> Answer:
     """Parts of `data` have failed and say so themselves."""
     return Answer(207, message, data)
+
+
+def tagged(answer: Answer, version: int) -> Answer:
+    """With the ETag of the version of the job that it shows."""
+    return replace(answer, headers={**answer.headers, "ETag": preconditions.etag(version)})
 
 
 def refused(error: JobyardError) -> Answer:

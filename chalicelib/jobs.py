@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from chalicelib import ids, log, runs, views
-from chalicelib.cloud import aws, ecs
-from chalicelib.errors import Conflict, FieldError, InvalidFields, NotFound
+from chalicelib import containers, contention, ids, log, runs, views
+from chalicelib.cloud import aws
+from chalicelib.errors import Conflict, NotFound
 from chalicelib.lazy import lazily
+from chalicelib.preconditions import ANY, IfMatch
 from chalicelib.services import Services
 from chalicelib.settings import STAGE_TAG
 from chalicelib.specs import CONTAINER_FIELDS, JobPatch, JobSpec, apply_patch, stored_spec
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 else:
     deletion, scheduler = lazily("deletion", "scheduler")
 
-KEY_LIFE = timedelta(hours=24)
-UPDATE_TRIES = 4
 INLINE_DELETE = 4.0
 """Seconds that the answer to a delete spends on clearing up before it leaves that to the sweep."""
 
@@ -79,7 +76,6 @@ def create(
     removes them. A rule that fires meanwhile finds no job.
     """
     now = on.now()
-    marker = None
     if key is not None:
         owner, marker = table.name_and_key(project, spec.name, runs.key_id(key))
         if marker is not None and marker.expires > now.timestamp():
@@ -87,11 +83,11 @@ def create(
     else:
         owner = table.named(project, spec.name)
     if owner is not None:
-        raise _name_taken(spec.name)
+        return _replayed_or_taken(project, spec, key, body_hash, now), False
 
     job_id = ids.new_job(now)
     stored = spec.model_dump(mode="json")
-    definition = _register(job_id, stored, on=on)
+    definition = containers.register(job_id, stored, on=on)
     on.logs.create_group(
         on.settings.log_group(job_id),
         on.settings.log_retention_days,
@@ -101,11 +97,8 @@ def create(
     try:
         on.rules.put(job_id, project, rules)
         job = _new(project, job_id, stored, definition, on=on)
-        if key is not None:
-            expires = int((now + KEY_LIFE).timestamp())
-            marker = JobKey(project, runs.key_id(key), made=job_id, body_hash=body_hash)
-            marker.expires = expires
-        failed = table.create(job, marker if key is not None else None, now)
+        marker = None if key is None else _marker(project, key, job_id, body_hash, now)
+        failed = table.create(job, marker, now)
     except Conflict:
         _take_back(job_id, definition, rules, on=on)
         raise
@@ -113,11 +106,7 @@ def create(
         log.info("job created", job_id=job_id, project=project)
         return job, True
     _take_back(job_id, definition, rules, on=on)
-    if "key" in failed and key is not None:
-        made = table.key(project, runs.key_id(key))
-        if made is not None:
-            return _replayed(project, made, body_hash), False
-    raise _name_taken(spec.name)
+    return _replayed_or_taken(project, spec, key, body_hash, now), False
 
 
 def _new(project: str, job_id: str, spec: dict[str, Any], definition: str, *, on: Services) -> Job:
@@ -139,11 +128,31 @@ def _new(project: str, job_id: str, spec: dict[str, Any], definition: str, *, on
     )
 
 
+def _marker(project: str, key: str, job_id: str, body_hash: str, now: datetime) -> JobKey:
+    expires = int((now + runs.KEY_LIFE).timestamp())
+    return JobKey(project, runs.key_id(key), made=job_id, body_hash=body_hash, expires=expires)
+
+
 def _name_taken(name: str) -> Conflict:
     return Conflict(
         f"Another job of this project is named {name!r}. Names are unique: choose another.",
         code="job_name_taken",
     )
+
+
+def _replayed_or_taken(
+    project: str, spec: JobSpec, key: str | None, body_hash: str, now: datetime
+) -> Job:
+    """
+    What the Idempotency-Key made; without one, the name is taken.
+
+    The key is read once more: a request with the same key may have stored both between the reads
+    of the name and of the key, which BatchGetItem does not make at one moment.
+    """
+    marker = None if key is None else table.key(project, runs.key_id(key))
+    if marker is None or marker.expires <= now.timestamp():
+        raise _name_taken(spec.name)
+    return _replayed(project, marker, body_hash)
 
 
 def _replayed(project: str, marker: JobKey, body_hash: str) -> Job:
@@ -154,21 +163,6 @@ def _replayed(project: str, marker: JobKey, body_hash: str) -> Job:
     return job
 
 
-def _register(job_id: str, spec: dict[str, Any], *, on: Services) -> str:
-    """Register the job's container; what ECS finds wrong with it is the caller's to mend."""
-    definition = ecs.render(job_id, spec, on.settings)
-    if ecs.size(definition) > ecs.MAX_DEFINITION:
-        why = f"with these fields the task definition takes {ecs.size(definition)} bytes; at most "
-        raise InvalidFields([FieldError("env", f"{why}{ecs.MAX_DEFINITION} fit")])
-    try:
-        return on.ecs.register(definition)
-    except ClientError as error:
-        if aws.error_code(error) not in ("ClientException", "InvalidParameterException"):
-            raise
-        why = aws.error_message(error)
-        raise InvalidFields([FieldError("image", f"ECS refused the container: {why}")]) from error
-
-
 def _take_back(job_id: str, definition: str, rules: list[dict[str, Any]], *, on: Services) -> None:
     """Remove what was made for a job that was not stored; what stays, the audit finds."""
     with log.going_on("left to the audit", job_id=job_id):
@@ -177,24 +171,33 @@ def _take_back(job_id: str, definition: str, rules: list[dict[str, Any]], *, on:
         on.ecs.retire([definition])
 
 
-def update(project: str, job_id: str, patch: JobPatch, *, on: Services) -> Job:
+def update(
+    project: str, job_id: str, patch: JobPatch, *, if_match: IfMatch = ANY, on: Services
+) -> Job:
     """
     Change a job; it takes effect on the next run.
+
+    `if_match` is checked on what is read, and 3 stores over that very version alone.
 
     1. Where the schedule changes, advance the old one first: a slot that is due already keeps
        its run. The new one begins with the first slot after now, never before.
     2. Register the container if it changed, and put the rules that changed.
     3. Store the new version, on condition that the job is still the one that was read; else all
-       is done again on what it is now.
+       is done again, after a pause, on what it is now.
     4. Remove the rules that are not needed any more.
 
     Dying after 2 leaves rules that wake the schedule at other times than it is due at, which
     does nothing; the sweep advances what is due, and the audit mends the rules.
     """
-    for _ in range(UPDATE_TRIES):
+    asked: tuple[int, dict[str, Any], datetime] | None = None
+    for _ in contention.tries():
         job = get(project, job_id)
-        old = job.spec
-        spec = apply_patch(stored_spec(old), patch).model_dump(mode="json")
+        if asked == (job.version, job.spec, job.updated_at):
+            return job  # stored by an attempt that botocore got no answer to, and repeated
+        if_match.check(int(job.version))
+        current = stored_spec(job.spec)
+        old = current.model_dump(mode="json")
+        spec = apply_patch(current, patch).model_dump(mode="json")
         if spec == old:
             return job
         # one moment for both: a slot that comes due in between would belong to neither schedule
@@ -203,9 +206,10 @@ def update(project: str, job_id: str, patch: JobPatch, *, on: Services) -> Job:
         if is_due and _schedule(spec) != _schedule(old):
             scheduler.advance(job, now, on=on)
             continue
-        if _stored(job, spec, now, on=on):
+        if _stored(job, old, spec, now, on=on):
             return job
-    raise Conflict("The job is being changed at the same time. Try again.")
+        asked = (int(job.version) + 1, spec, now)
+    raise contention.gave_up()
 
 
 def _schedule(spec: dict[str, Any]) -> tuple[Any, ...]:
@@ -213,11 +217,12 @@ def _schedule(spec: dict[str, Any]) -> tuple[Any, ...]:
     return spec["schedule"], spec["timezone"], spec["paused"]
 
 
-def _stored(job: Job, spec: dict[str, Any], now: datetime, *, on: Services) -> bool:
-    old = job.spec
+def _stored(
+    job: Job, old: dict[str, Any], spec: dict[str, Any], now: datetime, *, on: Services
+) -> bool:
     changes: dict[str, Any] = {"spec": spec, "updated_at": now}
     if any(spec[name] != old[name] for name in CONTAINER_FIELDS):
-        changes["task_definition"] = _register(job.job_id, spec, on=on)
+        changes["task_definition"] = containers.register(job.job_id, spec, on=on)
     if _schedule(spec) != _schedule(old):
         next_slot = scheduler.first_slot(spec, now)
         changes["next_slot"] = next_slot
@@ -257,26 +262,24 @@ def _put_back(
             on.ecs.retire([changes["task_definition"]])
 
 
-def delete(project: str, job_id: str, *, on: Services) -> None:
+def delete(project: str, job_id: str, *, if_match: IfMatch = ANY, on: Services) -> None:
     """
     Delete a job: gone for every reader at once, then cleared up within bounded turns.
 
-    One transaction makes it invisible and frees its name. What follows may die anywhere: the
+    One transaction makes it invisible and frees its name, on condition that it is still the
+    version that was read and that `if_match` allowed. What follows may die anywhere: the
     job keeps its `work_at`, and the sweep goes on.
     """
-    for _ in range(UPDATE_TRIES):
+    for _ in contention.tries():
         job = get(project, job_id)
+        if_match.check(int(job.version))
         if table.mark_deleting(job, on.now()):
             log.info("job deleted", job_id=job_id)
-            _clear_up(job, on=on)
+            left = log.going_on("delete left to the sweep", job_id=job_id)
+            with left, aws.deadline(INLINE_DELETE):
+                deletion.turn(job, on=on)
             return
-    raise Conflict("The job is being changed at the same time. Try again.")
-
-
-def _clear_up(job: Job, *, on: Services) -> None:
-    left = log.going_on("delete left to the sweep", job_id=job.job_id)
-    with left, aws.deadline(INLINE_DELETE):
-        deletion.turn(job, on=on)
+    raise contention.gave_up()
 
 
 def status(project: str, job_id: str, *, on: Services) -> dict[str, Any]:

@@ -34,6 +34,10 @@ _ERRORS = {
     403: ("forbidden", "The token may not do that there, whether or not the thing exists"),
     404: ("not_found", "No such job or run"),
     409: ("conflict", ""),
+    412: (
+        "version_conflict",
+        "The job is not at a version that If-Match names; `data` has its own",
+    ),
     413: ("body_too_large", "The body is over 256 KiB"),
     415: ("unsupported_media_type", "The body is not sent as application/json"),
     422: ("invalid_fields", "Every invalid field, in `data.errors`"),
@@ -53,6 +57,22 @@ _IDEMPOTENCY_KEY = {
     "description": "For 24 h the same key answers with what the first call made.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
 }
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "Only if the job is still at this version: the ETag of an earlier answer.",
+    "schema": {"type": "string", "pattern": r"""^(\*|"[!#-~]*"(, ?"[!#-~]*")*)$"""},
+}
+_ETAG = {
+    "required": True,
+    "schema": {"type": "string", "pattern": '^"[1-9][0-9]*"$'},
+    "description": "The job's version, quoted: what If-Match takes.",
+}
+_ERROR_DATA = {
+    412: {"version": 4},
+    422: {"errors": [{"field": "image", "message": "is required"}]},
+}
+_ERROR_SCHEMAS = {412: "VersionConflict", 422: "InvalidFields"}
 
 
 def build(endpoints: Mapping[tuple[str, str], Endpoint]) -> dict[str, Any]:
@@ -105,6 +125,8 @@ def _operation(operation: Operation, endpoint: Endpoint, path: str) -> dict[str,
         described["description"] = f"Needs a token with the role `{endpoint.role}`."
     if operation.idempotent_by_key:
         described["parameters"].append(_IDEMPOTENCY_KEY)
+    if operation.is_conditional:
+        described["parameters"].append(_IF_MATCH)
     if operation.body is not None:
         described["requestBody"] = {
             "required": not operation.body_is_optional,
@@ -150,6 +172,8 @@ def _responses(operation: Operation, endpoint: Endpoint) -> dict[str, Any]:
         statuses += [401, 403, 404, 503]
     if operation.body is not None:
         statuses += [413, 415, 422]
+    if operation.is_conditional:
+        statuses.append(412)
     responses |= {str(status): {"$ref": f"{_RESPONSES}{status}"} for status in sorted(statuses)}
     if operation.conflict:
         responses["409"] = _error(409, operation.conflict)
@@ -172,15 +196,18 @@ def _success(operation: Operation, status: int, description: str) -> dict[str, A
     example = EXAMPLES[operation.data.__name__] if operation.data else None
     shown = {"status": "success", "message": f"{description}.", "data": example}
     response: dict[str, Any] = {"description": description, "content": _json(envelope, shown)}
+    headers: dict[str, Any] = {"ETag": _ETAG} if operation.shows_version else {}
     if status == 201:
-        response["headers"] = {
-            "Location": {"required": True, "schema": {"type": "string"}, "description": "Relative"}
+        headers["Location"] = {
+            "required": True,
+            "schema": {"type": "string"},
+            "description": "Relative",
         }
         response["links"] = {name: _link(name, operation) for name in operation.links}
     elif operation.idempotent_by_key:
-        response["headers"] = {
-            "Idempotent-Replayed": {"required": True, "schema": {"const": "true"}}
-        }
+        headers["Idempotent-Replayed"] = {"required": True, "schema": {"const": "true"}}
+    if headers:
+        response["headers"] = headers
     return response
 
 
@@ -196,10 +223,11 @@ def _link(name: str, maker: Operation) -> dict[str, Any]:
 
 def _error(status: int, text: str) -> dict[str, Any]:
     code = _ERRORS[status][0]
-    schema = _SCHEMAS + ("InvalidFields" if status == 422 else "Error")
-    data = {"errors": [{"field": "image", "message": "is required"}]} if status == 422 else None
-    shown = {"status": "error", "message": text, "code": code, "data": data}
+    schema = _SCHEMAS + _ERROR_SCHEMAS.get(status, "Error")
+    shown = {"status": "error", "message": text, "code": code, "data": _ERROR_DATA.get(status)}
     response: dict[str, Any] = {"description": text, "content": _json({"$ref": schema}, shown)}
+    if status == 412:
+        response["headers"] = {"ETag": _ETAG}
     if status == 503:
         response["headers"] = {"Retry-After": {"required": True, "schema": {"type": "string"}}}
     return response
@@ -244,4 +272,11 @@ def _schemas() -> dict[str, Any]:
         "required": ["errors"],
         "properties": {"errors": {"type": "array", "minItems": 1, "items": field_error}},
     }
-    return {**definitions["$defs"], "Error": error, "InvalidFields": invalid}
+    stale = deepcopy(error)
+    stale["properties"]["data"] = {
+        "type": "object",
+        "required": ["version"],
+        "properties": {"version": {"type": "integer", "minimum": 1}},
+    }
+    errors = {"Error": error, "InvalidFields": invalid, "VersionConflict": stale}
+    return {**definitions["$defs"], **errors}

@@ -24,6 +24,10 @@ class Operation:
     idempotent_by_key: bool = False
     conflict: str = ""
     """When it answers 409."""
+    shows_version: bool = False
+    """Whether its success carries the ETag of the job that it shows."""
+    is_conditional: bool = False
+    """Whether it takes If-Match."""
     links: tuple[str, ...] = ()
     """Operations that take the id of what this one made."""
 
@@ -37,6 +41,7 @@ OPERATIONS = {
         answers.Job,
         {201: "Created", 200: "Created by an earlier request with this Idempotency-Key"},
         body=JobCreate,
+        shows_version=True,
         idempotent_by_key=True,
         conflict="The name is taken (`job_name_taken`), or the Idempotency-Key came with another "
         "body (`idempotency_key_reused`).",
@@ -45,17 +50,20 @@ OPERATIONS = {
             *("get_job_logs", "get_job_metrics"),
         ),
     ),
-    "get_job": Operation("Get a job", answers.Job),
+    "get_job": Operation("Get a job", answers.Job, shows_version=True),
     "update_job": Operation(
         "Update a job: an omitted field stays, null resets to the default",
         answers.Job,
         {200: "Updated; it takes effect on the next run"},
         body=JobPatch,
+        shows_version=True,
+        is_conditional=True,
         conflict="The name is taken (`job_name_taken`), or others change the job all the time.",
     ),
     "delete_job": Operation(
         "Delete a job with all of its runs, logs and rules",
         success={200: "Deleted"},
+        is_conditional=True,
         conflict="Others change the job all the time.",
     ),
     "get_status": Operation("A job's latest run, counts and next slot", answers.JobStatus),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from chalicelib import ids, lifecycle, log, transitions, views
+from chalicelib import contention, ids, lifecycle, log, transitions, views
 from chalicelib.cloud import aws
 from chalicelib.cloud.ecs import MAX_OVERRIDES
 from chalicelib.errors import Conflict, FieldError, InvalidFields, NotFound, Unavailable
@@ -24,7 +24,6 @@ from chalicelib.tables.records import Job, Run, RunKey
 T = TypeVar("T")
 
 KEY_LIFE = timedelta(hours=24)
-CLAIM_TRIES = 4
 LOOK_BUDGET = 5.0
 """Seconds that a read spends on asking the backend before it answers what is stored."""
 
@@ -139,39 +138,47 @@ def trigger(
     """
     Start a run of a job by hand: the run as JSON, and whether this call made it.
 
-    1. Read the job, and claim the run on condition that the job is still that version. An
-       Idempotency-Key that was used answers with what it made.
-    2. Launch it. Whatever ECS says, the run is claimed and will reach an end: dying here leaves
+    1. Read the job and what the Idempotency-Key made. A key that was used decides, whatever the
+       job is by now: the answer is what it made.
+    2. Claim the run, on condition that the job is still that version and the key still unused;
+       else all is done again, after a pause, on what they are now.
+    3. Launch it. Whatever ECS says, the run is claimed and will reach an end: dying here leaves
        it to the sweep. The answer is the pending run that was claimed.
     """
-    for _ in range(CLAIM_TRIES):
+    for _ in contention.tries():
         now = on.now()
-        job = jobs_table.get(project, job_id)
+        job, used = _job_and_key(project, job_id, key)
         if job is None or job.state != jobs_table.ACTIVE:
             raise NotFound(f"There is no job {job_id} in this project.")
+        if used is not None and used.expires > now.timestamp():
+            return views.run(_replayed(used, body_hash, on=on)), False
         check_overrides(wanted, job.spec["secrets"])
         run = new_run(job, ids.new_run(now), now)
         _override(run, wanted)
-        marker = None
-        if key is not None:
-            expires = int((now + KEY_LIFE).timestamp())
-            marker = RunKey(job_id, key_id(key), made=run.run_id, body_hash=body_hash)
-            marker.expires = expires
         failed = table.claim(
             run,
             job,
             gate=None,
             counts_as_overlap=job.spec["concurrency_policy"] != "allow",
-            key=marker,
+            key=None if key is None else _marker(run, key, body_hash, now),
             now=now,
         )
         if not failed:
             claimed = views.run(run)
             _launch(run, on=on)
             return claimed, True
-        if "key" in failed and key is not None:
-            return views.run(_replayed(job_id, key, body_hash, now, on=on)), False
-    raise Conflict("The job is being changed at the same time. Try again.", code="conflict")
+    raise contention.gave_up()
+
+
+def _job_and_key(project: str, job_id: str, key: str | None) -> tuple[Job | None, RunKey | None]:
+    if key is None:
+        return jobs_table.get(project, job_id), None
+    return table.job_and_key(project, job_id, key_id(key))
+
+
+def _marker(run: Run, key: str, body_hash: str, now: datetime) -> RunKey:
+    expires = int((now + KEY_LIFE).timestamp())
+    return RunKey(run.job_id, key_id(key), made=run.run_id, body_hash=body_hash, expires=expires)
 
 
 def _launch(run: Run, *, on: Services) -> None:
@@ -184,13 +191,10 @@ def key_id(key: str) -> str:
     return f"key#{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def _replayed(job_id: str, key: str, body_hash: str, now: datetime, *, on: Services) -> Run:
+def _replayed(used: RunKey, body_hash: str, *, on: Services) -> Run:
     """What an Idempotency-Key made, as it is now."""
-    marker = table.key(job_id, key_id(key))
-    if marker is None or marker.expires <= now.timestamp():
-        raise Conflict("This Idempotency-Key has just expired. Try again.", code="conflict")
-    check_same_body(marker.body_hash, body_hash)
-    run = table.get(job_id, marker.made)
+    check_same_body(used.body_hash, body_hash)
+    run = table.get(used.pk, used.made)
     if run is None:
         raise key_reused("what it made was removed")
     return next(iter(_refreshed([run], on=on)), run)

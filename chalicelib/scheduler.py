@@ -11,8 +11,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib import ids, lifecycle, log, schedule, states
-from chalicelib.runs import CLAIM_TRIES, new_run
+from chalicelib import contention, ids, lifecycle, log, schedule, states
+from chalicelib.runs import new_run
 from chalicelib.services import Services
 from chalicelib.tables import jobs as jobs_table
 from chalicelib.tables import runs as table
@@ -24,6 +24,8 @@ RECORDED_MISSES = 100
 """Of a longer gap only the newest misses are recorded one by one."""
 FIRE_GRACE = timedelta(seconds=90)
 """How long the sweep gives a slot's own rule to fire."""
+ADVANCE_TRIES = 6
+"""About half a second of pauses: whoever gives up leaves the slot to the next sweep."""
 
 
 def work_at(next_slot: datetime | None) -> datetime | None:
@@ -70,7 +72,7 @@ def advance(job: Job, until: datetime, *, on: Services) -> None:
 
     Dying anywhere before 3 leaves them all due, and doing them again is harmless.
     """
-    for _ in range(CLAIM_TRIES):
+    for _ in contention.tries(ADVANCE_TRIES):
         if job.state != jobs_table.ACTIVE or job.next_slot is None or job.next_slot > until:
             return
         if _advance_once(job, until, on=on):

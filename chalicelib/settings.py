@@ -42,6 +42,11 @@ class Settings:
         """What the names of everything outside CloudFormation begin with."""
         return f"jobyard-{self.stage}"
 
+    @property
+    def iam_prefix(self) -> str:
+        """`arn:{partition}:iam::{account}:` of the account that this stage runs in."""
+        return self.execution_role_arn.partition(":role/")[0] + ":"
+
     def family(self, job_id: str) -> str:
         """Task definition family of a job: at most 255 of `[A-Za-z0-9_-]`."""
         return f"{self.prefix}-{job_id}"

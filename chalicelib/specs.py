@@ -76,7 +76,7 @@ class JobSpec(_Body):
     name: Annotated[
         str,
         Field(min_length=1, max_length=128, description="Printable; unique in its project."),
-        AfterValidator(fields.job_name),
+        AfterValidator(fields.label),
     ]
     image: Annotated[
         str,
@@ -148,6 +148,9 @@ class JobSpec(_Body):
         86_400, description="Per attempt, from its task's start."
     )
     max_retries: Annotated[int, Field(ge=0, le=10), shapes.WHOLE] = 0
+    managed_by: (
+        Annotated[str, Field(min_length=1, max_length=128), AfterValidator(fields.label)] | None
+    ) = Field(None, description="Which manifest made the job, in its own words; null: none.")
 
     @model_validator(mode="before")
     @classmethod

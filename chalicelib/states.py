@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chalicelib.redaction import without_account_ids
+
 PENDING = "pending"
 RUNNING = "running"
 SUCCEEDED = "succeeded"
@@ -150,8 +152,8 @@ _HINTS = {
 
 
 def error(code: str, message: str) -> RunError:
-    """The error with that code, and its hint."""
-    return RunError(code, message, _HINTS[code])
+    """The error with that code, and its hint; `message` may be AWS's own."""
+    return RunError(code, without_account_ids(message), _HINTS[code])
 
 
 _PASSING = (

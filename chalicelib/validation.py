@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from chalicelib.errors import FieldError, InvalidFields
+from chalicelib.fields import Mismatch
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -44,9 +45,12 @@ def validate(model: type[M], data: Any, context: object = None) -> M:
 def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
     """Each of pydantic's errors as the path of the field and what is wrong with it."""
     details = error.errors(include_url=False, include_input=False)
-    found = [
-        FieldError(_path(detail["loc"]), _message(detail, model)) for detail in details[:MAX_ERRORS]
-    ]
+    found = []
+    for detail in details[:MAX_ERRORS]:
+        found.append(FieldError(_path(detail["loc"]), _message(detail, model)))
+        reason = detail.get("ctx", {}).get("error")
+        if isinstance(reason, Mismatch):
+            found.append(FieldError(reason.other, reason.message_of_other))
     if len(details) > MAX_ERRORS:
         found.append(FieldError("body", f"{len(details) - MAX_ERRORS} more fields are invalid"))
     return found

@@ -18,6 +18,7 @@ def job(record: Job) -> dict[str, Any]:
         "id": record.job_id,
         "workspace_id": record.workspace_id,
         "project_id": record.project_id,
+        "managed_by": None,  # of a job that was stored before there was this field
         **record.spec,
         "version": int(record.version),
         "created_at": iso(record.created_at),

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException
 
-from chalicelib import auth, queries
+from chalicelib import auth, fields, queries
 from chalicelib.tables import tokens
 from chalicelib.tables.tokens import Token
 from infra.account import Refused
@@ -69,8 +69,11 @@ def create(
     for given in (workspace, *(projects or ())):
         if not TENANT.fullmatch(given):
             raise Refused(f"{given!r} must be 1 to 63 of A-Z a-z 0-9 _ -, a letter or digit first")
-    if not name.isprintable() or len(name) > 128:
-        raise Refused("NAME must be at most 128 printable characters")
+    try:
+        if len(fields.label(name)) > 128:
+            raise ValueError("must have at most 128 characters")
+    except ValueError as error:
+        raise Refused(f"NAME {error}") from error
     now = datetime.now(UTC)
     text, made = auth.create(workspace, role, projects=projects, name=name, life=life, now=now)
     print(_line(*COLUMNS), _row(made), sep="\n", file=sys.stderr)

@@ -117,6 +117,15 @@ def test_a_runs_life(warm: Yard) -> None:
     assert cost(warm, lambda: warm.runs(job)) == {GET: 1, QUERY: 1}
 
 
+def test_a_trigger_with_a_key(warm: Yard) -> None:
+    """The key is read with the job; a replay reads the run besides, and asks ECS about it."""
+    job = warm.create()
+    path, key = f"/jobs/{job['id']}/runs", {"Idempotency-Key": "k"}
+    send = lambda: warm.call("POST", path, headers=key)  # noqa: E731 - the same request, twice
+    assert cost(warm, send) == {BATCH: 1, PUT: 2, RUN_TASK: 1}
+    assert cost(warm, send) == {BATCH: 1, GET: 1, DESCRIBE: 1}
+
+
 def test_status_costs_the_same_whatever_the_number_of_runs(warm: Yard) -> None:
     """Neither finished runs nor skipped slots are walked through."""
     job = warm.create()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import boto3
 import pytest
 
+from chalicelib.tables import db
 from tests.yard import BASE, IMAGE, Yard
 
 
@@ -38,6 +42,7 @@ def test_a_job_is_answered_as_it_was_asked_for_with_the_defaults(yard: Yard) -> 
         "task_role_arn": None,
         "timeout_seconds": 86400,
         "max_retries": 0,
+        "managed_by": None,
         "version": 1,
         "created_at": "2026-11-23T12:00:00.000Z",
         "updated_at": "2026-11-23T12:00:00.000Z",
@@ -90,6 +95,76 @@ def test_the_same_key_creates_one_job(yard: Yard) -> None:
     yard.call("DELETE", f"/jobs/{job['id']}")
     gone = yard.call("POST", "/jobs", body, headers=key)
     assert (gone.status, gone.envelope["code"]) == (409, "idempotency_key_reused")
+
+
+def test_a_repeated_create_is_answered_whatever_would_be_refused_by_now(yard: Yard) -> None:
+    """The key decides before names, limits and what AWS says."""
+    body, key = {"name": "a", "image": IMAGE, "schedule": "@daily"}, {"Idempotency-Key": "k"}
+    job = yard.call("POST", "/jobs", body, headers=key).data
+    yard.call("PATCH", f"/jobs/{job['id']}", {"name": "b"})
+    yard.create(name="a")
+    yard.call("GET", "/jobs")
+    with yard.counting() as calls:
+        again = yard.call("POST", "/jobs", body, headers=key)
+    assert (again.status, again.data["id"], again.data["name"]) == (200, job["id"], "b")
+    # what AWS would refuse is not asked for
+    assert calls.counted == {"dynamodb.BatchGetItem": 1, "dynamodb.GetItem": 1}
+    assert yard.call("POST", "/jobs", {**body, "cpu": 3}, headers=key).status == 422
+
+
+def test_the_same_create_sent_many_times_at_once_makes_one_job(yard: Yard) -> None:
+    """Also where the other's name is seen and its key not yet."""
+    send = lambda: yard.call(  # noqa: E731 - the same request, eight times
+        "POST", "/jobs", {"name": "a", "image": IMAGE}, headers={"Idempotency-Key": "k"}
+    )
+    with ThreadPoolExecutor(8) as pool:
+        answers = [future.result() for future in [pool.submit(send) for _ in range(8)]]
+    assert sorted(answer.status for answer in answers) == [200] * 7 + [201]
+    assert len({answer.data["id"] for answer in answers}) == 1
+
+
+def test_a_create_that_sees_the_name_of_its_twin_and_not_its_key_is_a_replay(yard: Yard) -> None:
+    """BatchGetItem reads its items one by one, and the twin may store both in between."""
+    body, key = {"name": "a", "image": IMAGE}, {"Idempotency-Key": "k"}
+    job = yard.call("POST", "/jobs", body, headers=key).data
+
+    def without_the_key(parsed: dict[str, Any], **_: Any) -> None:
+        for items in parsed["Responses"].values():
+            items[:] = [item for item in items if not item["sk"]["S"].startswith("key#")]
+
+    events = db.connect().client.meta.events
+    events.register("after-call.dynamodb.BatchGetItem", without_the_key)
+    try:
+        again = yard.call("POST", "/jobs", body, headers=key)
+    finally:
+        events.unregister("after-call.dynamodb.BatchGetItem", without_the_key)
+    assert (again.status, again.data["id"]) == (200, job["id"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "blamed"),
+    [
+        ({"env": {"A": "é" * 16_000}}, ["env"]),
+        ({"command": ["é" * 8_000], "entrypoint": ["é" * 4_000]}, ["command", "entrypoint"]),
+        (
+            {"env": {"A": "x" * 32_000}, "command": ["x" * 14_000], "entrypoint": ["x" * 16_000]},
+            ["env", "entrypoint", "command"],
+        ),
+        ({"env": {"A": "b"}, "command": ["é" * 8_000], "entrypoint": ["é" * 7_000]}, None),
+    ],
+)
+def test_a_job_that_is_too_large_names_what_takes_the_room(
+    yard: Yard, spec: dict[str, Any], blamed: list[str] | None
+) -> None:
+    """Each field that takes much of it, the largest first, with its size; the others are not."""
+    answer = yard.call("POST", "/jobs", {"name": "a", "image": IMAGE, **spec})
+    assert answer.status == 422, answer.envelope
+    errors = answer.data["errors"]
+    assert [error["field"] for error in errors] == (blamed or ["command", "entrypoint"])
+    sizes = [int(error["message"].split()[1]) for error in errors]
+    assert sizes == sorted(sizes, reverse=True)
+    total = int(errors[0]["message"].split()[4])
+    assert 60_000 < total < sum(sizes) + 6_000
 
 
 def test_bad_fields_are_all_named_and_nothing_is_stored(yard: Yard) -> None:

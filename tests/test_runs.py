@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from chalicelib import reconcile
 from chalicelib.cloud import aws
 from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
+from infra.local.provision import ACCOUNT
 from tests.yard import Yard
 
 NO_CAPACITY = Failure(
@@ -121,6 +123,40 @@ def test_the_same_key_triggers_one_run(yard: Yard) -> None:
     assert len(yard.aws.ecs.tasks) == 1
     yard.clock.move(hours=24, seconds=1)
     assert yard.call("POST", f"/jobs/{job['id']}/runs", headers=key).status == 201
+
+
+def test_a_repeated_trigger_is_answered_whatever_the_job_is_by_now(yard: Yard) -> None:
+    """The key decides first: what would be refused of a new run is no matter for the old one."""
+    job = yard.create()
+    body, key = {"env": {"A": "1"}}, {"Idempotency-Key": "once"}
+    path = f"/jobs/{job['id']}/runs"
+    first = yard.call("POST", path, body, headers=key)
+    secret = f"arn:aws:ssm:{yard.on.settings.region}:{ACCOUNT}:parameter/jobyard/test/acme/a"
+    changed = yard.call("PATCH", f"/jobs/{job['id']}", {"secrets": {"A": secret}})
+    assert (first.status, changed.status) == (201, 200)
+    again = yard.call("POST", path, body, headers=key)
+    assert (again.status, again.data["id"]) == (200, first.data["id"])
+    assert again.headers["Idempotent-Replayed"] == "true"
+    refused = yard.call("POST", path, body, headers={"Idempotency-Key": "another"})
+    assert refused.status == 422
+    other = yard.call("POST", path, {"env": {"A": "2"}}, headers=key)
+    assert (other.status, other.envelope["code"]) == (409, "idempotency_key_reused")
+    assert yard.call("POST", path, {"env": {"A": 1}}, headers=key).status == 422
+    yard.call("DELETE", f"/jobs/{job['id']}")
+    assert yard.call("POST", path, body, headers=key).status == 404
+
+
+def test_the_same_trigger_sent_many_times_at_once_starts_one_run(yard: Yard) -> None:
+    """One answer is 201, the others are replays of it."""
+    job = yard.create()
+    send = lambda: yard.call(  # noqa: E731 - the same request, eight times
+        "POST", f"/jobs/{job['id']}/runs", headers={"Idempotency-Key": "once"}
+    )
+    with ThreadPoolExecutor(8) as pool:
+        answers = [future.result() for future in [pool.submit(send) for _ in range(8)]]
+    assert sorted(answer.status for answer in answers) == [200] * 7 + [201]
+    assert len({answer.data["id"] for answer in answers}) == 1
+    assert len(yard.aws.ecs.tasks) == 1
 
 
 def test_a_launch_without_an_answer_is_repeated_and_makes_one_task(yard: Yard) -> None:

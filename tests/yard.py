@@ -22,7 +22,7 @@ from chalicelib.cloud import aws as cloud
 from chalicelib.services import services
 from chalicelib.settings import settings
 from chalicelib.tables import db, tokens
-from chalicelib.tables.records import Run
+from chalicelib.tables.records import Job, Run
 from infra.local import fidelity, provision
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -171,6 +171,11 @@ class Yard:
 
     def stored(self, run: dict[str, Any]) -> Run:
         found = db.get(Run, run["job_id"], run["id"])
+        assert found is not None
+        return found
+
+    def stored_job(self, job: dict[str, Any]) -> Job:
+        found = db.get(Job, f"{job['workspace_id']}#{job['project_id']}", job["id"])
         assert found is not None
         return found
 

@@ -27,6 +27,7 @@ from botocore.exceptions import (
 )
 
 from chalicelib.errors import Unavailable
+from chalicelib.redaction import without_account_ids
 
 if TYPE_CHECKING:
     import boto3
@@ -159,7 +160,8 @@ def error_code(error: ClientError) -> str:
 
 
 def error_message(error: ClientError) -> str:
-    return error.response["Error"].get("Message", "")
+    """AWS's own sentence, fit to be shown to an API's caller."""
+    return without_account_ids(error.response["Error"].get("Message", ""))
 
 
 class _Clients:

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from chalicelib import schedule
 from chalicelib.cloud import aws
 from chalicelib.errors import Conflict, Unavailable
+from chalicelib.redaction import without_account_ids
 from chalicelib.settings import STAGE_TAG, Settings
 
 TARGET_ID = "fire"
@@ -81,9 +82,10 @@ class Rules:
                 )
             if answer["FailedEntryCount"]:
                 failed = answer["FailedEntries"][0]
+                why = without_account_ids(failed.get("ErrorMessage", ""))
                 raise Unavailable(
                     "EventBridge did not take the schedule's target: "
-                    f"{failed.get('ErrorCode')} {failed.get('ErrorMessage', '')}. Try again."
+                    f"{failed.get('ErrorCode')} {why}. Try again."
                 )
 
     def _put_rule(self, rule: Mapping[str, Any], job_id: str) -> None:

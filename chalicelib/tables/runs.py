@@ -66,13 +66,14 @@ def live(job_id: str) -> list[tuple[str, str]]:
     return [(run.sk, run.status) for run in db.query(Run, job_id, index="live")]
 
 
+def job_and_key(project: str, job_id: str, key_id: str) -> tuple[Job | None, RunKey | None]:
+    """A job, and what an Idempotency-Key made under it, in one call."""
+    job, key = db.get_many([(Job, project, job_id), (RunKey, job_id, key_id)])
+    return job, key
+
+
 def stats(job_id: str) -> Stats | None:
     return db.get(Stats, job_id, "stats")
-
-
-def key(job_id: str, key_id: str) -> RunKey | None:
-    """What an Idempotency-Key made; `key_id` is the sort key of its record."""
-    return db.get(RunKey, job_id, key_id)
 
 
 def due(shard_number: int, now: datetime, limit: int) -> list[tuple[str, str]]:

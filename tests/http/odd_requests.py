@@ -20,7 +20,7 @@ VALUES: dict[str, list[Any]] = {
     "entrypoint": [["sh"], None, [], [""]],
     "command": ["a 'b c'", ["a\tb\n"], "a && b", ["\x00"], ["x" * 16_385], "'"],
     "env": [{"A": "1"}, {}, {"AWS_A": "1"}, {"A": "\x00"}, {f"A{n}": "" for n in range(2000)}],
-    "secrets": [{}, None, {"A": "arn:aws:ssm:eu-west-1:123456789012:parameter/x"}, {"A": "x"}],
+    "secrets": [{}, None, {"A": "arn:aws:ssm:eu-west-1:210987654321:parameter/x"}, {"A": "x"}],
     "tags": [["a=b"], [f"t{n}" for n in range(20)], ["a", "a"], ["="]],
     "timezone": ["Europe/Berlin", "UTC", "../../etc/passwd", "America"],
     "schedule": ["@daily", "*/7 1-5 * * MON", None, "0 0 30 2 *", "* * * * * *", "@reboot"],
@@ -30,9 +30,15 @@ VALUES: dict[str, list[Any]] = {
     "cpu": [0.25, 0.5, 1, 4, True, 3, 10**400],
     "memory_mib": [1024, 2048, 512, 10**30],
     "architecture": ["arm64", "x86_64", "x86"],
-    "task_role_arn": ["arn:aws:iam::123456789012:role/jobyard/test/acme/r", None, "x"],
+    "task_role_arn": [
+        "arn:aws:iam::123456789012:role/jobyard/test/acme/r",
+        None,
+        "arn:aws:iam::210987654321:role/jobyard/test/acme/r",
+        "x",
+    ],
     "timeout_seconds": [1, 1_209_600, 0],
     "max_retries": [0, 10, 11],
+    "managed_by": ["etl/jobs.yaml", None, "", " ", "x" * 129, "\u3164"],
 }
 assert set(VALUES) == set(JobSpec.model_fields)
 NASTY = [
@@ -148,12 +154,14 @@ ARGUMENTS = [
 TYPES = ["", "text/plain", "application/json; charset=latin-1", "application/json;", "multipart/x"]
 HEADERS = [
     "Idempotency-Key",
+    "If-Match",
     "Content-Encoding",
     "X-Forwarded-For",
     "Accept",
     "Host",
     "Content-Length",
 ]
+CONDITIONS = ["*", '"1"', '"2"', '"1", "2"', 'W/"1"', '"x"', "1", '"1', '*, "1"', '""']
 ENDPOINTS = sorted(app.app.endpoints)
 # a job that is deleted at once is no use to the others
 COMMON = [key for key in ENDPOINTS if app.app.endpoints[key].handler.__name__ != "delete_job"]
@@ -202,7 +210,7 @@ class Maker:
             odd=(self._random.choice(names), self._text()) if self._rarely() else None,
             authorization=self._authorization() if self._rarely(15) else None,
             content_type=self._random.choice(TYPES) if self._rarely(15) else "application/json",
-            headers={self._random.choice(HEADERS): self._text()} if self._rarely() else {},
+            headers=self._headers() if self._rarely(5) else {},
             query=self._query() if self._rarely(5) else {},
             body=self._body((method, route)),
             forged=self._payload() if self._rarely(8) else None,
@@ -224,6 +232,11 @@ class Maker:
         if kind == 5:
             return {self._text(): self._json(depth - 1) for _ in range(self._random.randrange(4))}
         return self._random.choice([None, True, False, self._text(), self._random.choice(NUMBERS)])
+
+    def _headers(self) -> dict[str, str]:
+        if self._rarely(2):
+            return {"If-Match": self._random.choice(CONDITIONS)}
+        return {self._random.choice(HEADERS): self._text()}
 
     def _authorization(self) -> str:
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ HERE = Tenancy(
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jobs/{workspace}/",
         "arn:aws:ssm:eu-west-1:123456789012:parameter/{workspace}",
     ),
+    "arn:aws:iam::123456789012:",
 )
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jobs/acme/db-AbCdEf"
 ROLE = "arn:aws:iam::123456789012:role/jobyard/dev/acme/etl"
@@ -68,6 +70,7 @@ def test_a_name_and_an_image_make_a_job_with_the_contract_s_defaults() -> None:
         "task_role_arn": None,
         "timeout_seconds": 86400,
         "max_retries": 0,
+        "managed_by": None,
     }
 
 
@@ -92,6 +95,7 @@ def test_a_job_with_every_field_is_stored_as_it_was_sent() -> None:
         "task_role_arn": ROLE,
         "timeout_seconds": 1_209_600,
         "max_retries": 10,
+        "managed_by": "etl/jobs.yaml",
     }
     assert spec(**full).model_dump(mode="json") == full
     assert spec(command="sh -c 'a && b'").command == ["sh", "-c", "a && b"]
@@ -141,6 +145,7 @@ def test_all_that_is_wrong_is_named_at_once_across_fields_too() -> None:
         "paused",
         "concurrency_policy",
         "starting_deadline_seconds",
+        "cpu",
         "memory_mib",
         "architecture",
         "task_role_arn",
@@ -262,12 +267,56 @@ def test_what_is_no_image_reference_is_refused(image: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        " ",
+        "\u200b",  # zero width space
+        "\ufeff",  # byte order mark
+        "\xad",  # soft hyphen
+        "\xa0",  # no-break space
+        "\u2060",  # word joiner
+        "\ufe0f",  # variation selector
+        "\U000e0100",  # variation selector of the supplement
+        "\u0301",  # a combining mark alone
+        "\u034f",  # combining grapheme joiner
+        "\u20e3",  # combining enclosing keycap
+        "\u115f\u1160",  # fillers of Hangul
+        "\u3164",
+        "\uffa0",
+        "\u2800",  # Braille pattern without a dot
+        "\U0001d159",  # notehead without a shape
+        " \u3164\u0301 ",
+    ],
+)
+def test_a_name_that_nobody_can_see_is_refused(name: str) -> None:
+    """Of spaces, marks, fillers and format characters alone."""
+    found = errors(name=name)["name"]
+    assert found in ("must have a visible character", "must hold only printable characters")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a", "7", "-", "$", "한글", "夜間", "é", "e\u0301", "❤\ufe0f", "\u2803", "٣", "ﬀ", "␣"),
+        *("␢", "a b", "a\u3164", "\u0301a", "∅"),
+    ],
+)
+def test_a_name_with_something_to_see_is_taken(name: str) -> None:
+    """In any script; marks and fillers may stand beside it."""
+    assert spec(name=name).name == name
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("name", "a\nb"),
         ("name", "a\x00"),
         ("name", "a\u202eb"),
         ("name", "x" * 129),
+        ("managed_by", ""),
+        ("managed_by", "x" * 129),
+        ("managed_by", "a\nb"),
+        ("managed_by", "\u3164"),
         ("command", ["a\x00"]),
         ("command", "a\x1b"),
         ("command", []),
@@ -315,7 +364,6 @@ def test_what_is_no_image_reference_is_refused(image: str) -> None:
         ("cpu", 3),
         ("cpu", -1),
         ("memory_mib", 513),
-        ("memory_mib", 4096),
         ("memory_mib", 10**30),
         ("timeout_seconds", 1_209_601),
         ("max_retries", -1),
@@ -362,8 +410,50 @@ def test_a_memory_that_does_not_go_with_the_cpu_lists_those_that_do(cpu: float) 
 
 
 def test_a_cpu_alone_may_not_go_with_the_default_memory() -> None:
-    """The default is a value like any other: it has to go with the rest."""
-    assert "8192" in errors(cpu=4)["memory_mib"]
+    """The default is a value like any other: it has to go with the rest; both fields are named."""
+    assert errors(cpu=4) == {
+        "memory_mib": "512 MiB does not go with 4 vCPU: choose one of "
+        + ", ".join(str(size) for size in range(8192, 30721, 1024)),
+        "cpu": "4 vCPU does not go with 512 MiB: choose one of 0.25",
+    }
+
+
+@pytest.mark.parametrize(
+    ("current", "reset", "choices"),
+    [
+        ({"cpu": 4, "memory_mib": 8192}, "memory_mib", {"cpu": "0.25", "memory_mib": "8192, 9216"}),
+        ({"cpu": 4, "memory_mib": 8192}, "cpu", {"cpu": "1, 2, 4", "memory_mib": "512, 1024"}),
+        ({"cpu": 16, "memory_mib": 122880}, "cpu", {"cpu": "16", "memory_mib": "512, 1024, 2048"}),
+        ({"cpu": 0.5, "memory_mib": 1024}, "memory_mib", {"cpu": "0.25", "memory_mib": "1024, 2"}),
+    ],
+)
+def test_a_reset_that_does_not_go_with_the_other_field_names_both(
+    current: dict[str, Any], reset: str, choices: dict[str, str]
+) -> None:
+    """null is the default and no other value; for each field the error says what would do."""
+    with pytest.raises(InvalidFields) as refused:
+        patched(spec(**current), **{reset: None})
+    found = {error.field: error.message for error in refused.value.errors}
+    assert set(found) == {"cpu", "memory_mib"}
+    for field, first in choices.items():
+        assert found[field].partition("choose one of ")[2].startswith(first), found[field]
+
+
+@pytest.mark.parametrize(
+    ("current", "change", "outcome"),
+    [
+        ({"cpu": 1, "memory_mib": 2048}, {"cpu": None}, (0.25, 2048)),
+        ({"cpu": 0.25, "memory_mib": 2048}, {"memory_mib": None}, (0.25, 512)),
+        ({"cpu": 4, "memory_mib": 8192}, {"cpu": None, "memory_mib": None}, (0.25, 512)),
+        ({"cpu": 4, "memory_mib": 8192}, {"cpu": None, "memory_mib": 1024}, (0.25, 1024)),
+    ],
+)
+def test_a_reset_that_goes_with_the_other_field_is_taken(
+    current: dict[str, Any], change: dict[str, Any], outcome: tuple[float, int]
+) -> None:
+    """The field's default, and the other field stays as it is."""
+    after = patched(spec(**current), **change)
+    assert (after.cpu, after.memory_mib) == outcome
 
 
 def test_a_memory_is_not_judged_by_a_cpu_that_is_wrong_itself() -> None:
@@ -404,16 +494,30 @@ def test_secrets_under_the_stage_s_prefixes_are_taken(arn: str) -> None:
         "arn:aws:ssm:eu-west-1:123456789012:parameter/acme-2/db",
         "arn:aws:ssm:eu-west-1:123456789012:parameter/acmee",
         "arn:aws:ssm:us-east-1:123456789012:parameter/acme/db",
+        "arn:aws:ssm:eu-west-1:210987654321:parameter/acme/db",
+        "arn:aws-cn:ssm:eu-west-1:123456789012:parameter/acme/db",
     ],
 )
 def test_other_secrets_are_refused(arn: str) -> None:
-    """Another workspace's, another region's, or none at all."""
-    assert set(errors(secrets={"A": arn})) == {"secrets.A"}
+    """Another workspace's, region's, account's or partition's, or none; no account is named."""
+    found = errors(secrets={"A": arn})
+    assert set(found) == {"secrets.A"}
+    assert not re.search("[0-9]{12}", found["secrets.A"])
+
+
+def test_a_refused_secret_is_told_where_secrets_may_be() -> None:
+    """Everything of the stage's prefixes but the account's number."""
+    other = SECRET.replace("123456789012", "210987654321")
+    assert errors(secrets={"A": other})["secrets.A"] == (
+        "must begin with arn:aws:secretsmanager:eu-west-1:<account>:secret:jobs/acme/ or "
+        "arn:aws:ssm:eu-west-1:<account>:parameter/acme, where <account> is the stage's own AWS "
+        "account"
+    )
 
 
 def test_a_stage_without_prefixes_allows_no_secret() -> None:
     """Closed unless its operator opens it, and the error says whom to ask."""
-    closed = Tenancy("dev", "acme", ())
+    closed = Tenancy("dev", "acme", (), HERE.iam_prefix)
     assert "operator" in errors(closed, secrets={"A": SECRET})["secrets.A"]
 
 
@@ -441,6 +545,17 @@ def test_without_a_tenancy_no_role_and_no_secret_is_allowed() -> None:
 def test_a_role_outside_the_workspace_s_path_is_refused(arn: str) -> None:
     """The path is named, so that the reader knows where to make one."""
     assert "/jobyard/dev/acme/" in errors(task_role_arn=arn)["task_role_arn"]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [ROLE.replace("123456789012", "210987654321"), ROLE.replace("arn:aws:", "arn:aws-cn:")],
+)
+def test_a_role_of_another_account_or_partition_is_refused(arn: str) -> None:
+    """When the job is saved, since no run could ever have it; neither account is named."""
+    found = errors(task_role_arn=arn)["task_role_arn"]
+    assert "account and partition" in found and "/jobyard/dev/acme/" in found
+    assert not re.search("[0-9]{12}", found)
 
 
 def test_a_role_deeper_under_the_path_is_taken() -> None:
@@ -482,6 +597,7 @@ def test_a_patch_is_judged_by_what_the_job_becomes() -> None:
         "name",
         "image",
         "secrets.A",
+        "cpu",
         "memory_mib",
         "tags.0",
         "bogus",

@@ -81,6 +81,8 @@ def test_a_token_is_taken_back_by_its_id_or_its_text(
         ([*ACME, "read", "--projects", ","], "'' must be"),
         ([*ACME, "read", "--projects", "a,b c"], "'b c' must be"),
         ([*ACME, "read", "--name", "a\nb"], "printable"),
+        ([*ACME, "read", "--name", "\u3164"], "visible"),
+        ([*ACME, "read", "--name", "x" * 129], "128"),
         (["--stage", "test", "revoke", ""], "ID must be"),
         (["--stage", "test", "revoke", "0123456"], "ID must be"),
         (["--stage", "test", "revoke", "0123456789ab"], "0 tokens"),

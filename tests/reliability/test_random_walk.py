@@ -166,6 +166,8 @@ class Promises:
     """(job or project, Idempotency-Key) → what it made."""
     doubtful: set[str] = field(default_factory=set)
     """Jobs whose delete was asked for, and not answered."""
+    versions: dict[str, int] = field(default_factory=dict)
+    """Of each job, as it was last answered."""
     renamed: set[str] = field(default_factory=set)
     """Jobs whose change was asked for, and not answered."""
     is_doubtful: bool = False
@@ -253,9 +255,17 @@ class Walk(RuleBasedStateMachine):
         return answer
 
     def _call(
-        self, fault: Fault, method: str, path: str, body: Any = None, key: str | None = None
+        self,
+        fault: Fault,
+        method: str,
+        path: str,
+        body: Any = None,
+        key: str | None = None,
+        version: int | None = None,
     ) -> Answer | None:
         headers = {} if key is None else {"Idempotency-Key": key}
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'
         answer: Answer | None = self._under(
             fault, lambda: self.world.yard.call(method, path, body, headers=headers)
         )
@@ -283,9 +293,9 @@ class Walk(RuleBasedStateMachine):
         elif what in ("trigger", "update", "delete", "read") or not runs:
             job = data.draw(pick(*jobs), label="job")
             if what == "update":
-                self.update(fault, job, data.draw(PATCHES))
+                self.update(fault, job, data.draw(PATCHES), self._version(data, job))
             elif what == "delete":
-                self.delete(fault, job)
+                self.delete(fault, job, self._version(data, job))
             elif what == "read":
                 self.read(fault, f"/jobs/{job}/{data.draw(pick('status', 'runs'))}")
             else:
@@ -311,25 +321,46 @@ class Walk(RuleBasedStateMachine):
                 is_taken = spec["name"] in self.promised.jobs.values()
                 assert not is_taken or self.promised.is_doubtful
             self.promised.jobs[job_id] = answer.data["name"]
+            self.promised.versions[job_id] = answer.data["version"]
             if key is not None:
                 assert self.promised.keys.setdefault((PROJECT, key), job_id) == job_id
 
-    def update(self, fault: Fault, job: str, patch: dict[str, Any]) -> None:
-        answer = self._call(fault, "PATCH", f"/jobs/{job}", patch)
+    def _version(self, data: st.DataObject, job: str) -> int | None:
+        """What If-Match shall name: nothing, what was answered last, or one that never was."""
+        known = self.promised.versions[job]
+        return data.draw(pick(None, None, known, known, known + 1000), label="If-Match")
+
+    def _is_conflict(self, answer: Answer, job: str, version: int | None) -> bool:
+        """A 412, which must be right: the job is at another version than was named."""
+        known = self.promised.versions[job]
+        if answer.status != 412:
+            assert answer.status == 404 or version in (None, known), "a wrong version was taken"
+            return False
+        assert version is not None and answer.data["version"] != version
+        assert version != known or job in self.promised.renamed
+        self.promised.versions[job] = answer.data["version"]
+        return True
+
+    def update(self, fault: Fault, job: str, patch: dict[str, Any], version: int | None) -> None:
+        answer = self._call(fault, "PATCH", f"/jobs/{job}", patch, version=version)
         if answer is None or answer.status == 503:
             self.promised.renamed.add(job)
             self.promised.is_doubtful = True
+        elif self._is_conflict(answer, job, version):
+            pass
         elif answer.status == 200:
+            assert answer.data["version"] >= self.promised.versions[job]
+            self.promised.versions[job] = answer.data["version"]
             self.promised.jobs[job] = answer.data["name"]
         else:
             self._gone_or(answer, job, {409})
 
-    def delete(self, fault: Fault, job: str) -> None:
-        answer = self._call(fault, "DELETE", f"/jobs/{job}")
+    def delete(self, fault: Fault, job: str, version: int | None) -> None:
+        answer = self._call(fault, "DELETE", f"/jobs/{job}", version=version)
         if answer is None or answer.status == 503:
             self.promised.doubtful.add(job)
             self.promised.is_doubtful = True
-        else:
+        elif not self._is_conflict(answer, job, version):
             self._gone_or(answer, job, {200})
             self.promised.jobs.pop(job, None)
             self.promised.doubtful.discard(job)

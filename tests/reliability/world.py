@@ -24,7 +24,7 @@ from moto.events.models import events_backends
 from moto.logs.models import logs_backends
 from pynamodb.models import Model
 
-from chalicelib import api, audit, auth, lifecycle, reconcile, states
+from chalicelib import api, audit, auth, contention, lifecycle, reconcile, states
 from chalicelib.cloud import aws, ecs
 from chalicelib.services import Services
 from chalicelib.settings import settings
@@ -318,7 +318,7 @@ def make_world(stage: str) -> Iterator[World]:
         for module in (records, reconcile, audit):
             patch.setattr(module, "SHARDS", 1)
         patch.setattr(reconcile, "LAUNCHERS", 1)
-        for module in (api, aws, ecs, db, reconcile, endpoint):
+        for module in (api, aws, contention, ecs, db, reconcile, endpoint):
             patch.setattr(module, "time", time)
         patch.setattr(os, "urandom", chance.randbytes)  # of every ULID and UUID
         aws.client("events").create_event_bus(Name=BUS)

@@ -1,0 +1,122 @@
+"""Many at once on one job: everybody gets their way, and nobody waits beyond their time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import pytest
+
+from chalicelib import api, contention
+from chalicelib.cloud import aws
+from tests.reliability import operations
+from tests.reliability.operations import Act
+from tests.reliability.wire import refused
+from tests.reliability.world import World, make_world
+from tests.yard import Answer, Yard
+
+MANY = 30
+
+
+def at_once(acts: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    """What each was answered; each has a thread, as each request has a function on Lambda."""
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return [future.result() for future in [pool.submit(act) for act in acts]]
+
+
+def patches(yard: Yard, path: str) -> list[Callable[[], Answer]]:
+    """Changes of one job, each of them of a field that no other one touches."""
+    fields: dict[str, Any] = {
+        "name": "renamed",
+        "tags": ["a"],
+        "paused": True,
+        "max_retries": 3,
+        "timeout_seconds": 60,
+        "starting_deadline_seconds": 300,
+        "command": ["x"],
+        "entrypoint": ["y"],
+        "concurrency_policy": "forbid",
+        "architecture": "arm64",
+    }
+    return [partial(yard.call, "PATCH", path, {name: fields[name]}) for name in fields]
+
+
+def test_thirty_patches_at_once_are_all_stored(yard: Yard) -> None:
+    """Ten of different fields, twenty that each set a field anew: one version each."""
+    path = f"/jobs/{yard.create(name='a')['id']}"
+    numbered = [
+        partial(yard.call, "PATCH", path, {"timeout_seconds": 1000 + number})
+        for number in range(MANY - 10)
+    ]
+    several = patches(yard, path)
+    answers = at_once([*several, *numbered])
+    assert [answer.status for answer in answers] == [200] * MANY
+    after = yard.call("GET", path).data
+    assert after["version"] == 1 + MANY
+    assert len({answer.data["version"] for answer in answers}) == MANY
+    assert (after["name"], after["tags"], after["paused"]) == ("renamed", ["a"], True)
+    assert (after["command"], after["entrypoint"], after["max_retries"]) == (["x"], ["y"], 3)
+    assert after["concurrency_policy"] == "forbid"
+
+
+def test_thirty_triggers_beside_patches_all_start_a_run(yard: Yard) -> None:
+    """A claim is made on condition of the job's version, which the patches raise."""
+    job = yard.create(name="a")
+    path = f"/jobs/{job['id']}"
+    triggers = [partial(yard.call, "POST", f"{path}/runs")] * MANY
+    changes = patches(yard, path)
+    answers = at_once([*changes, *triggers])
+    assert [answer.status for answer in answers] == [200] * len(changes) + [201] * MANY
+    assert len(yard.runs(job)) == len(yard.aws.ecs.tasks) == MANY
+
+
+def test_patches_and_a_delete_at_once_end_with_the_delete(yard: Yard) -> None:
+    """The delete is not refused for the changes beside it; a change is stored, or finds no job."""
+    path = f"/jobs/{yard.create(name='a')['id']}"
+    gone, *changed = at_once([partial(yard.call, "DELETE", path), *patches(yard, path) * 2])
+    assert gone.status == 200
+    assert {answer.status for answer in changed} <= {200, 404}
+    assert yard.call("GET", path).status == 404
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with make_world("test") as made:
+        yield made
+
+
+@pytest.mark.parametrize("prepare", [operations.update_name, operations.trigger, operations.delete])
+def test_who_loses_every_time_is_refused_within_their_time(
+    world: World, prepare: Callable[[World], Act]
+) -> None:
+    """409, which says that trying again helps, before the request's deadline."""
+    act = prepare(world.fresh())
+
+    def somebody_was_first(_: int, name: str) -> object:
+        if name == "dynamodb.UpdateItem":
+            return refused(name, "ConditionalCheckFailedException", "", 400, 0)
+        if name == "dynamodb.TransactWriteItems":
+            answer = refused(name, "TransactionCanceledException", "", 400, 0)
+            answer[1]["CancellationReasons"] = [{"Code": "ConditionalCheckFailed"}] * 2
+            return answer
+        return None
+
+    began = world.time.elapsed
+    with world.wire.failing(asking=somebody_was_first):
+        answer = act()
+    took = world.time.elapsed - began
+    assert (answer.status, answer.envelope["code"]) == (409, "conflict")
+    assert api.MAX_SECONDS / 2 < took < api.MAX_SECONDS
+
+
+def test_tries_end_with_the_deadline_and_with_their_number(world: World) -> None:
+    """No pause before the first; none is begun without time for it."""
+    before = world.time.elapsed
+    assert next(contention.tries()) == 0
+    assert world.time.elapsed == before
+    assert len(list(contention.tries())) == contention.TRIES
+    assert list(contention.tries(3)) == [0, 1, 2]
+    with aws.deadline(contention.SPARE):
+        assert list(contention.tries()) == [0]

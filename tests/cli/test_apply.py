@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,26 +16,26 @@ from hypothesis import strategies as st
 
 from jobyard import manifest, plan
 from jobyard.cli import main
+from jobyard.errors import Refused
 from jobyard.render import as_yaml
+from tests.cli import schedule_endpoint
 from tests.cli.local_stack import Shell
-from tests.cli.relay import Relay
-from tests.cli.second_wave import SecondWave
+from tests.cli.relay import Relay, lost
 
 Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def second_wave(stack: dict[str, str]) -> Iterator[Relay]:
-    """The API with managed_by, If-Match and GET /schedule."""
-    change = SecondWave()
-    change.relay = made = Relay(stack["JOBYARD_URL"], change)
+def with_schedule(stack: dict[str, str]) -> Iterator[Relay]:
+    """The API with GET /schedule."""
+    made = schedule_endpoint.relay(stack["JOBYARD_URL"])
     yield made
     made.close()
 
 
 @pytest.fixture
-def project(shell: Shell, second_wave: Relay) -> Shell:
-    return Shell(shell.directory, {**shell.settings, "JOBYARD_URL": second_wave.url})
+def project(shell: Shell, with_schedule: Relay) -> Shell:
+    return Shell(shell.directory, {**shell.settings, "JOBYARD_URL": with_schedule.url})
 
 
 def write(shell: Shell, jobs: list[Json], **head: Any) -> None:
@@ -188,7 +190,7 @@ owners = st.sampled_from([None, "another", "the manifest"])
 )
 def test_apply_makes_it_so_touches_nothing_else_and_overwrites_nobody(
     stack: dict[str, str],
-    second_wave: Relay,
+    with_schedule: Relay,
     tmp_path_factory: pytest.TempPathFactory,
     wanted: dict[str, Json],
     there: dict[str, tuple[Json, str | None]],
@@ -206,7 +208,7 @@ def test_apply_makes_it_so_touches_nothing_else_and_overwrites_nobody(
     """
     here = Shell(
         tmp_path_factory.mktemp("apply"),
-        stack | {"JOBYARD_URL": second_wave.url, "JOBYARD_PROJECT": f"h{uuid.uuid4().hex[:10]}"},
+        stack | {"JOBYARD_URL": with_schedule.url, "JOBYARD_PROJECT": f"h{uuid.uuid4().hex[:10]}"},
     )
     text = as_yaml({"version": 1, "jobs": [{"name": n, **one} for n, one in wanted.items()]})
     (here.directory / "jobs.yaml").write_text(text)
@@ -260,3 +262,48 @@ def run(shell: Shell, *arguments: str) -> None:
     ]
     file = str(Path(shell.directory) / "jobs.yaml")
     assert main([*flags, *arguments, "-f", file]) in (0, 1)
+
+
+def test_a_stage_without_the_schedule_endpoint_is_planned_all_the_same(shell: Shell) -> None:
+    """The next fires are then not known beforehand, and the plan says so."""
+    write(shell, [{**NIGHTLY, "image": "x"}])
+    shown = shell("plan").stdout
+    assert "next fires: this stage does not tell them beforehand" in shown
+    assert "1 to create" in shown
+
+
+def test_a_change_in_between_is_a_conflict_that_is_shown(project: Shell) -> None:
+    """Somebody answers the question only after another has changed the job."""
+    write(project, [HELLO])
+    project("apply", "--yes")
+    write(project, [{**HELLO, "image": "mine"}])
+    master, slave = pty.openpty()
+    asked = project.start("apply", stdin=slave)
+    assert asked.stderr is not None
+    assert "Do 1 change?" in read_some(asked.stderr.fileno())
+    project("update", "hello", "--image", "theirs")
+    os.write(master, b"y\n")
+    out, err = asked.communicate(timeout=60)
+    os.close(slave)
+    os.close(master)
+    assert asked.returncode == 1, out
+    assert "somebody changed it since the plan, so nothing was overwritten" in err
+    assert "0 done, 1 not." in err
+    assert project.json("get", "hello")["image"] == "theirs"
+
+
+def read_some(descriptor: int) -> str:
+    return os.read(descriptor, 4096).decode()
+
+
+def test_a_change_whose_answer_is_lost_is_no_conflict(relayed: Shell, relay: Relay) -> None:
+    """The second try finds its own change, made by the first."""
+    relayed.create("one", "true")
+    with relayed.client() as client:
+        job = client.find_job("one")
+        relay.faults.append(lost)
+        changed = client.update_job(job["id"], {"max_retries": 3}, if_version=job["version"])
+        assert (changed["max_retries"], changed["version"]) == (3, job["version"] + 1)
+        with pytest.raises(Refused) as caught:
+            client.update_job(job["id"], {"max_retries": 4}, if_version=job["version"])
+        assert (caught.value.status, caught.value.code) == (412, "version_conflict")

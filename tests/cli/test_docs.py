@@ -16,9 +16,8 @@ import yaml
 from infra import cli_docs
 from jobyard import manifest
 from jobyard.cli import SECTIONS, command
+from tests.cli import schedule_endpoint
 from tests.cli.local_stack import ROOT, Shell
-from tests.cli.relay import Relay
-from tests.cli.second_wave import SecondWave
 from tests.cli.test_copilot import REPORT
 
 
@@ -74,8 +73,7 @@ STATUS = {
 @pytest.mark.parametrize("line", [one for one in examples() if not one.startswith(NOT_RUN)])
 def test_an_example_of_the_help_works(shell: Shell, stack: dict[str, str], line: str) -> None:
     """In a project that has what the examples name."""
-    change = SecondWave()
-    change.relay = relay = Relay(stack["JOBYARD_URL"], change)
+    relay = schedule_endpoint.relay(stack["JOBYARD_URL"])
     here = Shell(shell.directory, {**shell.settings, "JOBYARD_URL": relay.url})
     run_id = prepare(here, line)
     line = re.sub(r"run_01K9Z0000000000000000000AB|\bRUN\b", run_id, line)

@@ -73,7 +73,7 @@ def resolve(flags: Mapping[str, str | None], profile: str | None) -> Settings:
     if missing:
         variables = ", ".join(VARIABLES[name] for name in missing)
         raise SettingsError(
-            f"no {' and no '.join(missing)} is set: run `jobyard login`, or set {variables}"
+            f"not set: {', '.join(missing)}. Run `jobyard login`, or set {variables}"
         )
     return Settings(**{name: str(value) for name, value in values.items()})
 

@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+PASSING = frozenset({429, 502, 503, 504})
+"""Statuses that another try may change."""
+
 
 class JobyardError(Exception):
     """Something that the person at the keyboard should read."""

@@ -30,7 +30,7 @@ from urllib3.exceptions import (
 )
 
 from jobyard import __version__
-from jobyard.errors import FieldError, Refused, Unreachable
+from jobyard.errors import PASSING, FieldError, Refused, Unreachable
 
 PATIENCE = 60.0
 """Seconds that a request is repeated for, unless the caller says otherwise."""
@@ -43,8 +43,6 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 35.0
 """API Gateway gives up after 29 s (AWS: "Quotas for configuring and running a REST API")."""
 CONNECTIONS = 8
-PASSING = frozenset({429, 502, 503, 504})
-"""Statuses that another try may change."""
 
 _OBJECT = re.compile(r"^<?\w+\(.*?\)[^:]*: ")
 """How urllib3 begins: with the connection that failed."""
@@ -79,7 +77,7 @@ class Transport:
         self._headers = {"Accept": "application/json", "User-Agent": f"jobyard/{__version__}"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._notify = notify
+        self.notify = notify
         self._sleep = sleep
         self._clock = clock
         self._has_connected = False
@@ -120,7 +118,7 @@ class Transport:
             patience = min(self.patience, FIRST_PATIENCE) if never_answered else self.patience
             if delay is None or self._clock() - began + delay > patience:
                 raise failure.error
-            self._notify(f"{failure.reason}; trying again in {delay:.0f} s")
+            self.notify(f"{failure.reason}; trying again in {delay:.0f} s")
             self._sleep(delay)
 
     def _try(

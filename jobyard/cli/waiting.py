@@ -23,6 +23,7 @@ from jobyard.cli.session import (
     say,
     styled,
 )
+from jobyard.errors import PASSING, Refused, Unreachable
 
 if TYPE_CHECKING:
     from jobyard.client import Json
@@ -102,6 +103,12 @@ def wait(
     """
     progress = Progress(name)
     deadline = None if limit is None else time.monotonic() + limit.total_seconds()
+
+    def notify(message: str) -> None:
+        progress.hide()
+        say(message)
+
+    session.client.transport.notify = notify
     try:
         if not _watch(session, follower, progress, deadline, with_timestamps):
             say(f"{name} goes on: its end did not come within the time given by --timeout.")
@@ -128,7 +135,14 @@ def _watch(
         if left is not None and left <= 0:
             return False
         transport.patience = OUTAGE_PATIENCE if left is None else min(OUTAGE_PATIENCE, left)
-        lines = follower.poll()
+        try:
+            lines = follower.poll()
+        except (Unreachable, Refused) as error:
+            is_passing = isinstance(error, Unreachable) or error.status in PASSING
+            if left is None or left > OUTAGE_PATIENCE or not is_passing:
+                raise
+            say(str(error))  # until the deadline there will be no answer
+            return False
         if lines:
             progress.hide()
             write_lines(lines, with_timestamps)

@@ -51,7 +51,7 @@ def test_a_profile_is_chosen_by_flag_or_variable(monkeypatch: pytest.MonkeyPatch
 
 def test_every_missing_setting_is_named() -> None:
     """With both ways to set it."""
-    with pytest.raises(SettingsError, match="no url and no token and no workspace") as caught:
+    with pytest.raises(SettingsError, match="not set: url, token, workspace") as caught:
         config.resolve({**NOTHING, "project": "p"}, None)
     assert "jobyard login" in str(caught.value)
     assert "JOBYARD_URL, JOBYARD_TOKEN, JOBYARD_WORKSPACE" in str(caught.value)

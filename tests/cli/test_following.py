@@ -166,16 +166,14 @@ def own_of_job(output: str) -> list[str]:
     return [line for line in output.splitlines() if "| jobyard: no container engine" not in line]
 
 
-def test_a_run_that_goes_on_without_an_api_is_given_up_after_a_while(
-    relayed: Shell, relay: Relay, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """--timeout holds although no answer comes."""
+def test_the_time_of_timeout_holds_while_no_answer_comes(relayed: Shell, relay: Relay) -> None:
+    """124 as ever, and not the error of the last try."""
     relayed.create("long", "sleep 60")
     waiting = relayed.start("run", "long", "--follow", "--timeout", "6s")
     wait_for(lambda: any("/logs" in seen.path for seen in relay.seen), "it reads")
     relay.stop()
     began = time.monotonic()
     _, err = waiting.communicate(timeout=60)
-    assert waiting.returncode in (1, 124), err
+    assert waiting.returncode == 124, err
     assert time.monotonic() - began < 15, err
     relay.start()

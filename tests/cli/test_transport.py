@@ -25,7 +25,7 @@ class Told:
         self.pauses: list[float] = []
         self.client = shell.client()
         transport = self.client.transport
-        transport._notify = self.messages.append
+        transport.notify = self.messages.append
         transport._sleep = self.pauses.append
 
 

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 CAP ?= 20
-REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt
+REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 INSTALLED := $(VENV)/.installed
 # The emulator pins other versions of libraries that the tests use, so it has its own.
 E2E_VENV := .venv-e2e
@@ -102,6 +102,8 @@ $(INSTALLED): $(REQUIREMENTS)
 	@echo "Installing into $(VENV) (once; again when a requirement changes)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(E2E_INSTALLED): requirements-e2e.txt $(INSTALLED)

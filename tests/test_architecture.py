@@ -143,3 +143,24 @@ def test_product_code_does_not_know_the_local_stack() -> None:
     """Nothing of infra, and no word of moto or a local engine."""
     for path in [ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")]:
         assert not {name for name in imports(path) if name.split(".")[0] in ("infra", "moto")}, path
+
+
+def test_the_client_knows_neither_the_system_nor_aws() -> None:
+    """jobyard/ is a wheel of its own, which speaks HTTP and nothing else."""
+    foreign = {"app", "bench", "chalicelib", "infra", "tests", *CLOUDY}
+    for path in (ROOT / "jobyard").rglob("*.py"):
+        assert not {name for name in imports(path) if name.split(".")[0] in foreign}, path
+
+
+def test_the_help_of_the_command_line_imports_no_library_that_only_commands_need() -> None:
+    """They take longer than everything else that happens until then."""
+    imported = modules_after(
+        "import contextlib, io\n"
+        "with contextlib.redirect_stdout(io.StringIO()) as out:\n"
+        "    out.reconfigure = lambda **_: None\n"
+        "    from jobyard.cli import main\n"
+        "    main(['--help'])\n"
+    )
+    assert "jobyard.cli" in imported
+    for name in ("urllib3", "rich", "yaml", "platformdirs", "mcp", "jobyard.cli.jobs"):
+        assert name not in imported, name

@@ -143,7 +143,7 @@ def _is_taken(port: int) -> bool:
 def _welcome(stack: Stack) -> str:
     access = stack.access
     job = (
-        '{"name": "hello", "image": "public.ecr.aws/docker/library/busybox:1.36", '
+        '{"name": "hello-by-curl", "image": "public.ecr.aws/docker/library/busybox:1.36", '
         '"command": ["echo", "hello from Jobyard"]}'
     )
     return f"""\
@@ -152,10 +152,16 @@ Ctrl-C stops it, and then its state is gone.
 
   engine  {stack.engine_words}
   token   {access.token}
-  shell   . .local/env      (then .venv/bin/aws talks to this stack, and to nothing else)
   log     .local/log
 
-Create a job:
+In another shell (there .venv/bin/aws, too, talks to this stack and to nothing else):
+
+. .local/env
+.venv/bin/jobyard create hello --image public.ecr.aws/docker/library/busybox:1.36 \\
+    -- echo 'hello from Jobyard'
+.venv/bin/jobyard run hello --follow
+
+Without jobyard, a job is created with:
 
 curl -sS {access.project_url("demo")}/jobs \
 -H 'Authorization: Bearer {access.token}' -H 'Content-Type: application/json' -d '{job}'

@@ -29,6 +29,8 @@ from infra.local.owner import Owner
 
 STAGE = "local"
 WORKSPACE = "local"
+PROJECT = "demo"
+"""Of a shell that sources .local/env, until it says otherwise."""
 SWEEP_SECONDS = 10
 """Deployed it is a minute; on a laptop nobody wants to wait for what a sweep repairs."""
 AUDIT_SECONDS = 600
@@ -53,11 +55,12 @@ class Access:
 
     @property
     def variables(self) -> dict[str, str]:
-        """For a shell: the API's and the AWS CLI's."""
+        """For a shell: those of jobyard and of the AWS CLI."""
         return {
             "JOBYARD_URL": self.url,
             "JOBYARD_TOKEN": self.token,
             "JOBYARD_WORKSPACE": WORKSPACE,
+            "JOBYARD_PROJECT": PROJECT,
             "AWS_ENDPOINT_URL": self.aws_endpoint,
             "AWS_ACCESS_KEY_ID": environment.ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": environment.SECRET_KEY,

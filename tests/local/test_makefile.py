@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A clean checkout's Makefile and requirements: nothing is installed yet."""
-    for name in ("Makefile", *(path.name for path in ROOT.glob("*.txt"))):
+    for name in ("Makefile", "pyproject.toml", *(path.name for path in ROOT.glob("*.txt"))):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 

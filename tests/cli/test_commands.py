@@ -1,0 +1,325 @@
+"""Every command of the table against a local stack: its streams and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.local_stack import COMMAND, ROOT, Shell, wait_for
+from tests.cli.test_run import own
+
+
+def test_jobs_lists_failing_ones_first(shell: Shell) -> None:
+    """With schedule, last run and next fire."""
+    shell.create("a-good", "true", "--schedule", "0 3 * * *")
+    shell.create("z-bad", "exit 1")
+    shell("run", "a-good", "--wait")
+    shell("run", "z-bad", "--wait", status=1)
+    head, first, second = shell("jobs").stdout.splitlines()
+    assert head.split() == ["NAME", "SCHEDULE", "LAST", "RUN", "AGE", "TOOK", "NEXT"]
+    assert re.match(r"z-bad +on demand +failed ", first)
+    assert re.match(r"a-good +0 3 \* \* \* +succeeded .* in \d", second)
+    assert "job_" in shell("jobs", "--wide").stdout
+    assert shell("jobs", "--tag", "team=none").stdout == ""
+
+
+def test_formats_of_a_list(shell: Shell) -> None:
+    """JSON and YAML are the API's data; name is what a script loops over."""
+    shell.create("one", "true")
+    shell.create("two", "true")
+    data = shell.json("jobs")
+    assert {job["name"] for job in data["jobs"]} == {"one", "two"}
+    assert yaml.safe_load(shell("jobs", "-o", "yaml").stdout) == data
+    assert shell("jobs", "-o", "name").stdout.split() == ["two", "one"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("get", "one"), ("status",), ("status", "one"), ("runs",), ("runs", "one"), ("upcoming",),
+     ("logs", "one"), ("metrics", "one"), ("pause", "one"), ("resume", "one"),
+     ("update", "one", "--memory", "1024")],
+)  # fmt: skip
+def test_what_shows_something_also_shows_it_as_json(
+    shell: Shell, arguments: tuple[str, ...]
+) -> None:
+    """Nothing but JSON is on stdout then."""
+    shell.create("one", "echo x", "--schedule", "*/5 * * * *")
+    shell("run", "one", "--wait")
+    assert isinstance(shell.json(*arguments), dict)
+    assert isinstance(yaml.safe_load(shell(*arguments, "-o", "yaml").stdout), dict)
+
+
+def test_a_job_can_be_created_changed_paused_and_deleted(shell: Shell) -> None:
+    """By name or id, each option the field that it says."""
+    shell("create", "nightly", "--image", "python:3.13", "-s", "0 3 * * *", "--tz",
+          "Europe/Berlin", "-e", "A=1", "-e", "B=x=y", "--tag", "team=data", "--cpu", "0.5",
+          "--memory", "1024", "--timeout", "2h", "--retries", "2", "--concurrency", "forbid",
+          "--deadline", "10m", "--arch", "arm64", "--", "python", "-m", "etl")  # fmt: skip
+    job = shell.json("get", "nightly")
+    assert {name: job[name] for name in ("schedule", "timezone", "env", "tags", "cpu")} == {
+        "schedule": "0 3 * * *",
+        "timezone": "Europe/Berlin",
+        "env": {"A": "1", "B": "x=y"},
+        "tags": ["team=data"],
+        "cpu": 0.5,
+    }
+    assert (job["memory_mib"], job["timeout_seconds"], job["max_retries"]) == (1024, 7200, 2)
+    assert (job["concurrency_policy"], job["starting_deadline_seconds"]) == ("forbid", 600)
+    assert (job["architecture"], job["command"]) == ("arm64", ["python", "-m", "etl"])
+    shell("update", job["id"], "-e", "C=3", "--unset-env", "A", "--unset", "schedule",
+          "--rename", "daily")  # fmt: skip
+    changed = shell.json("get", "daily")
+    assert (changed["env"], changed["schedule"]) == ({"B": "x=y", "C": "3"}, None)
+    shell("pause", "daily")
+    assert shell.json("get", "daily")["paused"] is True
+    shell("resume", "daily")
+    assert shell.json("get", "daily")["paused"] is False
+    shell("delete", "daily", "--yes")
+    assert shell.json("jobs")["jobs"] == []
+
+
+def test_nothing_is_deleted_unless_somebody_agrees(shell: Shell) -> None:
+    """Without a terminal nobody can be asked."""
+    shell.create("kept", "true")
+    done = shell("delete", "kept", status=2)
+    assert "--yes" in done.stderr
+    assert shell("jobs", "-o", "name").stdout.split() == ["kept"]
+
+
+def test_every_invalid_field_is_on_a_line_of_its_own(shell: Shell) -> None:
+    """With status 1: it is the API that refused."""
+    done = shell("create", "x", "--image", "A B", "--cpu", "3", "-s", "61 * * * *", status=1)
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    for field in ("image", "cpu", "schedule"):
+        assert sum(line.startswith(f"  {field}: ") for line in lines) == 1, done.stderr
+
+
+def test_a_name_that_nothing_has_is_status_1(shell: Shell) -> None:
+    """The message says what was looked for, and where."""
+    done = shell("get", "nothing", status=1)
+    assert "no job named 'nothing' in local/" in done.stderr
+    done = shell("show", "run_01K9Z0000000000000000000AB", status=1)
+    assert "no run run_01K9Z0000000000000000000AB" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("nope",), ("jobs", "--nope"), ("run",), ("-o", "json")])
+def test_a_mistake_of_usage_is_status_2(shell: Shell, arguments: tuple[str, ...]) -> None:
+    """With how to see what there is."""
+    assert "--help" in shell(*arguments, status=2).stderr
+
+
+def test_runs_of_a_job_and_of_the_project(shell: Shell) -> None:
+    """Newest first; by status and age."""
+    shell.create("good", "true")
+    shell.create("bad", "exit 1")
+    for name in ("good", "bad", "good"):
+        shell("run", name, "--wait", status=None)
+    every = shell.json("runs")["runs"]
+    assert [run["job_name"] for run in every] == ["good", "bad", "good"]
+    assert len(shell.json("runs", "good")["runs"]) == 2
+    assert [run["job_name"] for run in shell.json("runs", "--status", "failed")["runs"]] == ["bad"]
+    assert len(shell.json("runs", "--limit", "2")["runs"]) == 2
+    assert len(shell.json("runs", "--since", "1h")["runs"]) == 3
+    assert "exit code 1" in shell("runs").stdout
+
+
+def test_show_tells_all_of_a_run(shell: Shell) -> None:
+    """Of a failed one the error with its hint."""
+    shell.create("bad", "exit 9")
+    shell("run", "bad", "--wait", status=9)
+    run_id = shell("runs", "-o", "name").stdout.strip()
+    shown = shell("show", run_id).stdout
+    for text in (run_id, "exit code", "9", "nonzero_exit", "hint", "0.25 vCPU, 512 MiB"):
+        assert text in shown
+
+
+def test_cancel_stops_a_run_once(shell: Shell) -> None:
+    """A second time is an error that says what the run is."""
+    shell.create("long", "sleep 600")
+    run_id = shell("run", "long").stdout.strip()
+    shell("cancel", run_id)
+    assert shell.json("show", run_id)["status"] == "cancelled"
+    assert "cancelled" in shell("cancel", run_id, status=1).stderr
+
+
+def test_logs_of_a_job_have_the_short_id_of_their_run(shell: Shell) -> None:
+    """And those of a run have nothing before them."""
+    shell.create("says", "echo hello")
+    run_id = shell("run", "says").stdout.strip()
+    wait_for(lambda: shell.json("show", run_id)["status"] == "succeeded", "it ends")
+    assert f"{run_id[-6:]} | hello" in shell("logs", "says").stdout
+    assert own(shell("logs", run_id).stdout) == ["hello"]
+    stamped = shell("logs", run_id, "--timestamps", "--filter", "hello").stdout
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z hello\n", stamped)
+    data = shell.json("logs", run_id)
+    assert data["logs"][-1]["message"] == "hello"
+
+
+def test_metrics_are_bars_beside_the_limits(shell: Shell) -> None:
+    """The local stack samples every second."""
+    shell.create("busy", "timeout 3 sh -c 'while :; do :; done'; true")
+    shell("run", "busy", "--wait")
+    run_id = shell("runs", "busy", "-o", "name").stdout.strip()
+    for named in (run_id, "busy"):
+        shown = shell("metrics", named).stdout
+        assert re.search(r"cpu_usage +[▁▂▃▄▅▆▇█]+ .* 0\.25$", shown, re.MULTILINE), shown
+        assert re.search(r"memory_usage .* 512 MiB$", shown, re.MULTILINE), shown
+
+
+def test_status_of_the_project_names_what_fails(shell: Shell) -> None:
+    """And what is next."""
+    shell.create("good", "true", "-s", "0 3 * * *")
+    shell.create("bad", "exit 1")
+    for _ in range(2):
+        shell("run", "bad", "--wait", status=1)
+    shown = shell("status").stdout
+    assert re.search(r"failing +1$", shown, re.MULTILINE)
+    assert re.search(r"next run +good in ", shown)
+    assert re.search(r"^bad +2 +nonzero_exit +never$", shown, re.MULTILINE)
+    assert "2 in a row" in shell("status", "bad").stdout
+
+
+def test_upcoming_is_in_the_order_of_the_slots(shell: Shell) -> None:
+    """Those within --until."""
+    shell.create("soon", "true", "-s", "* * * * *")
+    shell.create("later", "true", "-s", "*/5 * * * *")
+    slots = shell.json("upcoming", "--until", "1h")["slots"]
+    times = [slot["scheduled_for"] for slot in slots]
+    assert times == sorted(times)
+    assert slots[0]["job_name"] == "soon"
+    assert {slot["job_name"] for slot in slots} == {"soon", "later"}
+
+
+def test_open_says_where_the_console_is(shell: Shell) -> None:
+    """Of the project, and of a job."""
+    shell.create("one", "true")
+    job = shell.json("get", "one")
+    base = f"{shell.settings['JOBYARD_URL']}/console#/local/{shell.settings['JOBYARD_PROJECT']}"
+    assert shell("open").stdout == f"{base}\n"
+    assert shell("open", "one", "--print").stdout == f"{base}/{job['id']}\n"
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell: Shell, name: str) -> None:
+    """And what it calls knows commands and names of jobs."""
+    assert "_JOBYARD_COMPLETE" in shell("completion", name).stdout
+    shell.create("nightly", "true")
+    complete = {
+        "_JOBYARD_COMPLETE": "zsh_complete",
+        "COMP_WORDS": "jobyard run ni",
+        "COMP_CWORD": "2",
+    }
+    asked = Shell(shell.directory, shell.settings, complete)
+    assert "nightly" in asked(status=0).stdout
+
+
+def test_a_closed_pipe_ends_quietly(shell: Shell) -> None:
+    """`jobyard logs … | head -1`, with more output than a pipe holds."""
+    shell.create("floods", "seq -f 'line %g of many' 20000")
+    run_id = shell("run", "floods", "--wait", "-o", "name").stdout.strip()
+    piped = shell.start("logs", run_id)
+    head = subprocess.run(["head", "-1"], stdin=piped.stdout, capture_output=True, check=True)
+    assert head.stdout.startswith(b"jobyard:")
+    assert piped.stdout is not None
+    assert piped.stderr is not None
+    piped.stdout.close()
+    assert (piped.stderr.read(), piped.wait(60)) == ("", 141)
+    piped.stderr.close()
+
+
+def test_no_network_is_one_line(shell: Shell) -> None:
+    """Status 1, after a short while, and no traceback."""
+    away = Shell(shell.directory, {**shell.settings, "JOBYARD_URL": "http://127.0.0.1:9"})
+    done = away("jobs", status=1)
+    assert done.stderr.splitlines()[-1].startswith("jobyard: http://127.0.0.1:9 does not answer")
+    assert "Traceback" not in done.stderr
+    nowhere = Shell(shell.directory, {**shell.settings, "JOBYARD_URL": "http://no.invalid"})
+    assert "http://no.invalid does not answer" in nowhere("jobs", status=1).stderr
+
+
+def test_a_wrong_token_says_how_to_store_another(shell: Shell) -> None:
+    """As the API says it, and what to do."""
+    wrong = Shell(shell.directory, {**shell.settings, "JOBYARD_TOKEN": f"jyd_{'0' * 72}"})
+    done = wrong("jobs", status=1)
+    assert "token" in done.stderr
+    assert "jobyard login" in done.stderr
+
+
+def test_an_expired_token_is_refused_like_a_wrong_one(shell: Shell, stack_directory: Path) -> None:
+    """A token that lived for a second."""
+    made = subprocess.run(
+        [sys.executable, "-m", "infra.tokens", "--stage", "local", "create", "--workspace",
+         "local", "--role", "write", "--expires", "1s"],
+        env={**os.environ, **every_variable(stack_directory), "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    short = Shell(shell.directory, {**shell.settings, "JOBYARD_TOKEN": made.stdout.strip()})
+
+    def is_refused() -> bool:
+        done = short("jobs", status=None)
+        return done.returncode == 1 and "expired" in done.stderr
+
+    wait_for(is_refused, "the token expires")
+
+
+def every_variable(directory: Path) -> dict[str, str]:
+    lines = (directory / ".local/env").read_text().splitlines()
+    pairs = (line.removeprefix("export ").partition("=") for line in lines)
+    return {name: value.strip("'") for name, _, value in pairs}
+
+
+def test_a_terminal_has_colour_unless_no_color_is_set(shell: Shell) -> None:
+    """And 80 columns are not passed."""
+    shell.create("a-job-with-a-rather-long-name-that-does-not-fit-beside-the-rest", "exit 1")
+    shell("run", "a-job-with-a-rather-long-name-that-does-not-fit-beside-the-rest", status=0)
+    coloured = on_terminal(shell, "jobs")
+    assert "\x1b[" in coloured
+    plain = on_terminal(shell, "jobs", NO_COLOR="1")
+    assert not re.search(r"\x1b\[[0-9;]*3\d", plain)
+    for text in (coloured, plain):
+        shown = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+        assert all(len(line.rstrip("\r")) <= 80 for line in shown.split("\n")), shown
+
+
+def on_terminal(shell: Shell, *arguments: str, **extra: str) -> str:
+    """What a terminal of 80 columns is sent."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=shell.environment | {"TERM": "xterm-256color", "COLUMNS": "80"} | extra,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 4096)
+        except OSError:  # Linux answers EIO once nobody has the other end
+            break
+        if not part:
+            break
+        shown += part
+    os.close(master)
+    assert process.wait(60) == 0, shown
+    return shown.decode()
+
+
+def test_json_survives_a_pipe_into_jq(shell: Shell) -> None:
+    """What a script does."""
+    shell.create("one", "true")
+    text = shell("jobs", "-o", "json").stdout
+    done = subprocess.run(
+        [sys.executable, "-m", "json.tool"], input=text, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["jobs"][0]["name"] == "one"

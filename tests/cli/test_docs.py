@@ -1,0 +1,136 @@
+"""The pages say what the commands do, and their examples work."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from infra import cli_docs
+from jobyard import manifest
+from jobyard.cli import SECTIONS, command
+from tests.cli import schedule_endpoint
+from tests.cli.local_stack import ROOT, Shell
+from tests.cli.test_copilot import REPORT
+
+
+def test_the_page_of_the_command_line_is_the_commands_own_help() -> None:
+    """`python -m infra.cli_docs` writes it anew."""
+    assert cli_docs.PAGE.read_text(encoding="utf-8") == cli_docs.page()
+
+
+def every_command() -> Iterator[tuple[str, str, click.Command]]:
+    with command.make_context("jobyard", [], resilient_parsing=True) as root:
+        for section in SECTIONS.values():
+            for name, (_, text) in section.items():
+                found = command.get_command(root, name)
+                assert found is not None
+                yield name, text, found
+
+
+def test_the_sentences_of_the_help_are_the_commands_own() -> None:
+    """They are written down apart, so that the help need not import the commands."""
+    for name, text, found in every_command():
+        assert found.get_short_help_str(200) == text, name
+
+
+def test_the_help_fits_80_columns_with_a_sentence_a_line(shell: Shell) -> None:
+    """None is cut or wrapped."""
+    lines = shell("--help").stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    for name, text, _ in every_command():
+        assert any(line.split() == [name, *text.split()] for line in lines), name
+
+
+def examples() -> list[str]:
+    """Each line that the help gives as an example; continued ones as one."""
+    found: list[str] = []
+    for _, _, one in every_command():
+        children = list(one.commands.values()) if isinstance(one, click.Group) else []
+        for each in [one, *children]:
+            assert each.epilog, each.name
+            text = each.epilog.partition("Examples:\n")[2].replace("\\\n", " ")
+            found += [line.strip() for line in text.splitlines()]
+    return list(dict.fromkeys(found))
+
+
+NOT_RUN = ("jobyard login", "jobyard --url", "jobyard mcp", "jobyard completion")
+"""They ask, do not end, or write into the home folder; others tests use them."""
+STATUS = {
+    "jobyard delete hello": 2,  # nobody can be asked
+    "jobyard apply": 2,
+    "jobyard plan -f jobs.yaml --prune --detailed-exitcode": 2,  # there is something to do
+}
+
+
+@pytest.mark.parametrize("line", [one for one in examples() if not one.startswith(NOT_RUN)])
+def test_an_example_of_the_help_works(shell: Shell, stack: dict[str, str], line: str) -> None:
+    """In a project that has what the examples name."""
+    relay = schedule_endpoint.relay(stack["JOBYARD_URL"])
+    here = Shell(shell.directory, {**shell.settings, "JOBYARD_URL": relay.url})
+    run_id = prepare(here, line)
+    line = re.sub(r"run_01K9Z0000000000000000000AB|\bRUN\b", run_id, line)
+    script = f'jobyard() {{ {shlex.quote(sys.executable)} -m jobyard "$@"; }}; {line}'
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=here.directory,
+        env=here.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    relay.close()
+    assert done.returncode == STATUS.get(line, 0), done
+
+
+def prepare(shell: Shell, line: str) -> str:
+    """The jobs, the files and the run that an example needs; the run's id."""
+    jobs = [{"name": "new", "image": "any"}]
+    (shell.directory / "jobs.yaml").write_text(yaml.safe_dump({"version": 1, "jobs": jobs}))
+    folder = shell.directory / "copilot/report"
+    folder.mkdir(parents=True)
+    (folder / "manifest.yml").write_text(REPORT)
+    with shell.client() as client:
+        spec = {"image": "any", "command": ["sleep", "2"]}
+        if "create" not in line:
+            client.create_job({"name": "hello", **spec})
+        job = client.create_job({"name": "nightly", **spec, "schedule": "0 3 * * *"})
+        return str(
+            client.trigger(job["id"], command=["sleep", "60" if "cancel" in line else "3"])["id"]
+        )
+
+
+def test_readmes_first_lines_work(shell: Shell) -> None:
+    """Each `$ jobyard` line of the quickstart, as it stands."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\$ (jobyard (?!login).*)$", text, re.MULTILINE)
+    assert len(lines) == 4
+    for line in lines:
+        done = shell(*shlex.split(line, comments=True)[1:])
+        assert "Traceback" not in done.stderr
+    assert "nightly" in done.stdout
+
+
+def test_the_manifest_on_the_page_is_one() -> None:
+    """With what it takes from the environment."""
+    text = (ROOT / "docs/jobs-as-code.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    found = manifest.read(blocks[0], "jobs.yaml", {"TAG": "1"})
+    assert [job.name for job in found.jobs] == ["nightly", "backfill"]
+    for block in blocks[1:]:
+        assert yaml.compose(block, Loader=yaml.SafeLoader)
+
+
+def test_every_page_that_a_page_names_is_there() -> None:
+    """Links from the pages of the command line."""
+    for page in ("README.md", "docs/cli.md", "docs/jobs-as-code.md"):
+        for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+            assert (Path(ROOT / page).parent / link).exists(), (page, link)

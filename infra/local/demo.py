@@ -114,7 +114,9 @@ def main() -> int:
             demo.say(f"A Jobyard of its own is up at {stack.access.url}, with {stack.engine.name}")
             is_right = demo.run()
         finally:
-            stack.close()
+            left = stack.close()
+        if left:
+            demo.say(f"The container engine does not answer; this may be left: {', '.join(left)}")
         demo.say("\nThat was all; `make up` starts one that stays." if is_right else "\nIt failed.")
     return 0 if is_right else 1
 

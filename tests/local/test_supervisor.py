@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from infra.local.engines import supervisor
 from infra.local.engines.process import MARK, ProcessEngine
 from tests.local.local_yard import LocalYard, local_yard, wait_for
 
@@ -112,22 +113,23 @@ def test_the_process_that_forks_supervisors_is_started_again_if_it_is_killed(
 ) -> None:
     """Tasks that run go on, and new ones start."""
     arn = running(process_yard, "true")
-    for child in psutil.Process().children():
-        child.kill()
-    wait_for(lambda: not _is_there("supervisor.py"), "the process to end")
+    forking = _forking()
+    assert forking is not None
+    forking.kill()
+    wait_for(lambda: _forking() is None, "the process to end")
     second = process_yard.finish("sh", "-c", "exit 4")
     assert second["containers"][0]["exitCode"] == 4
     process_yard.stop(arn)
     assert process_yard.until(arn)["containers"][0]["exitCode"] == 143
 
 
-def _is_there(name: str) -> bool:
-    """Whether a direct child of this process runs that script; a zombie does not."""
-    return any(
-        name in " ".join(child.cmdline())
-        for child in psutil.Process().children()
-        if child.status() != psutil.STATUS_ZOMBIE
-    )
+def _forking() -> psutil.Process | None:
+    """The child of this process that forks supervisors; None if it is a zombie or not there."""
+    children: list[psutil.Process] = psutil.Process().children()
+    for child in children:
+        if child.status() != psutil.STATUS_ZOMBIE and supervisor.__file__ in child.cmdline():
+            return child
+    return None
 
 
 def test_a_task_inherits_no_descriptor_and_no_ignored_signal(process_yard: LocalYard) -> None:

@@ -69,7 +69,8 @@ def serve(stack: socket.socket, *, subreaper: bool) -> None:
         if wakeup.descriptor in readable:
             wakeup.clear()
             ended = reap()
-            if any(status or pid not in supervisors for pid, status in ended.items()):
+            is_odd = any(status or pid not in supervisors for pid, status in ended.items())
+            if subreaper and is_odd:
                 kill(children() - supervisors)
             supervisors -= set(ended)
         if stack in readable:

@@ -17,7 +17,27 @@ The error tree, and the only place where domain words meet HTTP codes.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "NotAuthorized",
+        "UnauthorizedException",
+        "UnauthorizedOperation",
+    }
+)
+"""Codes by which AWS says that the caller may not do that (API references, "Common errors")."""
+_ACCOUNT = re.compile(r"(?<=:)\d{12}(?=:)|\b\d{12}(?=\.dkr\.ecr\.)", re.ASCII)
+
+
+def without_account_ids(text: str) -> str:
+    """AWS's text for an answer of the API: with no account id in its ARNs and registries."""
+    return _ACCOUNT.sub("<account>", text)
 
 
 class JobyardError(Exception):

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import ids, log, runs, views
 from chalicelib.cloud import aws, ecs
-from chalicelib.errors import Conflict, FieldError, InvalidFields, NotFound
+from chalicelib.errors import Conflict, FieldError, InvalidFields, NotFound, without_account_ids
 from chalicelib.lazy import lazily
 from chalicelib.services import Services
 from chalicelib.settings import STAGE_TAG
@@ -165,7 +165,7 @@ def _register(job_id: str, spec: dict[str, Any], *, on: Services) -> str:
     except ClientError as error:
         if aws.error_code(error) not in ("ClientException", "InvalidParameterException"):
             raise
-        why = aws.error_message(error)
+        why = without_account_ids(aws.error_message(error))
         raise InvalidFields([FieldError("image", f"ECS refused the container: {why}")]) from error
 
 

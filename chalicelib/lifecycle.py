@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from chalicelib import log, states, transitions
 from chalicelib.cloud.ecs import Described, overrides, task_tags
 from chalicelib.errors import Unavailable
+from chalicelib.refusals import Refusal
 from chalicelib.services import Services
-from chalicelib.states import Refusal, Task
+from chalicelib.states import Task
 from chalicelib.tables import runs as table
 from chalicelib.tables.records import Run
 from chalicelib.transitions import Step

@@ -169,8 +169,8 @@ class Ecs:
 
         `client_token` makes asking again safe: ECS answers with the task it made before, for as
         long as that lives and an hour (RunTask, "Ensuring idempotency"). Unavailable: ECS did
-        not answer, or throttled, or refused only after an attempt that it had not answered;
-        whether it made a task is not known.
+        not answer, or refused or throttled after an attempt that it had not answered; whether it
+        made a task is not known. Where it throttled every attempt, it made none: a refusal.
         """
         settings = self._settings
         try:
@@ -198,7 +198,8 @@ class Ecs:
                 ids: Any = error.response.get("resourceIds")
                 if ids:
                     return str(ids[0])
-            if aws.is_unavailable(error) or aws.was_retried(error):
+            is_unknown = aws.is_unavailable(error) or aws.was_retried(error)
+            if is_unknown and not aws.was_only_throttled(error):
                 raise aws.unavailable("start the task") from error
             return refused(aws.error_code(error), aws.error_message(error))
         except BotoCoreError as error:

@@ -20,6 +20,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "NotAuthorized",
+        "UnauthorizedException",
+        "UnauthorizedOperation",
+    }
+)
+"""Codes by which AWS says that the caller may not do that (API references, "Common errors")."""
+
 
 class JobyardError(Exception):
     """Something the caller should hear of: `message` says what is wrong and what to do."""

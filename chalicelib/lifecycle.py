@@ -9,12 +9,14 @@ be repeated, and a live run keeps a `look_at` by which the sweep comes back to i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from chalicelib import log, states, transitions
 from chalicelib.cloud.ecs import Described, overrides, task_tags
 from chalicelib.errors import Unavailable
+from chalicelib.refusals import Refusal
 from chalicelib.services import Services
-from chalicelib.states import Refusal, Task
+from chalicelib.states import Task
 from chalicelib.tables import runs as table
 from chalicelib.tables.records import Run
 from chalicelib.transitions import Step
@@ -126,10 +128,10 @@ def launch(run: Run, *, on: Services) -> Run | None:
     2. RunTask; run, attempt and launch number are the client token, so asking again is safe.
     3. Record the task, unless its own event came first.
 
-    A refusal that may pass leaves the run waiting, to be tried again by the sweep; one that will
-    not pass fails the attempt. But it counts only where it proves that the launch has no task:
-    after a request that went unanswered, and be it of a process that died, it may have one, and
-    so the same token is sent until ECS answers it.
+    A refusal that may pass, and a throttle of every attempt, leaves the run waiting, to be tried
+    again by the sweep; one that will not pass fails the attempt. But a refusal counts only where
+    it proves that the launch has no task: an earlier request that got no answer, perhaps of a
+    process that died, may have made one, and so the same token is sent until ECS answers it.
     """
     now = on.now()
     was_asked = run.requested_at is not None and (run.look_at is None or run.look_at <= now)
@@ -142,7 +144,7 @@ def launch(run: Run, *, on: Services) -> Run | None:
         }
         if not table.change(run, taken):
             return table.get(run.job_id, run.run_id)  # another launcher, or a cancel, was first
-    leased_until = now + transitions.LAUNCH_LEASE
+    leased_until = run.look_at
     try:
         answer = on.ecs.run(
             task_definition=run.task_definition,
@@ -157,17 +159,23 @@ def launch(run: Run, *, on: Services) -> Run | None:
     if isinstance(answer, str):
         return _record(run, answer, on=on)
     log.warning("launch refused", job_id=run.job_id, run_id=run.run_id, why=answer.error.message)
-    is_proof = (answer.of_token or not was_asked) and on.now() < leased_until
-    return _refused(run, answer, is_proof=is_proof, on=on)
+    # the lease as this launcher holds it; a later one means that another launcher asks, too
+    held = leased_until if answer.of_token or not was_asked else None
+    return _refused(run, answer, held, on=on)
 
 
-def _refused(run: Run, refusal: Refusal, *, is_proof: bool, on: Services) -> Run | None:
+def _refused(run: Run, refusal: Refusal, held: datetime | None, *, on: Services) -> Run | None:
+    """
+    Store that ECS refused a launch.
+
+    It has no task if nobody else has asked for it: `held` is the lease under which that is so.
+    """
     launched = (run.attempt, run.launch)
 
     def think(r: Run) -> Step | None:
         if (r.attempt, r.launch) != launched or r.task_arn is not None or r.is_terminal:
             return None
-        if is_proof:
+        if held is not None and r.look_at == held:
             return transitions.turned_down(r, refusal, on.now())
         return Step({"refusal": refusal.error.as_dict()})
 

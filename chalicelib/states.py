@@ -5,7 +5,7 @@ The run state machine, and what an ECS task says about a run. Pure.
        └──────────────────> succeeded | failed | cancelled      (RUNNING may never be seen)
 
 `read_task` turns a task, as DescribeTasks or a state-change event shows it, into a `Task`;
-`verdict` says what a stopped one means; `refused` what it means that RunTask gave none.
+`verdict` says what a stopped one means. What it means that RunTask gave none: `refusals`.
 
 Sources: "Amazon ECS stopped tasks error messages" and "RunTask" in the ECS developer guide and
 API reference; which failures to start may pass is the list that Dagster's ECS launcher keeps.
@@ -151,9 +151,20 @@ _HINTS = {
 }
 
 
-def error(code: str, message: str) -> RunError:
-    """The error with that code, and its hint; `message` may be AWS's own."""
-    return RunError(code, without_account_ids(message), _HINTS[code])
+def error(code: str, message: str, hint: str | None = None) -> RunError:
+    """The error with that code, and its hint; the message without account ids."""
+    return RunError(code, without_account_ids(message), hint or _HINTS[code])
+
+
+ROLE_HINT = (
+    "ECS still could not assume the role after some minutes: check that the role exists and that "
+    "its trust policy lets ecs-tasks.amazonaws.com assume it."
+)
+
+
+def cannot_assume_role(message: str) -> bool:
+    """Whether ECS says so, of a task role or an execution role."""
+    return "unable to assume the role" in message.lower()
 
 
 _PASSING = (
@@ -170,7 +181,7 @@ _PASSING_PULL = re.compile(
 
 def _start_may_pass(reason: str) -> bool:
     text = reason.lower()
-    if any(part in text for part in _PASSING):
+    if any(part in text for part in _PASSING) or cannot_assume_role(text):
         return True
     if "cannotpullcontainererror" in text:
         return _PASSING_PULL.search(text) is not None
@@ -181,6 +192,8 @@ def _start_may_pass(reason: str) -> bool:
 
 def _start_error(reason: str) -> RunError:
     text = reason.lower()
+    if cannot_assume_role(text):
+        return error("start_failed", reason, ROLE_HINT)
     if "cannotpull" in text or "pull image" in text or "image manifest" in text:
         return error("image_pull_failed", reason)
     if "capacity is unavailable" in text:
@@ -202,7 +215,7 @@ def verdict(task: Task) -> Verdict:
     by_itself = ended_by_itself(task)
     never_started = task.exit_code is None and task.started_at is None
     if task.stop_code == "TaskFailedToStart" or (never_started and by_itself):
-        why = _both(task.stopped_reason, task.container_reason) or "The task did not start."
+        why = joined(task.stopped_reason, task.container_reason) or "The task did not start."
         return Verdict(False, task.exit_code, _start_error(why), _start_may_pass(why))
     if by_itself:
         return _exited(task, reason)
@@ -222,7 +235,7 @@ def ended_by_itself(task: Task) -> bool:
     return not task.stopped_reason or task.stopped_reason.startswith("Essential container")
 
 
-def _both(first: str, second: str) -> str:
+def joined(first: str, second: str) -> str:
     return f"{first}: {second}" if first and second and second not in first else first or second
 
 
@@ -239,40 +252,3 @@ def _exited(task: Task, reason: str) -> Verdict:
     elif code > 128:
         message = f"The command was ended by signal {code - 128} (exit code {code})."
     return Verdict(False, code, error("nonzero_exit", message))
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """RunTask gave no task, and said so: this request made none."""
-
-    error: RunError
-    may_pass: bool
-    of_token: bool = False
-    """Whether no earlier request with the same client token made one either."""
-
-
-_PASSING_REFUSALS = (
-    "capacity",
-    "limitonthenumberofvcpus",
-    "limitonthenumberoftasks",
-    "resource:",
-    "agent",
-    "throttl",
-    "requestlimitexceeded",
-    "rateexceeded",
-    "toomanyrequests",
-)
-"""Without spaces: they come as codes and as sentences."""
-
-
-def refused(reason: str, message: str) -> Refusal:
-    """
-    What an answer of RunTask without a task means: `reason` is the code of the error or the
-    `reason` of its `failures`, `message` what came with it.
-    """
-    why = _both(reason, message) or "ECS accepted the request but started no task."
-    text = why.lower()
-    capacity = any(part in text for part in ("capacity", "limit on the number of", "resource:"))
-    told = text.replace(" ", "")
-    may_pass = not reason or any(part in told for part in _PASSING_REFUSALS)
-    return Refusal(error("capacity_unavailable" if capacity else "start_failed", why), may_pass)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from chalicelib import states
+from chalicelib.refusals import Refusal
 from chalicelib.states import (
     CANCELLED,
     CANCELLING,
@@ -20,7 +21,6 @@ from chalicelib.states import (
     PENDING,
     RUNNING,
     SUCCEEDED,
-    Refusal,
     RunError,
     Task,
     Verdict,
@@ -36,7 +36,6 @@ a write and RunTask together may take, with every attempt timing out."""
 TOKEN_LIFE = timedelta(minutes=50)
 """A RunTask without an answer is repeated this long: ECS keeps the token at least an hour."""
 START_LIMIT = timedelta(minutes=60)
-CAPACITY_LIMIT = timedelta(hours=24)
 LOST_AFTER_SEEN = timedelta(hours=1)
 LOST_BETWEEN = timedelta(minutes=10)
 MAX_RELAUNCHES = 5
@@ -316,7 +315,7 @@ def _cancel_message(reason: str) -> str:
 def turned_down(run: RunLike, refusal: Refusal, now: datetime) -> Step:
     """ECS made no task and said why: the run waits, or its attempt has failed."""
     waited = now - run.waiting_since
-    if refusal.may_pass and waited < CAPACITY_LIMIT:
+    if refusal.retry_for and waited < refusal.retry_for:
         # the longer it has waited already, the longer the next wait, so that a backlog of
         # thousands leaves the sweep time for the rest: 5 s to 5 min
         delay = min(300.0, max(5.0, waited.total_seconds() / 10))

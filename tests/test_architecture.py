@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PURE = ("states", "transitions", "schedule", "cron", "zones", "specs", "queries", "views", "fields")
+PURE = (
+    "states",
+    "refusals",
+    "transitions",
+    "schedule",
+    "cron",
+    "zones",
+    "specs",
+    "queries",
+    "views",
+    "fields",
+)
 CLOUDY = ("boto3", "botocore", "pynamodb", "chalice")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from chalicelib import reconcile
 from chalicelib.cloud import aws
 from infra.local.fidelity.operations import Failure
@@ -216,6 +218,47 @@ def test_a_refusal_that_will_not_pass_fails_the_run(yard: Yard) -> None:
     failed = yard.run(run)
     assert (failed["status"], failed["error"]["code"]) == ("failed", "start_failed")
     assert "not authorized" in failed["error"]["message"]
+
+
+NO_ROLE = (
+    "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/jobyard/test/acme/a' that "
+    "was provided for this task. Please verify that the role being passed has the proper trust "
+    "relationship and permissions and that your IAM user has permissions to pass this role."
+)
+
+
+def test_a_role_that_was_just_made_delays_a_run_and_does_not_fail_it(yard: Yard) -> None:
+    """IAM takes some minutes to let ECS assume it, whether RunTask says so or the task stops."""
+    run = yard.trigger(yard.create(), command=["a"])
+    yard.aws.ecs.fail_to_start(yard.task_of(run), NO_ROLE)
+    yard.deliver()
+    yard.aws.ecs.refuse_next(EcsError("ClientException", NO_ROLE))
+    yard.sweep(minutes=1)
+    assert yard.run(run)["status"] == "pending"
+    yard.sweep(minutes=1)
+    yard.finish(run)
+    assert yard.run(run)["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("how", ["refused", "stopped"])
+def test_a_role_that_cannot_be_assumed_fails_the_run_within_minutes(yard: Yard, how: str) -> None:
+    """With what to check, and without the account's id."""
+    if how == "refused":
+        yard.aws.ecs.refuse_next(EcsError("ClientException", NO_ROLE), times=99)
+    run = yard.trigger(yard.create())
+    minutes = 0
+    while yard.run(run)["status"] == "pending":
+        if how == "stopped" and yard.stored(run).task_arn:
+            yard.aws.ecs.fail_to_start(yard.task_of(run), NO_ROLE)
+            yard.deliver()
+        yard.sweep(minutes=1)
+        minutes += 1
+    assert 5 <= minutes <= 10
+    failed = yard.run(run)
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "start_failed")
+    assert "unable to assume the role" in failed["error"]["message"]
+    assert "trust policy" in failed["error"]["hint"]
+    assert "123456789012" not in failed["error"]["message"]
 
 
 def test_an_image_that_cannot_be_pulled_fails_the_run(yard: Yard) -> None:

@@ -325,6 +325,19 @@ CASES = [
         "start_failed",
         may_pass=True,
     ),
+    # pulumi/pulumi-awsx#927: shortly after the role was made
+    Case(
+        "role",
+        refused_start(
+            "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/a' that "
+            "was provided for this task. Please verify that the role being passed has the proper "
+            "trust relationship and permissions and that your IAM user has permissions to pass "
+            "this role."
+        ),
+        "start_failed",
+        may_pass=True,
+        says="'arn:aws:iam::<account>:role/a'",
+    ),
     # Guide, "ResourceInitializationError", "CannotStartContainerError" and their kin
     Case(
         "secret",
@@ -444,46 +457,6 @@ def test_only_exit_code_0_of_a_container_that_ended_by_itself_is_a_success(
         assert verdict.error is not None
         assert verdict.error.message
         assert verdict.error.hint
-
-
-@pytest.mark.parametrize(
-    ("reason", "message", "code", "may_pass"),
-    [
-        # Guide, "API failure reasons"; RunTask, API reference
-        ("RESOURCE:ENI", "", "capacity_unavailable", True),
-        ("RESOURCE:CPU", "", "capacity_unavailable", True),
-        ("AGENT", "", "start_failed", True),
-        ("Capacity is unavailable at this time. Please try again later or in a different "
-         "availability zone", "", "capacity_unavailable", True),
-        ("You've reached the limit on the number of vCPUs you can run concurrently", "",
-         "capacity_unavailable", True),
-        # wellcomecollection/platform#3875
-        ("You've reached the limit on the number of tasks you can run concurrently", "",
-         "capacity_unavailable", True),
-        # dask/dask-cloudprovider#56
-        ("InvalidParameterException",
-         "Error retrieving security group information for [sg-1]: Request limit exceeded. "
-         "(ErrorCode: RequestLimitExceeded)", "start_failed", True),
-        ("ThrottlingException", "Rate exceeded", "start_failed", True),
-        ("", "", "start_failed", True),
-        ("ClientException", "TaskDefinition is inactive", "start_failed", False),
-        ("InvalidParameterException", "The subnet ID 'subnet-1' does not exist", "start_failed",
-         False),
-        ("AccessDeniedException", "User is not authorized to perform: ecs:RunTask",
-         "start_failed", False),
-        ("ClusterNotFoundException", "Cluster not found.", "start_failed", False),
-        ("PlatformTaskDefinitionIncompatibilityException", "", "start_failed", False),
-        ("ACCOUNT", "", "start_failed", False),
-    ],
-)  # fmt: skip
-def test_a_launch_that_was_refused_is_tried_again_where_that_may_help(
-    reason: str, message: str, code: str, may_pass: bool
-) -> None:
-    """The reason of RunTask's failures, or the code and message of its error."""
-    refusal = states.refused(reason, message)
-    assert (refusal.error.code, refusal.may_pass) == (code, may_pass)
-    assert reason in refusal.error.message
-    assert message in refusal.error.message
 
 
 def test_a_task_reads_the_same_from_an_event_and_from_an_answer() -> None:

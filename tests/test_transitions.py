@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import states, transitions
+from chalicelib.refusals import refused
 from chalicelib.states import Task
 from chalicelib.transitions import Step
 
@@ -323,7 +324,7 @@ def test_a_task_that_started_and_ended_before_it_could_be_stopped_is_judged_by_i
 
 def test_want_of_capacity_is_waited_out_for_a_day() -> None:
     """Ever more rarely, up to every five minutes, as another launch of the same attempt."""
-    none = states.refused("Capacity is unavailable at this time.", "")
+    none = refused("Capacity is unavailable at this time.", "")
     for waited, delay in [(0, 5), (60, 6), (1200, 120), (36_000, 300)]:
         now = NOW + timedelta(seconds=waited)
         run = Run(task_arn=None)
@@ -339,7 +340,7 @@ def test_want_of_capacity_is_waited_out_for_a_day() -> None:
 
 def test_a_refusal_that_will_not_pass_ends_the_attempt() -> None:
     """It is retried as any failed attempt, since only its words say that it will not."""
-    no = states.refused("AccessDeniedException", "no")
+    no = refused("AccessDeniedException", "no")
     run = Run(task_arn=None, max_attempts=2)
     after = run.apply(transitions.turned_down(run, no, NOW))
     assert (after.status, after.attempt) == ("running", 2)

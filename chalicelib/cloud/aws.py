@@ -43,6 +43,8 @@ ATTEMPTS = 3
 ENOUGH_FOR_A_CALL = 0.5
 """Seconds left under which a call is not made once more."""
 
+_ONLY_THROTTLED = "OnlyThrottled"
+
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 THROTTLED = frozenset(
@@ -121,13 +123,28 @@ def config() -> Config:
 
 
 def guard(client: Any) -> None:
-    """Make a botocore client heed the deadline."""
+    """Make a botocore client heed the deadline, and note what each attempt was answered."""
     client.meta.events.register_first("before-send.*.*", _refuse_late)
+    client.meta.events.register("response-received.*.*", _note_attempt)
 
 
 def _refuse_late(**_: object) -> None:
     if remaining() <= 0:
         raise OutOfTime
+
+
+def _note_attempt(
+    context: dict[str, Any], parsed_response: dict[str, Any] | None, **_: object
+) -> None:
+    """
+    Into an attempt's answer goes whether it and all attempts before it were throttled: botocore
+    hands on the answer of the last one alone. `context` is of one call, with all its attempts.
+    """
+    answer = parsed_response or {}
+    was_throttled = answer.get("Error", {}).get("Code") in THROTTLED
+    context[_ONLY_THROTTLED] = was_throttled and context.get(_ONLY_THROTTLED, True)
+    if "ResponseMetadata" in answer:
+        answer["ResponseMetadata"][_ONLY_THROTTLED] = context[_ONLY_THROTTLED]
 
 
 def is_throttle(error: Exception) -> bool:
@@ -150,6 +167,15 @@ def is_unavailable(error: Exception) -> bool:
 def was_retried(error: ClientError) -> bool:
     """Whether botocore had asked before and got no answer that counts: that may have acted."""
     return error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
+
+
+def was_only_throttled(error: ClientError) -> bool:
+    """
+    Whether every attempt of the call was answered, and each with a throttle: AWS did nothing.
+
+    A throttle that follows an attempt without an answer, or with a 5xx, does not say that.
+    """
+    return bool(error.response.get("ResponseMetadata", {}).get(_ONLY_THROTTLED))
 
 
 @contextmanager

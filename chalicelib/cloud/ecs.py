@@ -11,8 +11,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.cloud import aws
+from chalicelib.errors import Unavailable
+from chalicelib.refusals import Refusal, refused
 from chalicelib.settings import STAGE_TAG, Settings
-from chalicelib.states import CONTAINER, Refusal, Task, read_task, refused
+from chalicelib.states import CONTAINER, Task, cannot_assume_role, read_task
 
 MAX_DEFINITION = 60_000
 """Bytes of a rendered task definition that are accepted; ECS takes 64 KB."""
@@ -22,6 +24,10 @@ DESCRIBE_LIMIT = 100
 STOP_TIMEOUT = 30
 """Seconds from SIGTERM to SIGKILL."""
 _REGISTER_TRIES = 5
+_NO_ROLE_YET = (
+    "ECS cannot assume the role of the job's tasks. If it was just made, try again in a few "
+    "minutes; else check that its trust policy names ecs-tasks.amazonaws.com."
+)
 _STOPPED_PAGES = 20
 """Of 100 tasks: how many of a family's stopped ones are looked through for one."""
 
@@ -131,19 +137,23 @@ class Ecs:
         Register a revision; its ARN.
 
         Two registrations of one family at once are refused by ECS ("Too many concurrent
-        attempts to create a new revision"); the later one is tried again, with jitter.
+        attempts to create a new revision"); the later one is tried again, with jitter. So is one
+        with a role that ECS cannot assume: it may just have been made.
         """
+        why = aws.unavailable("register the task definition")
         for turn in range(_REGISTER_TRIES):
             try:
                 with aws.translated("register the task definition"):
                     answer = self._client.register_task_definition(**definition)
                 return str(answer["taskDefinition"]["taskDefinitionArn"])
             except ClientError as error:
-                if "concurrent" not in aws.error_message(error):
+                if cannot_assume_role(aws.error_message(error)):
+                    why = Unavailable(_NO_ROLE_YET, retry_after=60)
+                elif "concurrent" not in aws.error_message(error):
                     raise
             if not aws.pause(turn, first=0.4, longest=1.0):
                 break
-        raise aws.unavailable("register the task definition")
+        raise why
 
     def run(
         self,
@@ -159,8 +169,8 @@ class Ecs:
 
         `client_token` makes asking again safe: ECS answers with the task it made before, for as
         long as that lives and an hour (RunTask, "Ensuring idempotency"). Unavailable: ECS did
-        not answer, or throttled, or refused only after an attempt that it had not answered;
-        whether it made a task is not known.
+        not answer, or refused or throttled after an attempt that it had not answered; whether it
+        made a task is not known. Where it throttled every attempt, it made none: a refusal.
         """
         settings = self._settings
         try:
@@ -188,7 +198,8 @@ class Ecs:
                 ids: Any = error.response.get("resourceIds")
                 if ids:
                     return str(ids[0])
-            if aws.is_unavailable(error) or aws.was_retried(error):
+            is_unknown = aws.is_unavailable(error) or aws.was_retried(error)
+            if is_unknown and not aws.was_only_throttled(error):
                 raise aws.unavailable("start the task") from error
             return refused(aws.error_code(error), aws.error_message(error))
         except BotoCoreError as error:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib import ids
+from chalicelib.cloud import aws
 from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
 from infra.local.fidelity.tasks import Task
@@ -216,6 +217,18 @@ def trigger_with_a_key(world: World) -> Act:
 def trigger_without_capacity(world: World) -> Act:
     job = world.job(name="a")
     world.ecs.refuse_next(Failure("RESOURCE:ENI"), times=2)
+    return _request(world, "POST", f"/jobs/{job['id']}/runs")
+
+
+def _throttle(world: World) -> None:
+    """The next RunTask is throttled on every attempt: no task is made, and that is known."""
+    world.ecs.refuse_next(EcsError("ThrottlingException", "Rate exceeded"), times=aws.ATTEMPTS)
+
+
+@operation(api=True)
+def trigger_what_ecs_throttles(world: World) -> Act:
+    job = world.job(name="a")
+    _throttle(world)
     return _request(world, "POST", f"/jobs/{job['id']}/runs")
 
 
@@ -505,6 +518,16 @@ def sweep_a_launch_that_was_never_made(world: World) -> Act:
     except Death:
         pass
     return _sweep(world, minutes=2)
+
+
+@operation()
+def sweep_a_throttled_launch(world: World) -> Act:
+    """It was throttled when it was triggered, and is again."""
+    job = world.job(name="a")
+    _throttle(world)
+    world.yard.trigger(job)
+    _throttle(world)
+    return _sweep(world, minutes=1)
 
 
 @operation()

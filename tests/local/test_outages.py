@@ -95,6 +95,22 @@ def test_output_of_an_outage_is_read_after_it_without_loss_or_repetition(
         assert [line for line in lines_ if line.startswith(stream)] == wanted
 
 
+def test_a_flood_of_output_keeps_every_line_whole_across_an_outage(
+    outage_yard: LocalYard, podman: OwnPodman, container_image: str
+) -> None:
+    """Pieces of the two streams end anywhere; the engine dies between two of them."""
+    script = "i=0; while [ $i -lt 30000 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done"
+    arn = running(outage_yard, container_image, script)
+    podman.kill()
+    podman.start()
+    outage_yard.until(arn, seconds=120)
+    lines = outage_yard.lines(arn)
+    assert len(lines) == 60_001
+    for stream in ("out", "err"):
+        wanted = [f"{stream} {number}" for number in range(30_000)]
+        assert [line for line in lines if line.startswith(stream)] == wanted
+
+
 @pytest.mark.parametrize("code", [0, 3])
 def test_a_container_that_ends_during_an_outage_keeps_its_exit_code_and_output(
     outage_yard: LocalYard, podman: OwnPodman, container_image: str, code: int

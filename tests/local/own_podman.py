@@ -70,3 +70,11 @@ def containers_of(podman: OwnPodman, task_id: str) -> list[str]:
     found = engine.client.api.containers(all=True, filters={"label": label})
     engine.close()
     return [container["Id"] for container in found]
+
+
+def remove_containers_of(podman: OwnPodman, task_id: str) -> None:
+    """As a person does with `podman rm --force`."""
+    engine = DockerEngine(podman.url)
+    for container in containers_of(podman, task_id):
+        engine.client.api.remove_container(container, force=True)
+    engine.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.local.local_yard import wait_for
-from tests.local.own_podman import OwnPodman, containers_of
+from tests.local.own_podman import OwnPodman, containers_of, remove_containers_of
 from tests.local.started import Client, Started
 
 pytestmark = pytest.mark.filterwarnings(
@@ -82,6 +82,7 @@ def test_a_second_ctrl_c_ends_at_once_and_says_what_may_be_left(
     assert time.monotonic() - began < 4
     assert f"container jobyard-{task}" in stack.out
     podman.go_on()
+    remove_containers_of(podman, task)
 
 
 def test_a_start_that_waits_for_an_engine_can_be_stopped(podman: OwnPodman, tmp_path: Path) -> None:

@@ -32,6 +32,17 @@ def test_a_command_runs_and_its_exit_code_and_both_outputs_arrive(
     assert task["createdAt"] <= task["startedAt"] <= task["executionStoppedAt"]
 
 
+def test_lines_of_both_outputs_stay_whole(yard: LocalYard, image: str) -> None:
+    """However fast they are written: no line has a part of another within it."""
+    script = (
+        "i=0; while [ $i -lt 5000 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done; echo -n z"
+    )
+    task = yard.finish("sh", "-c", script, image=image)
+    lines = own_lines(yard, task["taskArn"])
+    wanted = [f"{stream} {number}" for stream in ("out", "err") for number in range(5000)]
+    assert sorted(lines) == sorted([*wanted, "z"])
+
+
 def test_an_entrypoint_comes_before_the_command(yard: LocalYard, image: str) -> None:
     """The definition's entryPoint and command together are what is run."""
     task = yard.finish("one two", image=image, entryPoint=["echo", "-n"])

@@ -11,7 +11,7 @@ import pytest
 from infra.local import fargate
 from infra.local.engines.docker import DockerEngine
 from tests.local.local_yard import LocalYard, local_yard, wait_for
-from tests.local.own_podman import OwnPodman, containers_of
+from tests.local.own_podman import OwnPodman, containers_of, remove_containers_of
 
 pytestmark = pytest.mark.filterwarnings(
     # the docker SDK does not close the socket of a connection to a Unix socket that is refused
@@ -30,14 +30,6 @@ def containers(podman: OwnPodman, arn: str) -> list[str]:
     return containers_of(podman, arn.rsplit("/", 1)[-1])
 
 
-def remove(podman: OwnPodman, arn: str) -> None:
-    """As a person does with `podman rm --force`."""
-    engine = DockerEngine(podman.url)
-    for container in containers(podman, arn):
-        engine.client.api.remove_container(container, force=True)
-    engine.close()
-
-
 def running(yard: LocalYard, image: str, script: str, **container: int) -> str:
     """A task whose script has written `up`."""
     arn = yard.run("sh", "-c", f"echo up; {script}", image=image, **container)
@@ -50,7 +42,7 @@ def test_a_container_removed_by_hand_has_no_exit_code(
 ) -> None:
     """Podman answers the wait with code 0 and an error: that is no success."""
     arn = running(outage_yard, container_image, "trap '' TERM; while :; do sleep 0.1; done")
-    remove(podman, arn)
+    remove_containers_of(podman, arn.rsplit("/", 1)[-1])
     task = outage_yard.until(arn)
     assert "exitCode" not in task["containers"][0]
     assert task["stopCode"] == "InfrastructureHealth"
@@ -93,6 +85,22 @@ def test_output_of_an_outage_is_read_after_it_without_loss_or_repetition(
     for stream in ("out", "err"):
         wanted = [f"{stream} {number}" for number in range(600)]
         assert [line for line in lines_ if line.startswith(stream)] == wanted
+
+
+def test_a_flood_of_output_keeps_every_line_whole_across_an_outage(
+    outage_yard: LocalYard, podman: OwnPodman, container_image: str
+) -> None:
+    """Pieces of the two streams end anywhere; the engine dies between two of them."""
+    script = "i=0; while [ $i -lt 30000 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done"
+    arn = running(outage_yard, container_image, script)
+    podman.kill()
+    podman.start()
+    outage_yard.until(arn, seconds=120)
+    lines = outage_yard.lines(arn)
+    assert len(lines) == 60_001
+    for stream in ("out", "err"):
+        wanted = [f"{stream} {number}" for number in range(30_000)]
+        assert [line for line in lines if line.startswith(stream)] == wanted
 
 
 @pytest.mark.parametrize("code", [0, 3])
@@ -147,4 +155,4 @@ def test_closing_gives_up_an_engine_that_does_not_answer_and_says_what_is_left(
             podman.go_on()
         else:
             podman.start()
-        remove(podman, arn)
+        remove_containers_of(podman, arn.rsplit("/", 1)[-1])

@@ -156,6 +156,7 @@ class Container:
             reader.join()
             if self._was_away:
                 self._ask(self._output.catch_up)
+            self._output.finish()
             exit_ = Exit(code, at or self._finished_at(state), _reason(state, code, kills))
         except EngineClosed:
             return

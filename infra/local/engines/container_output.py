@@ -6,6 +6,9 @@ driver keeps what it writes. So both streams are counted, and whatever the log h
 count was missed: nothing is lost and nothing is there twice. The log is read from its beginning
 and not followed: with Podman 4.3 `follow` leaves out lines of a container that writes fast.
 
+Both streams go into the one file line by line: the pieces of a stream end anywhere, and those of
+the other would come between the halves of a line.
+
 An engine that is told to rotate logs may have dropped lines that were missed.
 """
 
@@ -24,6 +27,8 @@ from requests.exceptions import ChunkedEncodingError
 
 HEADER = struct.Struct(">BxxxL")
 """Before each piece of output: 1 for stdout or 2 for stderr, and its length (Docker's API)."""
+LINE_LIMIT = 1 << 20
+"""Bytes of a line that are kept back until its end comes; CloudWatch cuts longer ones anyway."""
 READ_SECONDS = 60
 """Until the engine has sent the next piece of its log."""
 GONE = 404
@@ -37,7 +42,9 @@ class Output:
         self._id = container_id
         self._path = path
         self._seen = {1: 0, 2: 0}
-        """Bytes of stdout and of stderr that are in the file."""
+        """Bytes of stdout and of stderr that were read."""
+        self._rest = {1: b"", 2: b""}
+        """Of those, what is not in the file yet: the begun line."""
 
     def copy(self, stream: CancellableStream) -> None:
         """
@@ -53,7 +60,7 @@ class Output:
 
     def catch_up(self) -> None:
         """
-        Append what the engine's log has beyond what is in the file.
+        Append what the engine's log has beyond what was read.
 
         Raises RequestException where the engine does not answer.
         """
@@ -68,17 +75,28 @@ class Output:
             response.raise_for_status()
             skip = dict(self._seen)
             for number, piece in _pieces(response):
-                known = min(skip.get(number, 0), len(piece))
-                skip[number] = skip.get(number, 0) - known
+                known = min(skip[number], len(piece))
+                skip[number] -= known
                 self._append(file, number, piece[known:])
 
     def _open(self) -> BinaryIO:
         return cast(BinaryIO, self._path.open("ab", buffering=0))
 
+    def finish(self) -> None:
+        """Append last lines that have no end."""
+        with self._open() as file:
+            file.write(b"\n".join(filter(None, self._rest.values())))
+
     def _append(self, file: BinaryIO, number: int, piece: bytes) -> None:
-        if piece:
-            file.write(piece)
-            self._seen[number] = self._seen.get(number, 0) + len(piece)
+        if not piece:
+            return
+        self._seen[number] += len(piece)
+        data = self._rest[number] + piece
+        end = data.rfind(b"\n") + 1
+        if len(data) - end > LINE_LIMIT:
+            end = len(data)
+        file.write(data[:end])
+        self._rest[number] = data[end:]
 
 
 def _pieces(response: requests.Response) -> Iterator[tuple[int, bytes]]:

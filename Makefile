@@ -19,22 +19,30 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 .PHONY: package deploy destroy doctor verify e2e bench permissions
 
 help:
-	@echo "make up      start Jobyard on this machine (PORT=8000 ENGINE=auto|docker|process CAP=20)"
-	@echo "make demo    two jobs on a Jobyard of their own, and everything that happens to them"
-	@echo "make test    every test (ARGS=... goes to pytest)"
-	@echo "make check   lint, format and types"
-	@echo "make format  write the format that check wants"
-	@echo "make token   WORKSPACE=acme ROLE=read|run|write [PROJECTS=a,b] [EXPIRES=90d] [NAME=ci] [STAGE=prod]"
-	@echo "make tokens  list them ([WORKSPACE=acme] [STAGE=prod]); make revoke-token ID=… takes one back"
-	@echo "make package build/package: the template and the archive that deploy puts into AWS"
-	@echo "make deploy  STAGE=prod [PARAMETERS='Key=Value ...'], with AWS credentials; again to upgrade"
-	@echo "make doctor  STAGE=prod: what is wrong with a deployed stage, a sentence each"
-	@echo "make verify  STAGE=prod [IMAGE=…]: try what users rely on; 12 minutes, some cents"
-	@echo "make destroy STAGE=prod [DATA=delete] [CONFIRM=prod]; without DATA what people put in stays"
-	@echo "make permissions  infra/permissions.json: what each function calls in AWS, for doctor"
-	@echo "make e2e     deploy into an emulator of AWS and use it; needs Podman or Docker"
-	@echo "make bench   what it all costs, in under ten minutes; ARGS=--write also puts it on its page"
-	@echo "make clean   remove the virtual environment and what was built"
+	@echo "Try it on this machine"
+	@echo "  make up       start a local stack (PORT=8000 ENGINE=auto|docker|process CAP=20)"
+	@echo "  make demo     two jobs on a stack of their own, and everything that happens to them"
+	@echo
+	@echo "Change it"
+	@echo "  make check    lint, format and types"
+	@echo "  make format   write the format that check wants"
+	@echo "  make test     every test (ARGS=... goes to pytest)"
+	@echo "  make e2e      deploy into an emulator of AWS and use it; needs Podman or Docker"
+	@echo "  make bench    measure what it costs, in under ten minutes; ARGS=--write updates its page"
+	@echo "  make permissions  write infra/permissions.json: what each function calls in AWS"
+	@echo "  make clean    remove the virtual environments and what was built"
+	@echo
+	@echo "Run a stage in AWS (with AWS credentials)"
+	@echo "  make package  build/package: the template and the archive that deploy puts into AWS"
+	@echo "  make deploy   STAGE=prod [PARAMETERS='Key=Value ...']; again to upgrade"
+	@echo "  make doctor   STAGE=prod [IMAGE=...]: what is wrong with a stage, a sentence each"
+	@echo "  make verify   STAGE=prod [IMAGE=...]: try what users rely on; 12 minutes, some cents"
+	@echo "  make destroy  STAGE=prod [DATA=delete] [CONFIRM=prod]; without DATA the data stays"
+	@echo
+	@echo "Give access (on a stage, or on the local stack after: . .local/env)"
+	@echo "  make token    WORKSPACE=acme ROLE=read|run|write [PROJECTS=a,b] [EXPIRES=90d] [NAME=ci] [STAGE=prod]"
+	@echo "  make tokens   [WORKSPACE=acme] [STAGE=prod]: list them"
+	@echo "  make revoke-token  ID=... [STAGE=prod]: take one back"
 
 up: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local --port $(PORT) --engine $(or $(ENGINE),auto) --cap $(CAP)

@@ -36,11 +36,14 @@ class Meter:
 
     def __init__(self, shadow: Shadow | None) -> None:
         """`shadow` says what a transaction takes; without it, only calls are counted."""
-        from chalicelib.cloud import aws
-        from chalicelib.tables import db
+        import app
 
-        self._dynamodb = db.connect().client
-        self._clients = [self._dynamodb, *(aws.client(service) for service in SERVICES)]
+        system = app.app.system
+        self._dynamodb = system.database.client
+        self._clients = [
+            self._dynamodb,
+            *(system.clients.get(service) for service in SERVICES),
+        ]
         self._shadow = shadow
 
     def bill(self, act: Callable[[], Any]) -> Bill:

@@ -59,10 +59,17 @@ def main() -> None:
 
 def _play(app: Any, recorded: dict[str, Any], times: int) -> dict[str, Any]:
     from bench.tape import Exchange, Player  # not before the import is measured
-    from chalicelib.services import services
+    from chalicelib.clock import Clock
+    from chalicelib.settings import read_settings
+    from chalicelib.system import System
 
     at = datetime.fromisoformat(recorded["at"])
-    services().now = app.app.clock = lambda: at
+
+    class Then(Clock):
+        def now(self) -> datetime:
+            return at
+
+    app.app.system = System(read_settings(os.environ), Then())
     handler = getattr(app, recorded["handler"])
     tape = [Exchange(**exchange) for exchange in recorded["tape"]]
     warm = tape[recorded["token_calls"] :]

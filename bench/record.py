@@ -51,9 +51,8 @@ def record(page: int) -> tuple[Recorded, ...]:
 
 def _one(yard: Yard, name: str, handler: str, sent: dict[str, Any]) -> Recorded:
     import app
-    from chalicelib import auth
 
-    auth.forget()
+    app.app.system.tokens.forget()
     with recording() as tape:
         answer = getattr(app, handler)(sent, Context())
     status = answer.get("statusCode")
@@ -86,7 +85,7 @@ def _calls(yard: Yard, page: int) -> Iterator[Call]:
 
 def _finished(yard: Yard, job: dict[str, Any]) -> dict[str, Any]:
     run = yard.trigger(job)
-    group, task = yard.on.settings.log_group(job["id"]), yard.task_of(run).rpartition("/")[2]
+    group, task = yard.system.settings.log_group(job["id"]), yard.task_of(run).rpartition("/")[2]
     names = {"logGroupName": group, "logStreamName": f"run/main/{task}"}
     logs = boto3.client("logs")
     logs.create_log_stream(**names)

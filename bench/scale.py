@@ -123,10 +123,9 @@ def settle(yard: Yard) -> None:
 
 def _copy_runs(job: Item, run: Item, start: int, end: int) -> None:
     """`run` again and again, as ever older finished runs of its job."""
-    from chalicelib import ids
-    from chalicelib.tables.records import Run
+    from chalicelib.domain import ids
 
-    table = Run.Meta.table_name
+    table = _system().settings.runs_table
     original = _read(table, job["id"], run["id"])
     at = ids.made_at(run["id"])
     assert at is not None
@@ -143,10 +142,11 @@ def _copy_runs(job: Item, run: Item, start: int, end: int) -> None:
 
 def _copy_jobs(job: Item, start: int, end: int) -> None:
     """`job` again and again, as ever older jobs of its project, each with its counts."""
-    from chalicelib import ids
-    from chalicelib.tables.records import Job, Stats, shard
+    from chalicelib.domain import ids
+    from chalicelib.tables.shards import shard
 
-    jobs, runs = Job.Meta.table_name, Stats.Meta.table_name
+    settings = _system().settings
+    jobs, runs = settings.jobs_table, settings.runs_table
     original = _read(jobs, "acme#etl", job["id"])
     stats = _read(runs, job["id"], "stats")
     at = ids.made_at(job["id"])
@@ -154,23 +154,29 @@ def _copy_jobs(job: Item, start: int, end: int) -> None:
     made = [ids.new_job(at - timedelta(seconds=number)) for number in range(start, end)]
     _write(
         jobs,
-        (original | {"sk": {"S": job_id}, "work_shard": {"S": shard(job_id)}} for job_id in made),
+        (
+            original | {"sk": {"S": job_id}, "work_shard": {"S": shard(job_id, settings.shards)}}
+            for job_id in made
+        ),
     )
     _write(runs, (stats | {"pk": {"S": job_id}} for job_id in made))
 
 
 def _read(table: str, pk: str, sk: str) -> Item:
-    from chalicelib.tables import db
-
     key = {"pk": {"S": pk}, "sk": {"S": sk}}
-    return dict(db.call("GetItem", {"TableName": table, "Key": key})["Item"])
+    return dict(_system().database.client.get_item(TableName=table, Key=key)["Item"])
+
+
+def _system() -> Any:
+    import app
+
+    return app.app.system
 
 
 def _write(table: str, items: Iterator[Item]) -> None:
     """By HTTP, signed: a client that checks and converts each item takes minutes for 100,000."""
-    from chalicelib.tables import db
-
-    url, region = db.connect().client.meta.endpoint_url, db.connect().region
+    meta = _system().database.client.meta
+    url, region = meta.endpoint_url, meta.region_name
     # moto puts its own into the environment, and the engine keeps tables by access key
     known = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
     credentials = Credentials(*known)

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from chalicelib.errors import JobyardError
+from chalicelib.domain.errors import DENIED, JobyardError
 
 ACCESS_DENIED = "access denied"
+"""Message of every line about a call that AWS denied; an alarm counts them (infra/stack.yaml)."""
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -38,21 +39,60 @@ def error(message: str, **fields: Any) -> None:
     _write("error", message, fields)
 
 
-def exception(message: str, **fields: Any) -> None:
+def denied(doing: str, operation: str, code: str, aws_message: str, **fields: Any) -> None:
+    """
+    An error of its own kind: AWS refused Jobyard the permission for `operation` while `doing`.
+
+    It does not pass by itself, so it has an alarm of its own. IAM's message names who was denied
+    what action on which resource, and no values.
+    """
+    what = {"operation": operation, "aws_code": code, "aws_message": aws_message}
+    _write("error", ACCESS_DENIED, {"doing": doing, **what, **fields})
+
+
+def exception(message: str, *, doing: str | None = None, **fields: Any) -> None:
     """
     An error with the stack of the exception being handled, not its values, nor its text: what a
     library says of a bad argument may quote it. Of an AWS error the code tells enough.
+
+    A denial is logged as such; `doing` says while what, where `message` does not.
     """
     kind, value, trace = sys.exc_info()
+    operation, answer = _aws_answer(value)
+    code = answer.get("Code")
+    if code in DENIED:
+        denied(doing or message, operation, code, answer.get("Message", ""), **fields)
+        return
     stack = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(trace)][-12:]
     name = kind.__name__ if kind else None
-    answer: dict[str, Any] = getattr(value, "response", None) or {}
-    code = answer.get("Error", {}).get("Code")
     _write("error", message, {**fields, "exception": name, "aws_code": code, "stack": stack})
 
 
+def postponed(message: str, failed: JobyardError, **fields: Any) -> None:
+    """A warning that something was put off because of `failed`; a denial is logged as such."""
+    operation, answer = _aws_answer(failed)
+    if answer.get("Code") in DENIED:
+        denied(message, operation, answer["Code"], answer.get("Message", ""), **fields)
+    else:
+        warning(message, reason=failed.message, **fields)
+
+
+def _aws_answer(error: BaseException | None) -> tuple[str, dict[str, Any]]:
+    """
+    The operation and the `Error` of the AWS answer that an exception is, or was caused by.
+
+    botocore has it in `response`; PynamoDB keeps botocore's exception in `cause`.
+    """
+    while error is not None:
+        answer: dict[str, Any] = getattr(error, "response", None) or {}
+        if "Error" in answer:
+            return str(getattr(error, "operation_name", "")), answer["Error"]
+        error = getattr(error, "cause", None) or error.__cause__
+    return "", {}
+
+
 @contextmanager
-def going_on(message: str, **fields: Any) -> Iterator[None]:
+def and_continue(message: str, **fields: Any) -> Iterator[None]:
     """
     What fails inside is logged, a defect as an error with its stack, and nothing else fails by it.
 
@@ -61,9 +101,28 @@ def going_on(message: str, **fields: Any) -> Iterator[None]:
     """
     try:
         yield
-    except JobyardError as failed:
-        warning(message, reason=failed.message, **fields)
-    except Exception:  # noqa: BLE001 - whatever it is, it is told, and done again
+    except Exception as failed:  # noqa: BLE001 - whatever it is, it is told, and done again
+        _failure(message, failed, fields)
+
+
+@contextmanager
+def reported(message: str, **fields: Any) -> Iterator[None]:
+    """
+    What fails inside is logged, a defect as an error with its stack, and raised again.
+
+    For a function that Lambda calls again, or whose event it keeps, where it fails.
+    """
+    try:
+        yield
+    except Exception as failed:
+        _failure(message, failed, fields)
+        raise
+
+
+def _failure(message: str, failed: Exception, fields: dict[str, Any]) -> None:
+    if isinstance(failed, JobyardError):
+        postponed(message, failed, **fields)
+    else:
         exception(message, **fields)
 
 

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 import boto3
 from botocore.config import Config
 
-from chalicelib import states
+from chalicelib.domain import ecs_task
 from infra import account, artifacts
 from infra.account import Refused
 from infra.deploy import FUNCTIONS, delete_stack, find_stack, kept_tables, stack_name
@@ -210,7 +210,7 @@ def running(stage: str) -> Counter[str]:
     found: Counter[str] = Counter()
     for start in range(0, len(arns), 100):
         for task in ecs.describe_tasks(cluster=cluster, tasks=arns[start : start + 100])["tasks"]:
-            owner = states.owner(task.get("startedBy", ""))
+            owner = ecs_task.owner(task.get("startedBy", ""))
             found[owner[0] if owner else "other"] += 1
     return found
 

@@ -18,15 +18,13 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 from botocore.exceptions import ClientError
-from pynamodb.connection import Connection
 from ulid import ULID
 
-from chalicelib import auth
-from chalicelib.tables import tokens
 from infra import account, network, permissions
 from infra.account import Refused
 from infra.api_client import Api, NotOk
 from infra.deploy import FUNCTIONS, TABLES, find_stack, outputs, stack_name
+from infra.token_store import tokens_in
 
 IMAGE = "public.ecr.aws/docker/library/busybox:stable"
 RUN_SECONDS = 300
@@ -146,9 +144,9 @@ CHECKS = {
 
 def check_run(stage: str, url: str, image: str) -> Iterator[str]:
     """One run of `image` through the API; its job and token are removed, however it ends."""
-    tokens.bind(f"jobyard-{stage}-tokens", Connection(region=account.region()))
+    tokens = tokens_in(f"jobyard-{stage}-tokens", account.region())
     now = datetime.now(UTC)
-    text, token = auth.create(
+    text, token = tokens.create(
         "jobyard-doctor", "write", projects=None, name="doctor", life=timedelta(hours=1), now=now
     )
     api = Api(url, text, workspace="jobyard-doctor", project="doctor")
@@ -161,7 +159,7 @@ def check_run(stage: str, url: str, image: str) -> Iterator[str]:
     except NotOk as error:
         yield str(error)
     finally:
-        tokens.delete(token)
+        tokens.revoke(token)
 
 
 _SPEC = {"command": ["echo", "all right"], "timeout_seconds": RUN_SECONDS}

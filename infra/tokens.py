@@ -20,24 +20,25 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException
 
-from chalicelib import auth, fields, queries
-from chalicelib.errors import Unavailable
-from chalicelib.tables import tokens
-from chalicelib.tables.tokens import Token
+from chalicelib.domain import fields
+from chalicelib.domain.errors import Unavailable
+from chalicelib.http import queries
+from chalicelib.tables.records import Token
+from chalicelib.usecases.access import ROLES, Tokens, digest_of
 from infra import account
 from infra.account import Refused
+from infra.token_store import tokens_in
 
 LOCAL = "local"
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 COLUMNS = ("ID", "WORKSPACE", "PROJECTS", "ROLE", "CREATED", "EXPIRES", "LAST USED", "NAME")
 
 
-def connect(stage: str) -> None:
+def connect(stage: str) -> Tokens:
     """
-    Use the tokens table of `stage`, and say on stderr where it is.
+    The tokens of `stage`; says on stderr where their table is.
 
     Refused if the stage and the shell do not belong together, or if there is no such table.
     """
@@ -57,11 +58,16 @@ def connect(stage: str) -> None:
             raise Refused(f"there is no {table} in {region}: is {stage} deployed?") from error
         raise
     print(found["Table"]["TableArn"], file=sys.stderr)
-    tokens.bind(table, Connection(region=region))
+    return tokens_in(table, region)
 
 
 def create(
-    workspace: str, role: str, projects: list[str] | None, life: timedelta | None, name: str
+    tokens: Tokens,
+    workspace: str,
+    role: str,
+    projects: list[str] | None,
+    life: timedelta | None,
+    name: str,
 ) -> str:
     """The text of a new token."""
     for given in (workspace, *(projects or ())):
@@ -73,31 +79,31 @@ def create(
     except ValueError as error:
         raise Refused(f"NAME {error}") from error
     now = datetime.now(UTC)
-    text, made = auth.create(workspace, role, projects=projects, name=name, life=life, now=now)
+    text, made = tokens.create(workspace, role, projects=projects, name=name, life=life, now=now)
     print(_line(*COLUMNS), _row(made), sep="\n", file=sys.stderr)
     print("The token is shown this once. It is sent as: Authorization: Bearer …", file=sys.stderr)
     return text
 
 
-def listed(workspace: str | None) -> list[Token]:
+def listed(tokens: Tokens, workspace: str | None) -> list[Token]:
     """The stage's tokens, or one workspace's, oldest first; expired ones for 30 days yet."""
     found = [one for one in tokens.every() if workspace in (None, one.workspace_id)]
     return sorted(found, key=lambda one: (one.workspace_id, one.created_at))
 
 
-def revoke(given: str) -> Token:
+def revoke(tokens: Tokens, given: str) -> Token:
     """
     Take back the token of that id, or of which that is the text.
 
     Functions that know it accept it for 30 s more. Refused unless exactly one is meant.
     """
-    start = auth.digest_of(given) if given.startswith("jyd_") else given
+    start = digest_of(given) if given.startswith("jyd_") else given
     if not re.fullmatch(r"[0-9a-f]{8,64}", start):
         raise Refused("ID must be the first column of `make tokens`, or the token itself")
     found = [one for one in tokens.every() if one.pk.startswith(start)]
     if len(found) != 1:
         raise Refused(f"{len(found)} tokens have that id")
-    tokens.delete(found[0])
+    tokens.revoke(found[0])
     return found[0]
 
 
@@ -131,7 +137,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("create")
     make.add_argument("--workspace", required=True)
-    make.add_argument("--role", required=True, choices=auth.ROLES)
+    make.add_argument("--role", required=True, choices=ROLES)
     make.add_argument("--projects", default="", help="comma-separated; absent: all of them")
     make.add_argument("--expires", type=_life, help="a duration such as 90d; absent: never")
     make.add_argument("--name", default="unnamed", help="what it is for")
@@ -146,14 +152,15 @@ def main(argv: Sequence[str]) -> int:
     asked = _arguments(argv)
     stage = asked.stage or (LOCAL if "AWS_ENDPOINT_URL" in os.environ else "dev")
     try:
-        connect(stage)
+        tokens = connect(stage)
         if asked.command == "create":
             projects = asked.projects.split(",") if asked.projects else None
-            print(create(asked.workspace, asked.role, projects, asked.expires, asked.name))
+            life, name = asked.expires, asked.name
+            print(create(tokens, asked.workspace, asked.role, projects, life, name))
         elif asked.command == "list":
-            print(_line(*COLUMNS), *map(_row, listed(asked.workspace or None)), sep="\n")
+            print(_line(*COLUMNS), *map(_row, listed(tokens, asked.workspace or None)), sep="\n")
         else:
-            print(f"revoked, within 30 s: {_row(revoke(asked.id))}")
+            print(f"revoked, within 30 s: {_row(revoke(tokens, asked.id))}")
     except (Refused, Unavailable, BotoCoreError, ClientError, PynamoDBException) as error:
         print(f"tokens: {error}", file=sys.stderr)
         return 1

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "__version__"]
 
-__version__ = "0.1.0"
+__version__: str
+"""Of the installed package; its number is in chalicelib/__init__.py, which the wheel lacks."""
 
 
 def __getattr__(name: str) -> Any:
@@ -25,4 +26,8 @@ def __getattr__(name: str) -> Any:
         from jobyard.client import Client
 
         return Client
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("jobyard")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

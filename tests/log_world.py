@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,13 +11,14 @@ from typing import Any
 
 from moto import mock_aws
 
-from chalicelib import logs
-from chalicelib.cloud import aws
-from chalicelib.logs import LogPage
-from chalicelib.queries import LogsQuery
-from chalicelib.services import Services
-from chalicelib.settings import settings
-from chalicelib.tables.records import Run
+from chalicelib import clock
+from chalicelib.cloud.aws import Clients
+from chalicelib.http.queries import LogsQuery
+from chalicelib.http.room import LineRoom
+from chalicelib.settings import read_settings
+from chalicelib.system import System
+from chalicelib.tables.run_records import Run
+from chalicelib.usecases.logs import JobLogs, LogPage, LogsRequest
 from infra.local.fidelity.log_events import EVENT_OVERHEAD, MAX_BYTES, MAX_EVENTS
 from infra.local.fidelity.logs import LogsFidelity
 
@@ -26,18 +28,34 @@ ARN = "arn:aws:ecs:eu-central-1:123456789012:task/jobyard-test/"
 UP_TO = 10_000
 
 
+class WorldClock(clock.Clock):
+    """The world's own time."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> datetime:
+        return self._world.now
+
+
 class World:
     """One job's log group."""
 
     def __init__(self, cloudwatch: LogsFidelity) -> None:
         self.cloudwatch = cloudwatch
         self.now = START
-        self.on = Services(settings(), now=lambda: self.now)
-        self.group = settings().log_group(JOB)
+        self.clock = WorldClock(self)
+        self.system = System(read_settings(os.environ), self.clock)
+        self.group = self.system.settings.log_group(JOB)
         self.tasks: dict[str, tuple[str, int]] = {}
         self.calls: Counter[str] = Counter()
-        self.client: Any = aws.client("logs")
+        self.client: Any = self.system.clients.get("logs")
         self.client.create_log_group(logGroupName=self.group)
+
+    def try_once(self) -> None:
+        """Make the system's calls without botocore's second and third attempts."""
+        self.system = System(self.system.settings, self.clock)
+        self.system.clients = Clients(self.system.settings.region, self.clock, attempts=1)
 
     def move(self, **span: float) -> None:
         self.now += timedelta(**span)
@@ -94,20 +112,25 @@ class World:
 
     def of_run(self, run: Run, cursor: dict[str, Any] | None = None, **query: Any) -> LogPage:
         with self.counting():
-            return logs.run_logs(run, LogsQuery(**query), cursor, on=self.on)
+            return self._logs.of_run(run, _asked(LogsQuery(**query), cursor))
 
     def of_job(self, cursor: dict[str, Any] | None = None, **query: Any) -> LogPage:
-        def find(ids: set[str]) -> dict[str, tuple[str, int]]:
+        with self.counting():
+            return self._logs.of_job(JOB, _asked(LogsQuery(**query), cursor))
+
+    @property
+    def _logs(self) -> JobLogs:
+        def find(job_id: str, ids: set[str]) -> dict[str, tuple[str, int]]:
             return {task: self.tasks[task] for task in ids & self.tasks.keys()}
 
-        with self.counting():
-            return logs.job_logs(JOB, LogsQuery(**query), cursor, find_runs=find, on=self.on)
+        system = self.system
+        return JobLogs(system.cloudwatch_logs, find, system.settings, system.clock)
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[None]:
         """`calls` is what CloudWatch was asked inside."""
         self.calls.clear()
-        events = aws.client("logs").meta.events
+        events = self.system.clients.get("logs").meta.events
 
         def note(model: Any, **_: Any) -> None:
             self.calls[model.name] += 1
@@ -126,6 +149,10 @@ def make_world() -> Iterator[World]:
     with mock_aws(), LogsFidelity.install(now=lambda: clock[0].now) as cloudwatch:
         clock.append(World(cloudwatch))
         yield clock[0]
+
+
+def _asked(query: LogsQuery, cursor: dict[str, Any] | None) -> LogsRequest:
+    return LogsRequest(query.window, query.limit, query.filter, cursor, LineRoom())
 
 
 def texts(page: LogPage) -> list[str]:

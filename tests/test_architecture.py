@@ -9,20 +9,25 @@ from pathlib import Path
 
 import pytest
 
+import chalicelib
+import jobyard
+from chalicelib.tables.records import Job, Token
+from chalicelib.tables.run_records import Run
+
 ROOT = Path(__file__).parent.parent
-PURE = (
-    "states",
-    "refusals",
-    "transitions",
-    "schedule",
-    "cron",
-    "zones",
-    "specs",
-    "queries",
-    "views",
-    "fields",
-)
-CLOUDY = ("boto3", "botocore", "pynamodb", "chalice")
+PRODUCT = sorted((ROOT / "chalicelib").rglob("*.py"))
+FLOORS = ("domain", "cloud", "tables", "engine", "usecases", "http")
+"""The folders of chalicelib from the lowest up: each may import those before it, and itself."""
+EVERYWHERE = ("settings", "log", "clock")
+"""What every floor but `domain` may import; they import nothing but `domain`."""
+KNOWN_TO = {
+    "boto3": ("cloud",),
+    "botocore": ("cloud", "tables"),
+    "pynamodb": ("tables",),
+    "chalice": ("http", "app"),
+    "pydantic": ("domain", "http", "usecases"),
+}
+"""Which floors may import a library that stands for AWS, for HTTP or for validation."""
 
 
 def modules_after(statement: str) -> set[str]:
@@ -34,23 +39,16 @@ def modules_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_a_pure_module_knows_neither_aws_nor_chalice(name: str) -> None:
-    """What they import, they and what they import in turn."""
-    imported = modules_after(f"import chalicelib.{name}")
-    assert not {module for module in imported if module.split(".")[0] in CLOUDY}
-
-
 def test_importing_the_app_leaves_out_what_only_some_requests_need() -> None:
     """No AWS client, no boto3, no croniter: a cold start pays for none of them."""
     imported = modules_after("import app")
-    for name in ("boto3", "croniter", "chalicelib.openapi", "docker", "moto"):
+    for name in ("boto3", "croniter", "chalicelib.http.openapi", "docker", "moto"):
         assert name not in imported, name
-    made = "import app; from chalicelib.cloud import aws; from chalicelib.tables import db; "
-    modules_after(f"{made}assert not aws._clients._clients and db._connection is None")
+    modules_after("import app; assert 'system' not in vars(app.app), 'built at import'")
 
 
 def imports(path: Path) -> set[str]:
+    """Dotted names of what a file imports, at its top, in functions and for types alone."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -60,94 +58,77 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def test_only_cloud_and_tables_call_aws() -> None:
-    """boto3 is imported in one place, PynamoDB in another."""
-    for path in (ROOT / "chalicelib").rglob("*.py"):
-        here = imports(path)
-        if path.parent.name != "cloud":
-            assert not {name for name in here if name.split(".")[0] == "boto3"}, path
-        if path.parent.name != "tables" and path.name != "reconcile.py":
-            assert not {name for name in here if name.split(".")[0] == "pynamodb"}, path
+FILES = {path.relative_to(ROOT / "chalicelib"): path for path in PRODUCT}
 
 
-DOORS = {"connection.py", "db.py", "transaction.py"}
-"""The modules of tables that may call DynamoDB."""
-ALWAYS = {"save", "scan", "batch_get", "batch_write", "dispatch", "_make_api_call"}
-"""Methods of PynamoDB's that call DynamoDB, by names that nothing else here has."""
-OF_MODELS = {"get", "refresh", "update", "delete", "query", "count", "exists", "create_table"}
-"""Others, whose names dictionaries and modules have, too."""
+def test_every_file_lies_on_a_floor() -> None:
+    """`ls chalicelib` shows the floors, and beside them only what all of them use."""
+    known = {*FLOORS, "__init__.py", "system.py", *(f"{name}.py" for name in EVERYWHERE)}
+    assert {path.parts[0] for path in FILES} == known
 
 
-def root(node: ast.expr) -> str | None:
-    """`Run` of `Run.in_flight_index.query`."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else None
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_imports_go_down_only(file: Path) -> None:
+    """Also those that are made late, and those that are only for types."""
+    floor = file.parts[0].removesuffix(".py")
+    if floor == "system":
+        return  # the composition root builds every floor
+    below: set[str] = set(FLOORS[: FLOORS.index(floor) + 1]) if floor in FLOORS else {"domain"}
+    if floor != "domain":
+        below |= set(EVERYWHERE)
+    parts = (name.split(".") for name in imports(FILES[file]))
+    seen = {part[1] for part in parts if part[0] == "chalicelib" and len(part) > 1}
+    if file == Path("http/request.py") or file == Path("http/api.py"):
+        seen -= {"system"}  # the type of what they hand to handlers
+    assert seen <= below
 
 
-def calls_of_models(source: str, models: set[str]) -> list[str]:
-    """
-    What a module calls on models, or on objects that it declares or makes as one.
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_a_library_is_known_only_on_its_floors(file: Path) -> None:
+    """AWS's errors end at `cloud` and `tables`, Chalice at `http`."""
+    floor = file.parts[0].removesuffix(".py")
+    libraries = {name.split(".")[0] for name in imports(FILES[file])}
+    for library in libraries & KNOWN_TO.keys():
+        assert floor in KNOWN_TO[library], library
 
-    The code is annotated throughout, so that an object's class is written where it comes from;
-    what a loop goes over is not seen here, but tests/reliability/test_one_door.py sees it.
-    """
-    tree = ast.parse(source)
-    objects = set(models)
-    for node in ast.walk(tree):
-        match node:
-            case ast.arg(arg=name, annotation=ast.expr() as annotation):
-                if set(ast.unparse(annotation).split(" | ")) <= models | {"None"}:
-                    objects.add(name)
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id=made))):
-                if made in models:
-                    objects.add(name)
-    return [
-        ast.unparse(node.func)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        if (node.func.attr in ALWAYS and root(node.func) != "db")
-        or (
-            node.func.attr in OF_MODELS
-            and root(node.func) in objects
-            # `Job.pk.exists()` is a condition, `run.tags.get` a dictionary's
-            and (isinstance(node.func.value, ast.Name) or "index" in ast.unparse(node.func))
-        )
-    ]
+
+def test_no_file_imports_another_in_a_circle() -> None:
+    """Nor does one of the local stack: what imports each other is one thing in two files."""
+    roots = [*PRODUCT, *(ROOT / "infra").rglob("*.py"), *(ROOT / "bench").rglob("*.py")]
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in roots}
+    graph = {name: imports(path) & names.keys() for name, path in names.items()}
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way, name))
+        if name not in done:
+            for other in sorted(graph[name]):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+
+
+def test_no_module_is_two() -> None:
+    """300 lines of a module, a screen of a function, are about what one reads in one go."""
+    for path in [ROOT / "app.py", *PRODUCT]:
+        text = path.read_text()
+        assert text.count("\n") <= 300, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"
 
 
 def test_dynamodb_is_called_through_one_door() -> None:
-    """What does not go through it turns throttling into an error that nobody understands."""
-    tables = ROOT / "chalicelib/tables"
-    models = {
-        node.name
-        for path in tables.glob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ClassDef) and "Model" in map(ast.unparse, node.bases)
+    """Models cannot connect by themselves, and one module has the connection that can."""
+    holders = {
+        str(file) for file, path in FILES.items() if "chalicelib.tables.connection" in imports(path)
     }
-    assert {"Job", "Run", "Token", "Place"} <= models
-    found = {
-        str(path): calls_of_models(path.read_text(), models)
-        for path in [ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")]
-        if not (path.parent == tables and path.name in DOORS)
-    }
-    assert {path: calls for path, calls in found.items() if calls} == {}
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "Run.get(1, 2)",
-        "Run.in_flight_index.query('0')",
-        "token.save()",
-        "def put(place: Place | None): place.update([])",
-        "run = Run(1, 2)\nrun.delete()",
-        "connect().dispatch('GetItem', {})",
-    ],
-)
-def test_a_call_that_bypasses_the_door_is_found(code: str) -> None:
-    """Those that were there once, and others like them."""
-    assert calls_of_models(code, {"Run", "Place"})
+    assert holders == {"tables/database.py"}
+    for model in (Job, Run, Token):
+        with pytest.raises(AttributeError, match="Meta"):
+            model.get("x")
 
 
 def test_product_code_does_not_know_the_local_stack() -> None:
@@ -158,7 +139,17 @@ def test_product_code_does_not_know_the_local_stack() -> None:
 
 def test_the_client_knows_neither_the_system_nor_aws() -> None:
     """jobyard/ is a wheel of its own, which speaks HTTP and nothing else."""
-    foreign = {"app", "bench", "chalicelib", "infra", "tests", *CLOUDY}
+    foreign = {
+        "app",
+        "bench",
+        "chalicelib",
+        "infra",
+        "tests",
+        "boto3",
+        "botocore",
+        "pynamodb",
+        "chalice",
+    }
     for path in (ROOT / "jobyard").rglob("*.py"):
         assert not {name for name in imports(path) if name.split(".")[0] in foreign}, path
 
@@ -175,3 +166,8 @@ def test_the_help_of_the_command_line_imports_no_library_that_only_commands_need
     assert "jobyard.cli" in imported
     for name in ("urllib3", "rich", "yaml", "platformdirs", "mcp", "jobyard.cli.jobs"):
         assert name not in imported, name
+
+
+def test_the_system_and_its_client_have_one_version() -> None:
+    """The archive for Lambda holds no jobyard/, and the wheel no chalicelib/."""
+    assert chalicelib.__version__ == jobyard.__version__

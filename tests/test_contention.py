@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import api, contention
-from chalicelib.cloud import aws
+from chalicelib.engine import contention
+from chalicelib.http import api
 from tests.reliability import operations
 from tests.reliability.operations import Act
 from tests.reliability.wire import refused
@@ -114,9 +114,9 @@ def test_who_loses_every_time_is_refused_within_their_time(
 def test_tries_end_with_the_deadline_and_with_their_number(world: World) -> None:
     """No pause before the first; none is begun without time for it."""
     before = world.time.elapsed
-    assert next(contention.tries()) == 0
+    assert next(contention.tries(world.clock)) == 0
     assert world.time.elapsed == before
-    assert len(list(contention.tries())) == contention.TRIES
-    assert list(contention.tries(3)) == [0, 1, 2]
-    with aws.deadline(contention.SPARE):
-        assert list(contention.tries()) == [0]
+    assert len(list(contention.tries(world.clock))) == contention.TRIES
+    assert list(contention.tries(world.clock, 3)) == [0, 1, 2]
+    with world.clock.deadline(contention.SPARE):
+        assert list(contention.tries(world.clock)) == [0]

@@ -1,4 +1,4 @@
-"""What each operation may cost: the table of docs/decisions/0001, held call by call."""
+"""What each operation may cost in AWS calls, held call by call."""
 
 from __future__ import annotations
 

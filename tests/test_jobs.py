@@ -8,7 +8,6 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.tables import db
 from tests.yard import BASE, IMAGE, Yard
 
 
@@ -132,7 +131,7 @@ def test_a_create_that_sees_the_name_of_its_twin_and_not_its_key_is_a_replay(yar
         for items in parsed["Responses"].values():
             items[:] = [item for item in items if not item["sk"]["S"].startswith("key#")]
 
-    events = db.connect().client.meta.events
+    events = yard.system.database.client.meta.events
     events.register("after-call.dynamodb.BatchGetItem", without_the_key)
     try:
         again = yard.call("POST", "/jobs", body, headers=key)

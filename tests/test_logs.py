@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from moto.logs.models import LogEvent, LogStream, logs_backends
 
-from chalicelib import log_reading
-from chalicelib.cloud import aws
-from chalicelib.errors import BadRequest, Unavailable
-from chalicelib.logs import LogPage
+from chalicelib.domain.errors import BadRequest, Unavailable
+from chalicelib.http import views
+from chalicelib.usecases import log_reading
+from chalicelib.usecases.logs import LogPage
 from tests.log_world import ARN, START, UP_TO, World, make_world, texts
 
 
@@ -40,7 +40,7 @@ def test_the_newest_lines_come_in_time_order_for_one_call(world: World) -> None:
     page = world.of_run(run, limit=100)
     assert texts(page) == numbered(19_900, 19_999)
     assert world.calls == {"GetLogEvents": 1}
-    line = page.lines[-1].as_dict()
+    line = views.log_line(page.lines[-1])
     assert line == {
         "timestamp": "2026-11-23T12:00:19.999Z",
         "message": "19999",
@@ -481,7 +481,7 @@ def test_an_answer_stays_under_lambdas_limit(world: World, character: str, count
 
 
 def _encoded(page: Any) -> int:
-    body = json.dumps({"logs": [line.as_dict() for line in page.lines]}, ensure_ascii=False)
+    body = json.dumps({"logs": [views.log_line(line) for line in page.lines]}, ensure_ascii=False)
     return len(json.dumps({"body": body}))
 
 
@@ -503,12 +503,9 @@ def test_a_line_that_no_answer_could_carry_is_cut(world: World) -> None:
     assert max(_encoded(page) for page in seen) < 5_500_000
 
 
-def test_throttling_after_the_first_page_is_a_partial_answer(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_throttling_after_the_first_page_is_a_partial_answer(world: World) -> None:
     """What was read is not thrown away; throttled from the beginning it is Unavailable."""
-    monkeypatch.setattr(aws, "ATTEMPTS", 1)
-    monkeypatch.setattr(aws, "_clients", aws._Clients())
+    world.try_once()
     run = world.run()
     task = world.start(run, "a" * 32)
     world.put(task, [(world.ms + n, f"{n:04d}" + "x" * 1_000) for n in range(3_000)])
@@ -531,7 +528,7 @@ def test_no_page_is_begun_without_time_for_it(
     world.put(world.start(run, "a" * 32), [(world.ms, "x" * 1_000)] * 1_500)
     page = world.of_run(run, limit=1_500)
     assert page.is_partial and world.calls == {"GetLogEvents": 1}
-    with aws.deadline(0), pytest.raises(Unavailable):
+    with world.clock.deadline(0), pytest.raises(Unavailable):
         world.of_run(run)
 
 

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.cloud import aws
-from chalicelib.settings import settings
 from tests.yard import Answer, Yard
 
 MIB = 1_048_576
@@ -20,14 +18,14 @@ def running(yard: Yard) -> tuple[dict[str, Any], dict[str, Any]]:
     run = yard.trigger(job)
     yard.aws.ecs.start(yard.task_of(run))
     yard.deliver()
-    _client("logs").create_log_stream(
-        logGroupName=settings().log_group(job["id"]), logStreamName=_stream(yard, run)
+    _client(yard, "logs").create_log_stream(
+        logGroupName=yard.system.settings.log_group(job["id"]), logStreamName=_stream(yard, run)
     )
     return job, run
 
 
-def _client(service: str) -> Any:
-    return aws.client(service)
+def _client(yard: Yard, service: str) -> Any:
+    return yard.system.clients.get(service)
 
 
 def _stream(yard: Yard, run: dict[str, Any]) -> str:
@@ -36,8 +34,8 @@ def _stream(yard: Yard, run: dict[str, Any]) -> str:
 
 def say(yard: Yard, run: dict[str, Any], *lines: str) -> None:
     at = int(yard.clock().timestamp() * 1000)
-    _client("logs").put_log_events(
-        logGroupName=settings().log_group(run["job_id"]),
+    _client(yard, "logs").put_log_events(
+        logGroupName=yard.system.settings.log_group(run["job_id"]),
         logStreamName=_stream(yard, run),
         logEvents=[{"timestamp": at, "message": line} for line in lines],
     )
@@ -45,11 +43,11 @@ def say(yard: Yard, run: dict[str, Any], *lines: str) -> None:
 
 def sample(yard: Yard, run: dict[str, Any], cores: float, mib: float) -> None:
     family = {
-        "ClusterName": settings().cluster,
-        "TaskDefinitionFamily": settings().family(run["job_id"]),
+        "ClusterName": yard.system.settings.cluster,
+        "TaskDefinitionFamily": yard.system.settings.family(run["job_id"]),
     }
     task = {**family, "TaskId": yard.task_of(run).rpartition("/")[2]}
-    _client("cloudwatch").put_metric_data(
+    _client(yard, "cloudwatch").put_metric_data(
         Namespace="ECS/ContainerInsights",
         MetricData=[
             {

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.cloud import aws
-from chalicelib.cloud.logs import Logs, quoted
-from chalicelib.errors import Unavailable
+from chalicelib.cloud.logs import quoted
+from chalicelib.domain.errors import Unavailable
 from infra.local.fidelity.log_patterns import BadPattern, matcher
 from tests.log_world import World, make_world
 
@@ -59,7 +58,7 @@ def code_of(call: Any, *args: Any, **request: Any) -> str:
 
 def test_a_log_group_is_made_and_removed_any_number_of_times(world: World) -> None:
     """With its retention, also where a crash left it without."""
-    logs = Logs()
+    logs = world.system.cloudwatch_logs
     name = "/jobyard/test/job_x"
     world.client.create_log_group(logGroupName=name)
     for _ in range(2):
@@ -73,7 +72,7 @@ def test_a_log_group_is_made_and_removed_any_number_of_times(world: World) -> No
 
 def test_all_log_groups_of_a_stage_can_be_listed(world: World) -> None:
     """In pages, those of other stages left out."""
-    logs = Logs()
+    logs = world.system.cloudwatch_logs
     names = [f"/jobyard/prod/job_{n:03d}" for n in range(60)]
     for name in [*names, "/jobyard/test/job_x"]:
         world.client.create_log_group(logGroupName=name)
@@ -83,19 +82,16 @@ def test_all_log_groups_of_a_stage_can_be_listed(world: World) -> None:
     assert (first + second, end) == (names, None)
 
 
-def test_two_calls_on_one_group_at_once_are_worth_another_try(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(aws, "ATTEMPTS", 1)
-    monkeypatch.setattr(aws, "_clients", aws._Clients())
+def test_two_calls_on_one_group_at_once_are_worth_another_try(world: World) -> None:
+    world.try_once()
     world.cloudwatch.refuse_next("DeleteLogGroup", "OperationAbortedException")
     with pytest.raises(Unavailable):
-        Logs().delete_group(world.group)
-    Logs().delete_group(world.group)
+        world.system.cloudwatch_logs.delete_group(world.group)
+    world.system.cloudwatch_logs.delete_group(world.group)
     world.cloudwatch.refuse_next("CreateLogGroup", "ThrottlingException")
     with pytest.raises(Unavailable):
-        Logs().create_group(world.group, 30)
-    Logs().create_group(world.group, 30)
+        world.system.cloudwatch_logs.create_group(world.group, 30)
+    world.system.cloudwatch_logs.create_group(world.group, 30)
 
 
 # --- PutLogEvents ---------------------------------------------------------------------------

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from chalicelib import log_reading
-from chalicelib.logs import LogPage
+from chalicelib.usecases import log_reading
+from chalicelib.usecases.logs import LogPage
 from tests.log_world import UP_TO, World, make_world, texts
 
 QUICK = settings(

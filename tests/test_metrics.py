@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,14 +17,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from chalicelib import metrics
-from chalicelib.cloud import aws
-from chalicelib.errors import BadRequest, Unavailable
-from chalicelib.metrics import MAX_POINTS, MetricsResult, span_of
-from chalicelib.queries import MetricsQuery
-from chalicelib.services import Services
-from chalicelib.settings import settings
-from chalicelib.tables.records import Run
+from chalicelib import clock
+from chalicelib.domain.errors import BadRequest, Unavailable
+from chalicelib.http import views
+from chalicelib.http.queries import MetricsQuery
+from chalicelib.settings import read_settings
+from chalicelib.system import System
+from chalicelib.tables.run_records import Run
+from chalicelib.usecases.metrics import MAX_POINTS, MetricsResult, span_of
 from infra.local.fidelity.metrics import MetricsFidelity
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -35,14 +36,25 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
+class WorldClock(clock.Clock):
+    """The world's own time."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> datetime:
+        return self._world.now
+
+
 class World:
     """What Container Insights would publish, and the use-cases that read it."""
 
     def __init__(self, cloudwatch: MetricsFidelity) -> None:
         self.cloudwatch = cloudwatch
         self.now = NOON
-        self.on = Services(settings(), now=lambda: self.now)
-        self.client: Any = aws.client("cloudwatch")
+        self.clock = WorldClock(self)
+        self.system = System(read_settings(os.environ), self.clock)
+        self.client: Any = self.system.clients.get("cloudwatch")
         self.calls: Counter[str] = Counter()
 
     def sample(
@@ -50,8 +62,8 @@ class World:
     ) -> None:
         """One sample a minute of a task, under both of its sets of dimensions."""
         family = {
-            "ClusterName": settings().cluster,
-            "TaskDefinitionFamily": settings().family(JOB),
+            "ClusterName": self.system.settings.cluster,
+            "TaskDefinitionFamily": self.system.settings.family(JOB),
         }
         data = [
             {
@@ -75,17 +87,19 @@ class World:
 
     def job(self, **query: Any) -> MetricsResult:
         with self.counting():
-            return metrics.job_metrics(JOB, MetricsQuery(**query), on=self.on)
+            asked = MetricsQuery(**query)
+            return self.system.metrics.of_job(JOB, asked.window, asked.names)
 
     def run(self, run: Run, **query: Any) -> MetricsResult:
         with self.counting():
-            return metrics.run_metrics(run, MetricsQuery(**query), on=self.on)
+            asked = MetricsQuery(**query)
+            return self.system.metrics.of_run(run, asked.window, asked.names)
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[None]:
         """`calls` is what CloudWatch was asked inside."""
         self.calls.clear()
-        events = aws.client("cloudwatch").meta.events
+        events = self.client.meta.events
 
         def note(model: Any, **_: Any) -> None:
             self.calls[model.name] += 1
@@ -105,8 +119,13 @@ def world() -> Iterator[World]:
         yield clock[0]
 
 
+def shown(result: MetricsResult) -> dict[str, Any]:
+    """Each metric as the API answers it."""
+    return dict(views.metrics(result)["metrics"])
+
+
 def points(result: MetricsResult, name: str) -> list[tuple[str, float]]:
-    metric = result.metrics[name]
+    metric = shown(result)[name]
     assert metric["status"] == "success"
     return [(point["timestamp"][11:19], round(point["value"], 6)) for point in metric["points"]]
 
@@ -128,10 +147,10 @@ def test_a_job_shows_average_cores_and_total_bytes_of_its_tasks(world: World) ->
     result = world.job()
     assert points(result, "cpu_usage") == [("11:55:00", 1.0), ("11:56:00", 0.75)]
     assert points(result, "memory_usage") == [("11:55:00", 100 * MIB), ("11:56:00", 150 * MIB)]
-    assert result.ok
+    assert result.is_complete
     assert world.calls == {"GetMetricData": 1}
     assert (result.start, result.end, result.period_seconds) == (NOON - HOUR, NOON, 60)
-    units = {name: metric["unit"] for name, metric in result.metrics.items()}
+    units = {name: metric["unit"] for name, metric in shown(result).items()}
     assert units == {"cpu_usage": "cores", "memory_usage": "bytes"}
 
 
@@ -165,7 +184,7 @@ def test_a_short_run_is_not_thinned_out_by_a_long_period(world: World) -> None:
 def test_no_data_is_an_empty_list_and_never_a_zero(world: World) -> None:
     result = world.job()
     assert points(result, "cpu_usage") == points(result, "memory_usage") == []
-    assert result.ok
+    assert result.is_complete
 
 
 def test_a_point_at_the_end_is_not_in_the_window(world: World) -> None:
@@ -270,9 +289,9 @@ def test_a_metric_fails_alone(world: World, status: str, code: str) -> None:
     world.sample(NOON - 5 * MINUTE, "a", cores=1.0, mib=100)
     world.cloudwatch.statuses["CpuUtilized"] = status
     for result in (world.job(), world.run(a_run(task_arn=ARN + "a", created_at=NOON - HOUR))):
-        assert not result.ok
-        assert result.metrics["cpu_usage"]["status"] == "error"
-        assert result.metrics["cpu_usage"]["code"] == code
+        assert not result.is_complete
+        assert shown(result)["cpu_usage"]["status"] == "error"
+        assert shown(result)["cpu_usage"]["code"] == code
         assert points(result, "memory_usage") == [("11:55:00", 100 * MIB)]
 
 
@@ -281,16 +300,16 @@ def test_an_unknown_name_fails_alone(world: World) -> None:
     world.sample(NOON - 5 * MINUTE, "a", cores=1.0, mib=100)
     result = world.job(names=["disk", "cpu_usage", " cpu_usage"])
     assert list(result.metrics) == ["disk", "cpu_usage"]
-    assert result.metrics["disk"]["code"] == "unknown_metric"
-    assert "memory_usage" in result.metrics["disk"]["message"]
+    assert shown(result)["disk"]["code"] == "unknown_metric"
+    assert "memory_usage" in shown(result)["disk"]["message"]
     assert points(result, "cpu_usage") == [("11:55:00", 1.0)]
     result = world.job(names=["disk"])
-    assert not result.ok and world.calls == {}
+    assert not result.is_complete and world.calls == {}
 
 
 def test_throttling_fails_the_whole_request(world: World) -> None:
     """It is worth another try, unlike a metric that failed."""
-    with aws.deadline(0), pytest.raises(Unavailable):
+    with world.clock.deadline(0), pytest.raises(Unavailable):
         world.job()
 
 
@@ -355,7 +374,7 @@ def test_a_window_of_which_nothing_can_be_kept_is_empty(
 ) -> None:
     """Ahead of now, or longer ago than CloudWatch keeps anything."""
     result = world.job(**query)
-    assert result.ok and points(result, "cpu_usage") == []
+    assert result.is_complete and points(result, "cpu_usage") == []
     assert world.calls == {}
 
 
@@ -364,8 +383,8 @@ def test_a_window_of_which_nothing_can_be_kept_is_empty(
 
 def get(world: World, start: datetime, end: datetime, period: int, **request: Any) -> list[Any]:
     family = [
-        {"Name": "ClusterName", "Value": settings().cluster},
-        {"Name": "TaskDefinitionFamily", "Value": settings().family(JOB)},
+        {"Name": "ClusterName", "Value": world.system.settings.cluster},
+        {"Name": "TaskDefinitionFamily", "Value": world.system.settings.family(JOB)},
     ]
     metric = {
         "Namespace": "ECS/ContainerInsights",
@@ -392,7 +411,7 @@ def test_metric_data_comes_newest_first_unless_told(world: World) -> None:
 
 def test_dimensions_match_as_a_whole(world: World) -> None:
     world.sample(NOON - 3 * MINUTE, "a", cores=1, mib=1)
-    cluster = [{"Name": "ClusterName", "Value": settings().cluster}]
+    cluster = [{"Name": "ClusterName", "Value": world.system.settings.cluster}]
     assert get(world, NOON - HOUR, NOON, 60, dimensions=cluster) == []
 
 

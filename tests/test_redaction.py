@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from chalicelib.cloud import aws
-from chalicelib.redaction import without_account_ids
+from chalicelib.domain.redaction import without_account_ids
 from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
 from infra.local.provision import ACCOUNT
@@ -39,7 +38,7 @@ def test_account_ids_are_replaced_and_nothing_else(said: str, shown: str | None)
 
 def test_what_ecs_says_of_a_definition_names_no_account(yard: Yard) -> None:
     """A 422 passes ECS's own reason on."""
-    events = aws.client("ecs").meta.events
+    events = yard.system.clients.get("ecs").meta.events
     refusal = refused("", "ClientException", f"Role {ROLE} is not valid", 400)
     answered = lambda **_: refusal  # noqa: E731 - the same object must be taken back
     events.register("before-call.ecs.RegisterTaskDefinition", answered)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.refusals import refused
+from chalicelib.domain.refusals import refused
 
 DAY, MINUTES, NEVER = timedelta(hours=24), timedelta(minutes=5), timedelta(0)
 

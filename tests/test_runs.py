@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chalicelib import reconcile
-from chalicelib.cloud import aws
+from chalicelib.engine import sweep
 from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
 from infra.local.provision import ACCOUNT
@@ -143,7 +142,7 @@ def test_a_repeated_trigger_is_answered_whatever_the_job_is_by_now(yard: Yard) -
     body, key = {"env": {"A": "1"}}, {"Idempotency-Key": "once"}
     path = f"/jobs/{job['id']}/runs"
     first = yard.call("POST", path, body, headers=key)
-    secret = f"arn:aws:ssm:{yard.on.settings.region}:{ACCOUNT}:parameter/jobyard/test/acme/a"
+    secret = f"arn:aws:ssm:{yard.system.settings.region}:{ACCOUNT}:parameter/jobyard/test/acme/a"
     changed = yard.call("PATCH", f"/jobs/{job['id']}", {"secrets": {"A": secret}})
     assert (first.status, changed.status) == (201, 200)
     again = yard.call("POST", path, body, headers=key)
@@ -426,7 +425,7 @@ def test_a_task_does_not_outlive_a_cancel_that_came_before_it_was_known(yard: Ya
     arn = yard.task_of(run)
     yard.take_events()
     record = yard.stored(run)
-    record.update([type(record).task_arn.remove()])
+    assert yard.system.database.update(record, [type(record).task_arn.remove()])
     assert yard.call("DELETE", f"/jobs/{job['id']}/runs/{run['id']}").status == 200
     yard.sweep(minutes=2)
     assert yard.aws.ecs.task(arn).desired_status == "STOPPED"
@@ -477,7 +476,7 @@ def test_the_sweep_launches_several_at_once_and_each_once(yard: Yard) -> None:
         with under_way:
             numbers.append(numbers[-1] - 1)
 
-    hooks = aws.client("ecs").meta.events
+    hooks = yard.system.clients.get("ecs").meta.events
     hooks.register("before-call.ecs.RunTask", wait_for_another)
     hooks.register("after-call.ecs.RunTask", leave)
     try:
@@ -485,7 +484,7 @@ def test_the_sweep_launches_several_at_once_and_each_once(yard: Yard) -> None:
     finally:
         hooks.unregister("before-call.ecs.RunTask", wait_for_another)
         hooks.unregister("after-call.ecs.RunTask", leave)
-    assert 1 < max(numbers) <= reconcile.LAUNCHERS
+    assert 1 < max(numbers) <= sweep.LAUNCHERS
     assert sorted(str(task.started_by).split("/")[1] for task in yard.aws.ecs.tasks) == made
     assert yard.counts(job) == {"pending": 20, "total": 20}
     yard.sweep(minutes=1)

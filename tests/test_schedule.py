@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from chalicelib import zones
-from chalicelib.schedule import InvalidSchedule, Schedule, check_timezone, parse
+from chalicelib.domain import zones
+from chalicelib.domain.schedule import InvalidSchedule, Schedule, check_timezone, parse
 
 MINUTE = timedelta(minutes=1)
 

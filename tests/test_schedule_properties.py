@@ -25,7 +25,7 @@ from cronsim import CronSim, CronSimError
 from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
-from chalicelib.schedule import InvalidSchedule, Schedule, parse
+from chalicelib.domain.schedule import InvalidSchedule, Schedule, parse
 
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC")
 CHANGING = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")

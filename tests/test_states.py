@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import states
+from chalicelib.domain import ecs_task, verdicts
 
 STARTED = "2026-11-23T12:00:00.000Z"
 ENDED = "2026-11-23T12:01:00.000Z"
@@ -410,7 +410,7 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_stopped_task_means_what_its_payload_says(case: Case) -> None:
     """Its verdict, its error's code and message, and whether another launch may do better."""
-    verdict = states.verdict(states.read_task(case.task))
+    verdict = verdicts.verdict(ecs_task.read_task(case.task))
     assert verdict.error is None or verdict.error.message
     assert (verdict.error.code if verdict.error else None) == case.code
     assert verdict.succeeded is (case.code is None)
@@ -447,7 +447,7 @@ def test_only_exit_code_0_of_a_container_that_ended_by_itself_is_a_success(
         started=started,
         containers=None if has_container else [],
     )
-    verdict = states.verdict(states.read_task(task))
+    verdict = verdicts.verdict(ecs_task.read_task(task))
     assert verdict.succeeded is (verdict.error is None)
     if verdict.succeeded:
         assert exit_code == 0
@@ -464,22 +464,22 @@ def test_a_task_reads_the_same_from_an_event_and_from_an_answer() -> None:
     told = payload(exit_code=0)
     times = ("createdAt", "startedAt", "executionStoppedAt", "stoppedAt")
     described = told | {name: datetime.fromisoformat(told[name]) for name in times}
-    task = states.read_task(told)
-    assert task == states.read_task(described)
+    task = ecs_task.read_task(told)
+    assert task == ecs_task.read_task(described)
     assert task.started_at == datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def test_a_run_lasts_until_its_container_ended_not_until_its_task_was_cleared_away() -> None:
     """`executionStoppedAt` comes before `stoppedAt`; a task that never ran has only the latter."""
-    assert states.read_task(payload(exit_code=0)).stopped_at == datetime.fromisoformat(ENDED)
-    never = states.read_task(payload(**NOT_STARTED))
+    assert ecs_task.read_task(payload(exit_code=0)).stopped_at == datetime.fromisoformat(ENDED)
+    never = ecs_task.read_task(payload(**NOT_STARTED))
     assert never.stopped_at == datetime.fromisoformat(STOPPED)
 
 
 def test_a_task_leads_back_to_its_run_by_what_it_was_started_by() -> None:
     """And a task that is not ours leads nowhere."""
-    assert states.owner(states.started_by("job_1", "run_2", 3)) == ("job_1", "run_2", 3)
-    assert len(states.started_by("job_" + "0" * 26, "run_" + "0" * 26, 11)) <= 128
+    assert ecs_task.owner(ecs_task.started_by("job_1", "run_2", 3)) == ("job_1", "run_2", 3)
+    assert len(ecs_task.started_by("job_" + "0" * 26, "run_" + "0" * 26, 11)) <= 128
     for foreign in ("", "ecs-svc/9223370545345641169", "a/b/c", "job_1/run_1", "job_1/run_1/x",
                     "job_1/run_1/²"):  # fmt: skip
-        assert states.owner(foreign) is None
+        assert ecs_task.owner(foreign) is None

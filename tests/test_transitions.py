@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import states, transitions
-from chalicelib.refusals import refused
-from chalicelib.states import Task
-from chalicelib.transitions import Step
+from chalicelib.domain import ecs_task, time_limits, transitions
+from chalicelib.domain.ecs_task import Task
+from chalicelib.domain.refusals import refused
+from chalicelib.domain.run_step import Step
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -82,7 +82,7 @@ class Told:
             "startedBy": "job_1/run_1/1",
             "createdAt": NOW,
         }
-        return states.read_task(base | self.raw)
+        return ecs_task.read_task(base | self.raw)
 
 
 def task(status: str = "PROVISIONING", version: int = 1, **more: Any) -> Task:
@@ -266,7 +266,7 @@ def test_a_cancelled_runs_end_fills_in_and_frees_and_changes_no_verdict() -> Non
     step = transitions.seen(run, stopped(0), NOW + 3 * MINUTE)
     assert step is not None
     after = run.apply(step)
-    assert (after.status, step.outcome, step.frees) == ("cancelled", None, True)
+    assert (after.status, step.outcome, step.releases_waiting_runs) == ("cancelled", None, True)
     assert (after.exit_code, after.finished_at, after.live) == (0, NOW + 2 * MINUTE, None)
     without_time = transitions.seen(run, stopped(0, stoppedAt=None), NOW + 3 * MINUTE)
     assert run.apply(without_time).finished_at == NOW + 3 * MINUTE
@@ -284,12 +284,12 @@ def test_a_cancelled_launch_whose_task_turns_up_is_stopped() -> None:
 
 def test_what_runs_too_long_is_stopped_and_has_timed_out_whatever_its_end() -> None:
     """From the task's start; the reason is stored before the stop, and decides."""
-    assert transitions.overdue(RUNNING, NOW + 10 * MINUTE - timedelta(seconds=1)) is None
-    step = transitions.overdue(RUNNING, NOW + 10 * MINUTE)
+    assert time_limits.overdue(RUNNING, NOW + 10 * MINUTE - timedelta(seconds=1)) is None
+    step = time_limits.overdue(RUNNING, NOW + 10 * MINUTE)
     assert step is not None
     assert step.stop == "arn:task/1"
     run = RUNNING.apply(step)
-    assert transitions.overdue(run, NOW + 11 * MINUTE) is None
+    assert time_limits.overdue(run, NOW + 11 * MINUTE) is None
     after = run.apply(transitions.seen(run, stopped(0), NOW + 11 * MINUTE))
     assert after.error is not None
     assert (after.status, after.error["code"]) == ("failed", "timed_out")
@@ -299,8 +299,8 @@ def test_what_runs_too_long_is_stopped_and_has_timed_out_whatever_its_end() -> N
 def test_a_task_that_has_not_started_within_an_hour_has_failed_to() -> None:
     """Counted from its own launch, not from the first."""
     late = Run(requested_at=NOW + 30 * MINUTE)
-    assert transitions.overdue(late, NOW + HOUR) is None
-    step = transitions.overdue(Run(), NOW + HOUR)
+    assert time_limits.overdue(late, NOW + HOUR) is None
+    step = time_limits.overdue(Run(), NOW + HOUR)
     run = Run().apply(step)
     told = stopped(None, startedAt=None, stopCode="UserInitiated", stoppedReason="Jobyard")
     after = run.apply(transitions.seen(run, told, NOW + HOUR))
@@ -313,7 +313,7 @@ def test_a_task_that_started_and_ended_before_it_could_be_stopped_is_judged_by_i
     code: int, status: str
 ) -> None:
     """It was given up for not starting, and StopTask came too late."""
-    run = Run().apply(transitions.overdue(Run(), NOW + HOUR))
+    run = Run().apply(time_limits.overdue(Run(), NOW + HOUR))
     after = run.apply(transitions.seen(run, stopped(code), NOW + HOUR + MINUTE))
     assert (after.status, after.exit_code) == (status, code)
     assert (after.error or {}).get("code") == (None if code == 0 else "nonzero_exit")
@@ -328,12 +328,12 @@ def test_want_of_capacity_is_waited_out_for_a_day() -> None:
     for waited, delay in [(0, 5), (60, 6), (1200, 120), (36_000, 300)]:
         now = NOW + timedelta(seconds=waited)
         run = Run(task_arn=None)
-        after = run.apply(transitions.turned_down(run, none, now))
+        after = run.apply(time_limits.turned_down(run, none, now))
         assert after.look_at is not None
         assert (after.look_at - now).total_seconds() == delay
         assert (after.status, after.launch, after.requested_at) == ("pending", 2, None)
     run = Run(task_arn=None)
-    after = run.apply(transitions.turned_down(run, none, NOW + 24 * HOUR))
+    after = run.apply(time_limits.turned_down(run, none, NOW + 24 * HOUR))
     assert after.error is not None
     assert (after.status, after.error["code"]) == ("failed", "capacity_unavailable")
 
@@ -342,9 +342,9 @@ def test_a_refusal_that_will_not_pass_ends_the_attempt() -> None:
     """It is retried as any failed attempt, since only its words say that it will not."""
     no = refused("AccessDeniedException", "no")
     run = Run(task_arn=None, max_attempts=2)
-    after = run.apply(transitions.turned_down(run, no, NOW))
+    after = run.apply(time_limits.turned_down(run, no, NOW))
     assert (after.status, after.attempt) == ("running", 2)
-    over = replace(after, max_attempts=2).apply(transitions.turned_down(after, no, NOW))
+    over = replace(after, max_attempts=2).apply(time_limits.turned_down(after, no, NOW))
     assert over.error is not None
     assert (over.status, over.error["code"]) == ("failed", "start_failed")
 
@@ -352,13 +352,13 @@ def test_a_refusal_that_will_not_pass_ends_the_attempt() -> None:
 def test_an_unanswered_launch_is_given_up_after_an_hour() -> None:
     """With what ECS said when it was asked again, if it did."""
     run = Run(task_arn=None)
-    waiting = transitions.unanswered(run, NOW + 59 * MINUTE)
+    waiting = time_limits.unanswered(run, NOW + 59 * MINUTE)
     assert waiting.changes == {"look_at": NOW + 60 * MINUTE}
-    after = run.apply(transitions.unanswered(run, NOW + HOUR))
+    after = run.apply(time_limits.unanswered(run, NOW + HOUR))
     assert after.error is not None
     assert (after.status, after.error["code"]) == ("failed", "start_failed")
     said = Run(task_arn=None, refusal={"code": "start_failed", "message": "No such subnet."})
-    after = said.apply(transitions.unanswered(said, NOW + HOUR))
+    after = said.apply(time_limits.unanswered(said, NOW + HOUR))
     assert after.error is not None
     assert "No such subnet." in after.error["message"]
 
@@ -367,14 +367,14 @@ def test_a_cancelled_unanswered_launch_is_watched_for_five_minutes() -> None:
     """Longer than any function of ours can still be asking."""
     asked = Run(task_arn=None)
     run = asked.apply(transitions.cancelled(asked, "job_deleted", NOW))
-    assert transitions.unanswered(run, NOW + 4 * MINUTE).changes.get("look_at")
-    step = transitions.unanswered(run, NOW + 5 * MINUTE)
-    assert (run.apply(step).live, step.frees) == (None, True)
+    assert time_limits.unanswered(run, NOW + 4 * MINUTE).changes.get("look_at")
+    step = time_limits.unanswered(run, NOW + 5 * MINUTE)
+    assert (run.apply(step).live, step.releases_waiting_runs) == (None, True)
 
 
 def test_a_task_missing_right_after_its_launch_means_nothing_and_is_looked_for_soon() -> None:
     """DescribeTasks lags behind RunTask; a short time-out must be kept all the same."""
-    step = transitions.missing(Run(), NOW + timedelta(seconds=1))
+    step = time_limits.missing(Run(), NOW + timedelta(seconds=1))
     assert step is not None
     assert step.changes["look_at"] == NOW + timedelta(seconds=61)
     assert step.outcome is None
@@ -382,29 +382,29 @@ def test_a_task_missing_right_after_its_launch_means_nothing_and_is_looked_for_s
 
 def test_a_run_is_lost_after_two_misses_ten_minutes_apart_and_an_hour_after_it_was_seen() -> None:
     """Neither alone is enough."""
-    run = RUNNING.apply(transitions.missing(RUNNING, NOW + 30 * MINUTE))
+    run = RUNNING.apply(time_limits.missing(RUNNING, NOW + 30 * MINUTE))
     for minutes in (31, 45, 60):
-        step = transitions.missing(run, NOW + minutes * MINUTE)
+        step = time_limits.missing(run, NOW + minutes * MINUTE)
         assert step is not None
         assert step.outcome is None, minutes
         run = run.apply(step)
-    step = transitions.missing(run, NOW + 61 * MINUTE)
+    step = time_limits.missing(run, NOW + 61 * MINUTE)
     assert step is not None
     after = run.apply(step)
     assert after.error is not None
     assert (after.status, after.error["code"]) == ("failed", "lost")
-    once = transitions.missing(RUNNING, NOW + 5 * HOUR)
+    once = time_limits.missing(RUNNING, NOW + 5 * HOUR)
     assert once is not None
     assert once.outcome is None
     again = RUNNING.apply(once)
-    early = transitions.missing(again, NOW + 5 * HOUR + 9 * MINUTE)
+    early = time_limits.missing(again, NOW + 5 * HOUR + 9 * MINUTE)
     assert early is not None
     assert early.outcome is None
 
 
 def test_a_task_seen_in_between_makes_the_count_of_misses_start_again() -> None:
     """However little else the sight of it says."""
-    run = RUNNING.apply(transitions.missing(RUNNING, NOW + MINUTE))
+    run = RUNNING.apply(time_limits.missing(RUNNING, NOW + MINUTE))
     run = run.apply(transitions.seen(run, running(3), NOW + 2 * MINUTE))
     assert run.missing_at is None
     assert run.seen_at == NOW + 2 * MINUTE
@@ -414,8 +414,8 @@ def test_a_retrys_task_is_not_lost_for_the_age_of_the_one_before() -> None:
     """The hour counts from its own launch."""
     launched = NOW + 5 * HOUR
     run = replace(RUNNING, attempt=2, requested_at=launched, attempt_started_at=None)
-    run = run.apply(transitions.missing(run, launched + MINUTE))
-    step = transitions.missing(run, launched + 12 * MINUTE)
+    run = run.apply(time_limits.missing(run, launched + MINUTE))
+    step = time_limits.missing(run, launched + 12 * MINUTE)
     assert step is not None
     assert step.outcome is None
 
@@ -423,21 +423,21 @@ def test_a_retrys_task_is_not_lost_for_the_age_of_the_one_before() -> None:
 def test_a_miss_that_is_told_after_the_end_changes_nothing() -> None:
     """ECS was asked before the task showed, and answered after its run was over."""
     over = RUNNING.apply(transitions.seen(RUNNING, stopped(0), NOW + 3 * MINUTE))
-    assert transitions.missing(over, NOW + 4 * MINUTE) is None
+    assert time_limits.missing(over, NOW + 4 * MINUTE) is None
 
 
 def test_a_cancelled_runs_task_that_ecs_forgot_has_stopped() -> None:
     """Its verdict stays."""
     run = RUNNING.apply(transitions.cancelled(RUNNING, "cancelled_by_user", NOW))
-    run = run.apply(transitions.missing(run, NOW + 62 * MINUTE))
-    step = transitions.missing(run, NOW + 73 * MINUTE)
+    run = run.apply(time_limits.missing(run, NOW + 62 * MINUTE))
+    step = time_limits.missing(run, NOW + 73 * MINUTE)
     assert step is not None
     after = run.apply(step)
-    assert (after.status, after.live, step.frees) == ("cancelled", None, True)
+    assert (after.status, after.live, step.releases_waiting_runs) == ("cancelled", None, True)
 
 
 def test_a_bus_that_is_down_is_tried_ever_more_rarely() -> None:
     """After a minute, then after as long as it was down already, at most six hours."""
     run = Run(status="failed", live=None, finished_at=NOW)
     for waited, delay in [(0, 1), (1, 1), (30, 30), (10_000, 360)]:
-        assert transitions.until_announced(run, NOW + waited * MINUTE) == delay * MINUTE
+        assert time_limits.until_announced(run, NOW + waited * MINUTE) == delay * MINUTE

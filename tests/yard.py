@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,13 +17,12 @@ from typing import Any
 from moto import mock_aws
 
 import app
-from chalicelib import audit as auditing
-from chalicelib import auth, lifecycle, reconcile, scheduler, states
-from chalicelib.cloud import aws as cloud
-from chalicelib.services import services
-from chalicelib.settings import settings
-from chalicelib.tables import db, tokens
-from chalicelib.tables.records import Job, Run
+from chalicelib import clock
+from chalicelib.domain import ecs_task
+from chalicelib.settings import Settings, read_settings
+from chalicelib.system import System
+from chalicelib.tables.records import Job
+from chalicelib.tables.run_records import Run
 from infra.local import fidelity, provision
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -32,11 +32,14 @@ BASE = f"/workspaces/{WORKSPACE}/projects/{PROJECT}"
 IMAGE = "public.ecr.aws/docker/library/busybox:1.36"
 
 
-class Clock:
-    """Time as the test has it."""
+class Clock(clock.Clock):
+    """Time as the test has it; only waiting is real."""
 
     def __init__(self) -> None:
         self.at = START
+
+    def now(self) -> datetime:
+        return self.at
 
     def __call__(self) -> datetime:
         return self.at
@@ -83,16 +86,27 @@ class Yard:
     def __init__(self, aws: fidelity.Fidelity, clock: Clock) -> None:
         self.aws = aws
         self.clock = clock
-        self.on = services()
-        self.on.now = clock
+        self.use(System(read_settings(os.environ), clock))
         self.events: list[dict[str, Any]] = []
         self.aws.ecs.subscribe(self.events.append)
         self.token = self.make_token("write")
 
+    def use(self, system: System) -> None:
+        """Let the handlers act through `system`."""
+        self.system = system
+        app.app.system = system
+
+    def set_up(self, settings: Settings) -> None:
+        """Go on with other settings, as a function that was deployed again but stays warm."""
+        system = System(settings, self.clock)
+        system.clients = self.system.clients
+        system.tokens = self.system.tokens
+        self.use(system)
+
     def make_token(
         self, role: str, workspace: str = WORKSPACE, projects: list[str] | None = None
     ) -> str:
-        text, _ = auth.create(
+        text, _ = self.system.tokens.create(
             workspace, role, projects=projects, name="test", life=None, now=self.clock()
         )
         return text
@@ -170,12 +184,13 @@ class Yard:
     # behind it
 
     def stored(self, run: dict[str, Any]) -> Run:
-        found = db.get(Run, run["job_id"], run["id"])
+        found = self.system.runs_table.get(run["job_id"], run["id"])
         assert found is not None
         return found
 
     def stored_job(self, job: dict[str, Any]) -> Job:
-        found = db.get(Job, f"{job['workspace_id']}#{job['project_id']}", job["id"])
+        project = f"{job['workspace_id']}#{job['project_id']}"
+        found = self.system.jobs_table.get(project, job["id"])
         assert found is not None
         return found
 
@@ -188,7 +203,7 @@ class Yard:
     def deliver(self, *events: dict[str, Any]) -> None:
         """Hand state-change events to their handler: those given, or all that were sent."""
         for event in events or self.take_events():
-            lifecycle.task_seen(states.read_task(event["detail"]), on=self.on)
+            self.system.lifecycle.apply_task(ecs_task.read_task(event["detail"]))
 
     def take_events(self) -> list[dict[str, Any]]:
         taken, self.events[:] = list(self.events), []
@@ -204,23 +219,26 @@ class Yard:
     def sweep(self, **later: float) -> None:
         """A sweep, some time later."""
         self.clock.move(**later)
-        reconcile.sweep(on=self.on)
+        self.system.sweep.turn()
 
     def audit(self, **later: float) -> None:
         self.clock.move(**later)
-        auditing.turn(on=self.on)
+        self.system.audit.turn()
 
     def fire(self, job: dict[str, Any], slot: datetime | None = None) -> str:
         """A rule's fire for a slot: this minute's, if none is given."""
         at = slot or self.clock.at.replace(second=0, microsecond=0)
-        return scheduler.fired(f"{WORKSPACE}#{PROJECT}", job["id"], at, on=self.on)
+        return self.system.scheduler.fired(f"{WORKSPACE}#{PROJECT}", job["id"], at)
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[Calls]:
         """The AWS calls made inside."""
         calls = Calls()
         services = ("ecs", "events", "logs", "cloudwatch")
-        clients = [db.connect().client, *(cloud.client(service) for service in services)]
+        clients = [
+            self.system.database.client,
+            *(self.system.clients.get(service) for service in services),
+        ]
         for client in clients:
             client.meta.events.register("before-call.*.*", calls.note)
         try:
@@ -231,13 +249,9 @@ class Yard:
 
 
 @contextlib.contextmanager
-def make_yard(stage: str) -> Iterator[Yard]:
+def make_yard(stage: str, clock: Clock | None = None) -> Iterator[Yard]:
     """A fresh system over an empty moto."""
-    clock = Clock()
+    clock = clock or Clock()
     with mock_aws(), fidelity.install(now=clock) as aws:
         provision.create(stage)
-        auth.forget()
-        tokens.bind(settings().tokens_table, db.connect())
-        yard = Yard(aws, clock)
-        app.app.clock = clock
-        yield yard
+        yield Yard(aws, clock)

@@ -1,21 +1,17 @@
 """
-How every AWS call is made: one session, clients built at first use, one deadline per caller.
+How every AWS call is made: clients built at first use, and the caller's deadline.
 
-A deadline is handed down through a context variable, so that no signature carries it. Before
-each attempt of each call botocore asks `_refuse_late`; an attempt that could outlast what is
-left is not begun. With a read time-out of READ_TIMEOUT the caller is therefore answered at the
-latest READ_TIMEOUT + CONNECT_TIMEOUT seconds after its deadline's margin was reached, whatever
-AWS does.
+botocore asks `Clients` before each attempt of each call, which refuses an attempt after the
+deadline has passed. One that was begun just before may take CONNECT_TIMEOUT + READ_TIMEOUT
+seconds, so the caller is answered that long after its deadline at the latest.
 """
 
 from __future__ import annotations
 
-import random
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore import __version__ as botocore_version
@@ -27,11 +23,15 @@ from botocore.exceptions import (
     HTTPClientError,
 )
 
-from chalicelib.errors import Unavailable
-from chalicelib.redaction import without_account_ids
+from chalicelib.domain.errors import DENIED, Unavailable
+from chalicelib.domain.redaction import without_account_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import boto3
+
+    from chalicelib.clock import Clock
 
 CONNECT_TIMEOUT = 1.5
 READ_TIMEOUT = 4.0
@@ -40,12 +40,7 @@ USER_AGENT = f"jobyard botocore/{botocore_version}"
 ATTEMPTS = 3
 """First try and two more, with botocore's standard jittered backoff (well under a second)."""
 
-ENOUGH_FOR_A_CALL = 0.5
-"""Seconds left under which a call is not made once more."""
-
 _ONLY_THROTTLED = "OnlyThrottled"
-
-_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 THROTTLED = frozenset(
     {
@@ -80,64 +75,23 @@ class OutOfTime(BotoCoreError):
     fmt = "no time is left for this call"
 
 
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Every AWS call inside must be answered within `seconds`; a tighter outer one stays."""
-    outer = _deadline.get()
-    mine = time.monotonic() + seconds
-    token = _deadline.set(mine if outer is None else min(mine, outer))
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
-
-
-def remaining() -> float:
-    """Seconds left to this caller; infinity where no deadline was set."""
-    at = _deadline.get()
-    return float("inf") if at is None else at - time.monotonic()
-
-
-def pause(turn: int, *, first: float, longest: float) -> bool:
-    """
-    Wait before a call is made once more, with jitter: `first` seconds at most before the first
-    repetition (`turn` 0), doubling up to `longest`.
-
-    False, and at once: the caller has no time left for another call.
-    """
-    if remaining() <= ENOUGH_FOR_A_CALL:
-        return False
-    time.sleep(random.uniform(0, min(first * 2**turn, longest)))
-    return True
-
-
-def config() -> Config:
-    """Time limits and retries of every client."""
+def config(attempts: int, *, validates: bool = True) -> Config:
+    """Time limits and retries of every client; `validates`: whether botocore checks arguments."""
     return Config(
+        parameter_validation=validates,
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
-        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        retries={"total_max_attempts": attempts, "mode": "standard"},
         max_pool_connections=32,
         user_agent=USER_AGENT,
     )
-
-
-def guard(client: Any) -> None:
-    """Make a botocore client heed the deadline, and note what each attempt was answered."""
-    client.meta.events.register_first("before-send.*.*", _refuse_late)
-    client.meta.events.register("response-received.*.*", _note_attempt)
-
-
-def _refuse_late(**_: object) -> None:
-    if remaining() <= 0:
-        raise OutOfTime
 
 
 def _note_attempt(
     context: dict[str, Any], parsed_response: dict[str, Any] | None, **_: object
 ) -> None:
     """
-    Into an attempt's answer goes whether it and all attempts before it were throttled: botocore
+    Note in an attempt's answer whether it and all attempts before it were throttled: botocore
     hands on the answer of the last one alone. `context` is of one call, with all its attempts.
     """
     answer = parsed_response or {}
@@ -193,8 +147,25 @@ def translated(what: str) -> Iterator[None]:
         raise
 
 
+class StaleToken(Exception):
+    """AWS does not know a page's token any more: list again from the beginning."""
+
+
+@contextmanager
+def page(what: str, token: str | None) -> Iterator[None]:
+    """A call that lists from `token` on; StaleToken where AWS does not know the token any more."""
+    try:
+        with translated(what):
+            yield
+    except ClientError as error:
+        is_stale = "token" in str(error).lower() and error_code(error) not in DENIED
+        if token is not None and is_stale:
+            raise StaleToken(what) from error
+        raise
+
+
 def unavailable(what: str) -> Unavailable:
-    """What a caller hears when AWS is; `what` completes "could not …"."""
+    """What the caller is told when AWS throttles or is down; `what` completes "could not …"."""
     return Unavailable(f"AWS is throttling or not answering: could not {what}. Try again.")
 
 
@@ -207,36 +178,42 @@ def error_message(error: ClientError) -> str:
     return without_account_ids(error.response["Error"].get("Message", ""))
 
 
-class _Clients:
-    """This process's clients, by service; botocore does not create them thread-safely."""
+@dataclass
+class Clients:
+    """One system's botocore clients, by service; botocore does not create them thread-safely."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._session: boto3.session.Session | None = None
-        self._clients: dict[str, Any] = {}
+    region: str
+    clock: Clock
+    attempts: int = ATTEMPTS
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _session: boto3.session.Session | None = field(default=None, init=False)
+    _clients: dict[str, Any] = field(default_factory=dict, init=False)
 
     def get(self, service: str) -> Any:
+        """The client of `service`, built at first use."""
+        return self.made_once(service, self._build)
+
+    def made_once(self, service: str, build: Callable[[str], Any]) -> Any:
+        """The client of `service`; `build` makes it where there is none yet."""
         found = self._clients.get(service)
         if found is not None:
             return found
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._build(service)
+                client = build(service)
+                client.meta.events.register_first("before-send.*.*", self._refuse_late)
+                client.meta.events.register("response-received.*.*", _note_attempt)
+                self._clients[service] = client
             return self._clients[service]
 
     def _build(self, service: str) -> Any:
         import boto3  # at first use: half of the requests of a cold function need DynamoDB alone
 
         if self._session is None:
-            self._session = boto3.session.Session()
-        client = self._session.client(service, config=config())  # type: ignore[call-overload]  # any service
-        guard(client)
-        return client
+            self._session = boto3.session.Session(region_name=self.region)
+        made = config(self.attempts)
+        return self._session.client(service, config=made)  # type: ignore[call-overload]  # any service
 
-
-_clients = _Clients()
-
-
-def client(service: str) -> Any:
-    """The process's botocore client for `service`, built at first use."""
-    return _clients.get(service)
+    def _refuse_late(self, **_: object) -> None:
+        if self.clock.remaining() <= 0:
+            raise OutOfTime

@@ -3,54 +3,53 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import views
 from chalicelib.cloud import aws
-from chalicelib.errors import Unavailable
+from chalicelib.domain.errors import Unavailable
 from chalicelib.settings import Settings
-
-if TYPE_CHECKING:
-    from chalicelib.tables.records import Run
 
 SOURCE = "jobyard"
 DETAIL_TYPE = "Run State Change"
 
 
+@dataclass(slots=True)
 class Bus:
     """PutEvents on the bus that the stage names."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    settings: Settings
+    clients: aws.Clients
 
     @property
     def _client(self) -> Any:
-        return aws.client("events")
+        return self.clients.get("events")
 
-    def put(self, run: Run, now: datetime) -> None:
+    def put(self, detail: Mapping[str, Any], task_arn: str | None, now: datetime) -> None:
         """
         Put a run's terminal state on the bus; Unavailable where the bus did not take it.
 
-        A bus that is gone, or may not be written, is the operator's to mend: it is told by the
-        log and by the alarm on it, and the event waits.
+        Only the operator can mend a bus that is gone or that may not be written: the log and an
+        alarm on it say so, and the event waits.
         """
-        workspace_id, project_id = run.project.split("#", 1)
-        detail = {"workspace_id": workspace_id, "project_id": project_id, **views.run(run)}
         entry = {
-            "EventBusName": self._settings.event_bus,
+            "EventBusName": self.settings.event_bus,
             "Source": SOURCE,
             "DetailType": DETAIL_TYPE,
             "Time": now,
-            "Resources": [run.task_arn] if run.task_arn else [],
+            "Resources": [task_arn] if task_arn else [],
             "Detail": json.dumps(detail),
         }
         try:
             with aws.translated("announce the run"):
                 answer = self._client.put_events(Entries=[entry])
+            if answer["FailedEntryCount"]:
+                failed = answer["Entries"][0]
+                code, message = failed.get("ErrorCode", ""), failed.get("ErrorMessage", "")
+                raise ClientError({"Error": {"Code": code, "Message": message}}, "PutEvents")
         except ClientError as error:
             raise Unavailable(f"The event bus refused: {aws.error_code(error)}.") from error
-        if answer["FailedEntryCount"]:
-            raise Unavailable(f"The event bus refused: {answer['Entries'][0].get('ErrorCode')}.")

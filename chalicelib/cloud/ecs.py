@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,28 +9,34 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.clock import Clock
 from chalicelib.cloud import aws
-from chalicelib.errors import Unavailable
-from chalicelib.refusals import Refusal, refused
-from chalicelib.settings import STAGE_TAG, Settings
-from chalicelib.states import CONTAINER, Task, cannot_assume_role, read_task
+from chalicelib.domain.ecs_task import CONTAINER, Task, read_task
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.refusals import Refusal, refused
+from chalicelib.domain.run_errors import cannot_assume_role
+from chalicelib.settings import Settings
 
-MAX_DEFINITION = 60_000
-"""Bytes of a rendered task definition that are accepted; ECS takes 64 KB."""
 MAX_OVERRIDES = 8_192
 """Characters of RunTask's `overrides`, as JSON (RunTask, API reference)."""
 DESCRIBE_LIMIT = 100
-STOP_TIMEOUT = 30
-"""Seconds from SIGTERM to SIGKILL."""
+"""Tasks that one DescribeTasks takes."""
+DELETE_LIMIT = 10
+"""Revisions that one DeleteTaskDefinitions takes."""
 _REGISTER_TRIES = 5
+_STOPPED_PAGES = 20
+"""Of 100 tasks: how many of a family's stopped ones are looked through for one."""
+
+
 _NO_ROLE_YET = (
     "ECS cannot assume the role of the job's tasks. If it was just made, try again in a few "
     "minutes; else check that its trust policy names ecs-tasks.amazonaws.com."
 )
-_STOPPED_PAGES = 20
-"""Of 100 tasks: how many of a family's stopped ones are looked through for one."""
+_REFUSALS = ("ClientException", "InvalidParameterException")
 
-_FARGATE_ARCHITECTURE = {"x86_64": "X86_64", "arm64": "ARM64"}
+
+class ContainerRefused(Exception):
+    """ECS does not take a container as it is described; says why in ECS's own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,61 +45,6 @@ class Described:
 
     tasks: dict[str, Task]
     missing: frozenset[str]
-
-
-def render(job_id: str, spec: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """The arguments of RegisterTaskDefinition for a job; `spec` is a stored JobSpec."""
-    container: dict[str, Any] = {
-        "name": CONTAINER,
-        "image": spec["image"],
-        "essential": True,
-        "environment": [{"name": k, "value": v} for k, v in sorted(spec["env"].items())],
-        "secrets": [{"name": k, "valueFrom": v} for k, v in sorted(spec["secrets"].items())],
-        "stopTimeout": STOP_TIMEOUT,
-        # an init reaps what the command leaves behind and passes signals on
-        "linuxParameters": {"initProcessEnabled": True},
-        "logConfiguration": {
-            "logDriver": "awslogs",
-            "options": {
-                "awslogs-group": settings.log_group(job_id),
-                "awslogs-region": settings.region,
-                "awslogs-stream-prefix": "run",
-                # see docs/decisions/0004: a slow CloudWatch must not stop the command
-                "mode": "non-blocking",
-                "max-buffer-size": "25m",
-            },
-        },
-    }
-    if spec["entrypoint"] is not None:
-        container["entryPoint"] = spec["entrypoint"]
-    if spec["command"] is not None:
-        container["command"] = spec["command"]
-    definition = {
-        "family": settings.family(job_id),
-        "requiresCompatibilities": ["FARGATE"],
-        "networkMode": "awsvpc",
-        "cpu": str(round(spec["cpu"] * 1024)),
-        "memory": str(spec["memory_mib"]),
-        "runtimePlatform": {
-            "cpuArchitecture": _FARGATE_ARCHITECTURE[spec["architecture"]],
-            "operatingSystemFamily": "LINUX",
-        },
-        "executionRoleArn": settings.execution_role_arn,
-        "containerDefinitions": [container],
-        "tags": [
-            {"key": STAGE_TAG, "value": settings.stage},
-            {"key": "jobyard:job", "value": job_id},
-        ],
-    }
-    role = spec["task_role_arn"] or settings.default_task_role_arn
-    if role is not None:
-        definition["taskRoleArn"] = role
-    return definition
-
-
-def size(definition: Mapping[str, Any]) -> int:
-    """Bytes of a rendered task definition."""
-    return len(json.dumps(definition).encode())
 
 
 def overrides(
@@ -122,38 +72,43 @@ def task_tags(tags: Sequence[str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, _, value in pairs]
 
 
+@dataclass(slots=True)
 class Ecs:
     """The calls to ECS that Jobyard makes, on one cluster."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    settings: Settings
+    clients: aws.Clients
+    clock: Clock
 
     @property
     def _client(self) -> Any:
-        return aws.client("ecs")
+        return self.clients.get("ecs")
 
     def register(self, definition: Mapping[str, Any]) -> str:
         """
-        Register a revision; its ARN.
+        Register a revision: its ARN. ContainerRefused where ECS does not take the container.
 
         Two registrations of one family at once are refused by ECS ("Too many concurrent
         attempts to create a new revision"); the later one is tried again, with jitter. So is one
         with a role that ECS cannot assume: it may just have been made.
         """
-        why = aws.unavailable("register the task definition")
+        unavailable = aws.unavailable("register the task definition")
         for turn in range(_REGISTER_TRIES):
             try:
                 with aws.translated("register the task definition"):
                     answer = self._client.register_task_definition(**definition)
                 return str(answer["taskDefinition"]["taskDefinitionArn"])
             except ClientError as error:
-                if cannot_assume_role(aws.error_message(error)):
-                    why = Unavailable(_NO_ROLE_YET, retry_after=60)
-                elif "concurrent" not in aws.error_message(error):
+                why = aws.error_message(error)
+                if cannot_assume_role(why):
+                    unavailable = Unavailable(_NO_ROLE_YET, retry_after=60)
+                elif "concurrent" not in why:
+                    if aws.error_code(error) in _REFUSALS:
+                        raise ContainerRefused(why) from error
                     raise
-            if not aws.pause(turn, first=0.4, longest=1.0):
+            if not self.clock.pause(turn, first=0.4, longest=1.0):
                 break
-        raise why
+        raise unavailable
 
     def run(
         self,
@@ -172,7 +127,7 @@ class Ecs:
         not answer, or refused or throttled after an attempt that it had not answered; whether it
         made a task is not known. Where it throttled every attempt, it made none: a refusal.
         """
-        settings = self._settings
+        settings = self.settings
         try:
             answer = self._client.run_task(
                 cluster=settings.cluster,
@@ -211,21 +166,30 @@ class Ecs:
         failure: dict[str, str] = next(iter(answer.get("failures") or []), {})
         refusal = refused(failure.get("reason", ""), failure.get("detail", ""))
         # a token that has made a task is answered with it, before capacity is looked at
-        return replace(refusal, of_token=True)
+        return replace(refusal, proves_no_task=True)
 
     def describe(self, arns: Sequence[str]) -> Described:
-        """What ECS knows of at most 100 tasks; a STOPPED one is shown for about an hour."""
-        with aws.translated("describe tasks"):
-            answer = self._client.describe_tasks(cluster=self._settings.cluster, tasks=list(arns))
-        tasks = [read_task(raw) for raw in answer["tasks"]]
-        missing = (f["arn"] for f in answer["failures"] if f.get("reason") == "MISSING")
+        """What ECS knows of tasks, DESCRIBE_LIMIT a call; a STOPPED one is shown for an hour."""
+        tasks: list[Task] = []
+        missing: set[str] = set()
+        for start in range(0, len(arns), DESCRIBE_LIMIT):
+            with aws.translated("describe tasks"):
+                answer = self._client.describe_tasks(
+                    cluster=self.settings.cluster,
+                    tasks=list(arns[start : start + DESCRIBE_LIMIT]),
+                )
+            tasks += [read_task(raw) for raw in answer["tasks"]]
+            missing |= {f["arn"] for f in answer["failures"] if f.get("reason") == "MISSING"}
         return Described({task.arn: task for task in tasks}, frozenset(missing))
 
     def stop(self, arn: str, reason: str) -> None:
-        """Stop a task: SIGTERM, and SIGKILL after STOP_TIMEOUT. One that is gone is stopped."""
+        """
+        Stop a task: SIGTERM, and SIGKILL after task_definitions.STOP_TIMEOUT. One that is gone
+        has stopped.
+        """
         try:
             with aws.translated("stop the task"):
-                self._client.stop_task(cluster=self._settings.cluster, task=arn, reason=reason)
+                self._client.stop_task(cluster=self.settings.cluster, task=arn, reason=reason)
         except ClientError as error:
             if "not found" not in aws.error_message(error):
                 raise
@@ -253,8 +217,8 @@ class Ecs:
 
     def _list(self, token: str | None = None, **only: str) -> tuple[list[str], str | None]:
         more = {**only, "nextToken": token} if token else only
-        with aws.translated("list tasks"):
-            answer = self._client.list_tasks(cluster=self._settings.cluster, **more)
+        with aws.page("list tasks", token):
+            answer = self._client.list_tasks(cluster=self.settings.cluster, **more)
         return list(answer["taskArns"]), answer.get("nextToken")
 
     def definitions(self, token: str | None) -> tuple[list[str], str | None]:
@@ -265,9 +229,9 @@ class Ecs:
         here; a hundred a call, it is still far fewer calls than one a family.
         """
         more = {"nextToken": token} if token else {}
-        with aws.translated("list task definitions"):
+        with aws.page("list task definitions", token):
             answer = self._client.list_task_definitions(status="ACTIVE", sort="ASC", **more)
-        ours = f":task-definition/{self._settings.prefix}-job_"
+        ours = f":task-definition/{self.settings.prefix}-job_"
         return [a for a in answer["taskDefinitionArns"] if ours in a], answer.get("nextToken")
 
     def registered_at(self, definition: str) -> datetime | None:
@@ -280,7 +244,7 @@ class Ecs:
     def job_of(self, definition: str) -> str:
         """Whose a revision of this stage is."""
         family = definition.rpartition("/")[2].partition(":")[0]
-        return family.removeprefix(f"{self._settings.prefix}-")
+        return family.removeprefix(f"{self.settings.prefix}-")
 
     def revisions(self, family: str) -> list[str]:
         """ARNs of a family's active revisions, at most 100, oldest first."""
@@ -296,6 +260,7 @@ class Ecs:
         for arn in arns:
             with aws.translated("deregister a task definition"):
                 self._client.deregister_task_definition(taskDefinition=arn)
-        for start in range(0, len(arns), 10):
+        for start in range(0, len(arns), DELETE_LIMIT):
+            batch = list(arns[start : start + DELETE_LIMIT])
             with aws.translated("delete task definitions"):
-                self._client.delete_task_definitions(taskDefinitions=arns[start : start + 10])
+                self._client.delete_task_definitions(taskDefinitions=batch)

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.cloud import aws
-from chalicelib.errors import BadRequest
+from chalicelib.domain.errors import BadRequest
 
 MAX_PAGE = 10_000
 """Events in a page at most; a page also ends at 1 MB (GetLogEvents, FilterLogEvents)."""
@@ -43,6 +43,7 @@ class SearchPage:
     token: str | None
 
 
+@dataclass(slots=True)
 class Logs:
     """
     What Jobyard does with CloudWatch Logs.
@@ -51,9 +52,11 @@ class Logs:
     more) is None, since a task that has not written has no stream.
     """
 
+    clients: aws.Clients
+
     @property
     def _client(self) -> Any:
-        return aws.client("logs")
+        return self.clients.get("logs")
 
     def create_group(
         self, name: str, retention_days: int, tags: Mapping[str, str] | None = None
@@ -84,7 +87,7 @@ class Logs:
         request: dict[str, Any] = {"logGroupNamePrefix": prefix, "limit": 50}
         if token is not None:
             request["nextToken"] = token
-        with aws.translated("list the log groups"):
+        with aws.page("list the log groups", token):
             answer = self._client.describe_log_groups(**request)
         return [group["logGroupName"] for group in answer["logGroups"]], answer.get("nextToken")
 

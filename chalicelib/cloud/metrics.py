@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chalicelib import log
 from chalicelib.cloud import aws
 
 COMPLETE = "Complete"
+FORBIDDEN = "Forbidden"
 MAX_SERIES = 500
 """Queries that one GetMetricData takes; it answers up to 100,800 points for them."""
 
@@ -35,8 +37,11 @@ class Values:
     message: str
 
 
+@dataclass(slots=True)
 class Metrics:
     """What Jobyard reads from CloudWatch; throttling and outages are `Unavailable`."""
+
+    clients: aws.Clients
 
     def get(self, series: Sequence[Series], start: datetime, end: datetime) -> list[Values]:
         """
@@ -46,13 +51,15 @@ class Metrics:
         """
         queries = [_query(number, one) for number, one in enumerate(series)]
         with aws.translated("read the metrics"):
-            answer = aws.client("cloudwatch").get_metric_data(
+            answer = self.clients.get("cloudwatch").get_metric_data(
                 MetricDataQueries=queries,
                 StartTime=start,
                 EndTime=end,
                 ScanBy="TimestampAscending",
             )
         found = {result["Id"]: result for result in answer["MetricDataResults"]}
+        if any(result.get("StatusCode") == FORBIDDEN for result in found.values()):
+            log.denied("read a metric", "GetMetricData", FORBIDDEN, "A series may not be read.")
         return [_values(found.get(query["Id"])) for query in queries]
 
 

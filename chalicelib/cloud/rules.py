@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import schedule
+from chalicelib.clock import Clock
 from chalicelib.cloud import aws
-from chalicelib.errors import Conflict, Unavailable
+from chalicelib.domain import schedule
+from chalicelib.domain.errors import Conflict, Unavailable
 from chalicelib.settings import STAGE_TAG, Settings
 
 TARGET_ID = "fire"
@@ -39,15 +41,17 @@ def project_of(template: str) -> str | None:
     return project if isinstance(project, str) else None
 
 
+@dataclass(slots=True)
 class Rules:
     """The calls to EventBridge that schedules need."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    settings: Settings
+    clients: aws.Clients
+    clock: Clock
 
     @property
     def _client(self) -> Any:
-        return aws.client("events")
+        return self.clients.get("events")
 
     def render(self, job_id: str, project: str, spec: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The rules that a job should have, as PutRule takes them; none without a schedule."""
@@ -60,7 +64,7 @@ class Rules:
         )
         return [
             {
-                "Name": f"{self._settings.prefix}-{job_id}-{number}",
+                "Name": f"{self.settings.prefix}-{job_id}-{number}",
                 "ScheduleExpression": expression,
                 "State": "DISABLED" if spec["paused"] else "ENABLED",
                 "Description": what[:512],
@@ -90,7 +94,7 @@ class Rules:
 
     def _put_rule(self, rule: Mapping[str, Any], job_id: str) -> None:
         tags = [
-            {"Key": STAGE_TAG, "Value": self._settings.stage},
+            {"Key": STAGE_TAG, "Value": self.settings.stage},
             {"Key": "jobyard:job", "Value": job_id},
         ]
         # tags count when the rule is made; EventBridge ignores them on an update (PutRule)
@@ -109,7 +113,7 @@ class Rules:
                 return
             if code != CONCURRENT:
                 raise Unavailable(f"EventBridge refused to {what}: {code}. Try again.")
-            if not aws.pause(turn, first=0.2, longest=1.0):
+            if not self.clock.pause(turn, first=0.2, longest=1.0):
                 break
         raise Unavailable(
             f"Other changes of the same rule are under way: could not {what}. Try again.",
@@ -120,7 +124,7 @@ class Rules:
         """The fire function, told which job and which slot."""
         target: dict[str, Any] = {
             "Id": TARGET_ID,
-            "Arn": self._settings.fire_function_arn,
+            "Arn": self.settings.fire_function_arn,
             "InputTransformer": {
                 "InputPathsMap": {"time": "$.time"},
                 "InputTemplate": json.dumps({"project": project, "job": job_id})[:-1]
@@ -128,8 +132,8 @@ class Rules:
             },
             "RetryPolicy": RETRY,
         }
-        if self._settings.rule_dead_letter_arn:
-            target["DeadLetterConfig"] = {"Arn": self._settings.rule_dead_letter_arn}
+        if self.settings.rule_dead_letter_arn:
+            target["DeadLetterConfig"] = {"Arn": self.settings.rule_dead_letter_arn}
         return target
 
     def remove(self, names: Sequence[str]) -> None:
@@ -151,21 +155,21 @@ class Rules:
     def of_job(self, job_id: str) -> list[dict[str, Any]]:
         """A job's rules as they are, as ListRules shows them."""
         with aws.translated("list rules"):
-            answer = self._client.list_rules(NamePrefix=f"{self._settings.prefix}-{job_id}-")
+            answer = self._client.list_rules(NamePrefix=f"{self.settings.prefix}-{job_id}-")
         return list(answer["Rules"])
 
     def all(self, token: str | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:
         """A page of the stage's rules, and how to go on."""
         more = {"NextToken": token} if token else {}
-        with aws.translated("list rules"):
+        with aws.page("list rules", token):
             answer = self._client.list_rules(
-                NamePrefix=f"{self._settings.prefix}-job_", Limit=limit, **more
+                NamePrefix=f"{self.settings.prefix}-job_", Limit=limit, **more
             )
         return list(answer["Rules"]), answer.get("NextToken")
 
     def job_of(self, name: str) -> str:
         """Whose a rule of this stage is."""
-        return name.removeprefix(f"{self._settings.prefix}-").rpartition("-")[0]
+        return name.removeprefix(f"{self.settings.prefix}-").rpartition("-")[0]
 
     def targets(self, name: str) -> list[dict[str, Any]]:
         """A rule's targets as they are."""

@@ -1,37 +1,60 @@
-"""PynamoDB's connection, with clients that heed the caller's deadline and read items fast."""
+"""
+PynamoDB's connection over a client of ours.
+
+The only module that overrides what PynamoDB and botocore keep to themselves.
+- The client is the system's own, since PynamoDB's neither heeds our deadline nor is created
+  under a lock (botocore does not create clients thread-safely).
+- `_get_schema` describes a model's keys and indexes. PynamoDB makes it of a model alone when the
+  model connects by itself; ours do not, so that two systems can use them in one process.
+- `_ItemParser` leaves out botocore's search through the ten kinds of values. For a page of
+  twenty runs that was a third of the time (docs/benchmarks.md).
+"""
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from botocore.parsers import JSONParser, ResponseParserFactory
 from botocore.session import Session
 from pynamodb.connection import Connection
+from pynamodb.connection.base import MetaTable
+from pynamodb.models import Model
 
 from chalicelib.cloud import aws
 
-_lock = threading.Lock()
 
+class OwnConnection(Connection):
+    """PynamoDB's requests, sent by the system's DynamoDB client."""
 
-class GuardedConnection(Connection):
-    """One client for all threads, configured as every other client is."""
-
-    @property
-    def session(self) -> Session:
-        session = super().session
-        session.set_default_client_config(aws.config())
-        session.register_component("response_parser_factory", _ParserFactory())
-        return session
+    def __init__(self, region: str, clients: aws.Clients) -> None:
+        super().__init__(region=region)
+        self._clients = clients
 
     @property
     def client(self) -> Any:
-        with _lock:  # botocore does not create clients thread-safely
-            built = self._client is None
-            client = super().client
-            if built:
-                aws.guard(client)
-            return client
+        return self._clients.made_once("dynamodb", self._make_client)
+
+    def _make_client(self, service: str) -> Any:
+        session = Session()
+        session.register_component("response_parser_factory", _ParserFactory())
+        return session.create_client(
+            service, self.region, config=aws.config(self._clients.attempts, validates=False)
+        )
+
+    def add_table(self, name: str, model: type[Model]) -> None:
+        """Let requests name the table `name`, whose keys and indexes are those of `model`."""
+        schema = model._get_schema()
+        described: dict[str, Any] = {
+            "TableName": name,
+            "KeySchema": schema["key_schema"],
+            "AttributeDefinitions": schema["attribute_definitions"],
+        }
+        for kind in ("Global", "Local"):
+            described[f"{kind}SecondaryIndexes"] = [
+                {"IndexName": index["index_name"], "KeySchema": index["key_schema"]}
+                for index in schema[f"{kind.lower()}_secondary_indexes"]  # type: ignore[literal-required]  # one of two
+            ]
+        self.add_meta_table(MetaTable(described))
 
 
 class _ParserFactory(ResponseParserFactory):
@@ -40,12 +63,7 @@ class _ParserFactory(ResponseParserFactory):
 
 
 class _ItemParser(JSONParser):
-    """
-    Takes the values of items as they come.
-
-    botocore looks for each of ten kinds in every value, which is a third of the time that a
-    list of runs takes; a string, a number or a boolean is in JSON what it would make of it.
-    """
+    """Takes a string, a number or a boolean of an item as JSON gave it: botocore changes none."""
 
     def _handle_structure(self, shape: Any, value: Any) -> Any:
         if shape.name == "AttributeValue" and ("S" in value or "N" in value or "BOOL" in value):

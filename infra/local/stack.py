@@ -106,7 +106,7 @@ class Stack:
             self._start_events(app, started)
             gateway = Gateway(app.app, app.app.routes, port)
             started.callback(gateway.close)
-            self.access = Access(gateway.url, _token(), self.aws.url, REGION)
+            self.access = Access(gateway.url, _token(app.app.system), self.aws.url, REGION)
             self._started = started.pop_all()
 
     def close(self) -> list[str]:
@@ -151,11 +151,10 @@ def _turn(name: str, at: datetime) -> dict[str, Any]:
     return scheduled_event(f"arn:aws:events:{region}:{account}:rule/jobyard-{STAGE}-{name}", at)
 
 
-def _token() -> str:
-    auth = importlib.import_module("chalicelib.auth")
-    importlib.import_module("chalicelib.tables.tokens").connect()
-    now = importlib.import_module("chalicelib.services").utc_now()
-    text, _ = auth.create(WORKSPACE, "write", projects=None, name="local", life=None, now=now)
+def _token(system: Any) -> str:
+    text, _ = system.tokens.create(
+        WORKSPACE, "write", projects=None, name="local", life=None, now=system.clock.now()
+    )
     return str(text)
 
 

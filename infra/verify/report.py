@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from infra.verify.results import Result, Verified
 from infra.verify.trial import Step, Trial
-
-if TYPE_CHECKING:
-    from infra.verify.runner import Result, Verified
 
 WIDTH = 80
 INDENT = " " * 26

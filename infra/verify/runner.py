@@ -6,20 +6,19 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException
 from ulid import ULID
 
-from chalicelib import auth
-from chalicelib.tables import tokens
+from chalicelib.domain.errors import Unavailable
 from infra.api_client import AT_ONCE, Api, NotOk
 from infra.deploy import find_stack, stack_name
+from infra.token_store import tokens_in
 from infra.verify import api_steps, clearing, report, run_steps, schedule_steps
+from infra.verify.results import Result, Verified
 from infra.verify.trial import CutOff, Skipped, Step, Trial, Wrong
 
 WORKSPACE = "jobyard-verify"
@@ -28,31 +27,6 @@ STEPS: tuple[Step, ...] = (*api_steps.STEPS, *run_steps.STEPS, *schedule_steps.S
 STEPS_SECONDS = 540.0
 """With the time that clearing up may take, under 12 minutes."""
 PROGRESS_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a step went: `ok`, `wrong`, `skipped` or `cut off`."""
-
-    step: str
-    outcome: str
-    seconds: float
-    said: str
-
-
-@dataclass
-class Verified:
-    """How a verification went."""
-
-    results: list[Result] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-    cost: str = ""
-
-    @property
-    def is_right(self) -> bool:
-        """Whether each step is ok or was skipped on purpose, and nothing is left."""
-        return not self.left and all(one.outcome in ("ok", "skipped") for one in self.results)
 
 
 def verify(
@@ -89,8 +63,8 @@ def verify(
 @contextmanager
 def _token(stage: str) -> Iterator[str]:
     """A token of the verification's own workspace; it is removed again, and expires in any case."""
-    tokens.bind(f"jobyard-{stage}-tokens", Connection(region=boto3.session.Session().region_name))
-    text, token = auth.create(
+    tokens = tokens_in(f"jobyard-{stage}-tokens", boto3.session.Session().region_name)
+    text, token = tokens.create(
         WORKSPACE,
         "write",
         projects=[PROJECT],
@@ -102,8 +76,8 @@ def _token(stage: str) -> Iterator[str]:
         yield text
     finally:
         try:
-            tokens.delete(token)
-        except PynamoDBException as error:
+            tokens.revoke(token)
+        except (PynamoDBException, Unavailable) as error:
             print(f"The token {token.token_id} could not be removed ({error}); it expires in 1 h.")
 
 

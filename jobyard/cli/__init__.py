@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import click
 
-from jobyard import __version__
 from jobyard.cli.session import INTERRUPTED, OK, REFUSED, USAGE, Session, styled
 from jobyard.errors import JobyardError, ManifestError, Refused, SettingsError
 
@@ -99,7 +98,7 @@ class Sections(click.Group):
 @click.option("--workspace", metavar="ID", help="Whose jobs.")
 @click.option("--project", metavar="ID", help="Which of the workspace's projects.")
 @click.option("--profile", metavar="NAME", help="Of the config file; else JOBYARD_PROFILE.")
-@click.version_option(__version__, message="jobyard %(version)s")
+@click.version_option(package_name="jobyard", message="jobyard %(version)s")
 @click.pass_context
 def command(ctx: click.Context, /, profile: str | None, **flags: str | None) -> None:
     """Run containers to completion in your own AWS account, on demand or on a schedule."""

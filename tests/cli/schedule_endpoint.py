@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from chalicelib import schedule
+from chalicelib.domain import schedule
 from tests.cli.relay import Relay, Reply, Seen
 
 

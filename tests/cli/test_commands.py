@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -191,7 +192,8 @@ def test_status_of_the_project_names_what_fails(shell: Shell) -> None:
 def test_upcoming_is_in_the_order_of_the_slots(shell: Shell) -> None:
     """Those within --until."""
     shell.create("soon", "true", "-s", "* * * * *")
-    shell.create("later", "true", "-s", "*/5 * * * *")
+    in_half_an_hour = (datetime.now(UTC) + timedelta(minutes=30)).minute
+    shell.create("later", "true", "-s", f"{in_half_an_hour} * * * *")
     slots = shell.json("upcoming", "--until", "1h")["slots"]
     times = [slot["scheduled_for"] for slot in slots]
     assert times == sorted(times)

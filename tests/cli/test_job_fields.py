@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib import cron, fields, words
-from chalicelib.specs import JobSpec
+from chalicelib.domain import cron, fields, shell_split
+from chalicelib.domain.job_spec import JobSpec
 from jobyard import job_fields
 from jobyard.job_fields import FIELDS
 
@@ -65,7 +65,7 @@ def test_a_command_is_split_as_the_api_splits_it(text: str) -> None:
     """Where the client takes it at all; what needs a shell it refuses, as the API does."""
     if any(FIELDS["command"].check(text)):
         return
-    assert job_fields.command_words(text) == words.split(text)
+    assert job_fields.command_words(text) == shell_split.split(text)
 
 
 @settings(deadline=None)
@@ -74,4 +74,4 @@ def test_no_command_is_taken_that_the_api_refuses(text: str) -> None:
     """The client is the stricter one."""
     if any(FIELDS["command"].check(text)):
         return
-    words.split(text)
+    shell_split.split(text)

@@ -24,13 +24,15 @@ sys.path.insert(0, sys.argv[1])
 import zoneinfo
 
 import app
-from chalicelib.cloud import aws
-from chalicelib.tables import db
+from chalicelib.system import System
 from infra_services import SERVICES
 
+system = System.of_environment()
+for part in System.__annotations__:
+    getattr(system, part)
+system.database.client
 for service in SERVICES:
-    aws.client(service)
-db.connect().client
+    system.clients.get(service)
 zoneinfo.ZoneInfo("Europe/Berlin")
 outside = [
     name
@@ -108,7 +110,7 @@ def _is_service(name: str) -> bool:
 def test_every_service_that_the_product_calls_is_among_them() -> None:
     """DynamoDB is called by PynamoDB; the others by name."""
     sources = [path.read_text() for path in (package.ROOT / "chalicelib").rglob("*.py")]
-    called = {name for text in sources for name in re.findall(r"aws\.client\(\"(\w+)\"\)", text)}
+    called = {name for text in sources for name in re.findall(r"clients\.get\(\"(\w+)\"\)", text)}
     assert called | {"dynamodb"} == set(package.SERVICES)
 
 
@@ -125,7 +127,7 @@ def test_everything_imports_and_every_client_is_built_from_the_archive_alone(
     regions = {"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"}
     done = subprocess.run(
         [sys.executable, "-S", "-c", PROBE, str(code)],
-        env=dict.fromkeys(SETTINGS, "x") | regions | {"PYTHONTZPATH": ""},
+        env=dict(zip(SETTINGS, SETTINGS, strict=True)) | regions | {"PYTHONTZPATH": ""},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -7,14 +7,19 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from chalicelib.tables.records import JOBS_TABLE, RUNS_TABLE, Job, Run
-from chalicelib.tables.tokens import Token
+from chalicelib.tables import records, run_records
+from chalicelib.tables.records import Job, Record, Token
+from chalicelib.tables.run_records import Run
 from infra.local import template as stack
 
+RECORDS = [
+    model
+    for model in {**vars(records), **vars(run_records)}.values()
+    if isinstance(model, type) and issubclass(model, Record) and vars(model).get("table")
+]
 MODELS: dict[str, tuple[type[Model], ...]] = {
-    "JobsTable": JOBS_TABLE,
-    "RunsTable": RUNS_TABLE,
-    "TokensTable": (Token,),
+    f"{table.capitalize()}Table": tuple(model for model in RECORDS if model.table == table)
+    for table in sorted({model.table for model in RECORDS})
 }
 INDEXED: dict[str, type[Model]] = {"JobsTable": Job, "RunsTable": Run, "TokensTable": Token}
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib import errors, log
+from chalicelib import log
+from chalicelib.domain import errors
 from infra import package
 
 ANY = "x-amazon-apigateway-any-method"
@@ -139,7 +140,7 @@ def test_every_function_is_named_pinned_and_bounded(template: dict[str, Any]) ->
 
 def test_the_api_answers_before_the_gateway_gives_up(template: dict[str, Any]) -> None:
     """API Gateway waits 29 s, and the code's own deadline is shorter still."""
-    from chalicelib import api
+    from chalicelib.http import api
 
     handler = resources(template, "AWS::Serverless::Function")["APIHandler"]
     assert api.MAX_SECONDS < handler["Timeout"] <= 29
@@ -147,11 +148,11 @@ def test_the_api_answers_before_the_gateway_gives_up(template: dict[str, Any]) -
 
 def test_background_functions_have_longer_than_their_turns(template: dict[str, Any]) -> None:
     """A turn that is cut off by Lambda is an error; one that ends by itself goes on next time."""
-    from chalicelib import audit, reconcile
+    from chalicelib.engine import audit, sweep
 
     functions = resources(template, "AWS::Serverless::Function")
     slack = 10  # the last call's time-out and retries
-    assert functions["Sweep"]["Timeout"] >= reconcile.TURN + slack
+    assert functions["Sweep"]["Timeout"] >= sweep.TURN + slack
     assert functions["Audit"]["Timeout"] >= audit.TURN + slack
     for name in ("TaskChanged", "Fire"):
         assert functions[name]["Timeout"] >= app.EVENT_SECONDS + slack - 1

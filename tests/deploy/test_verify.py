@@ -17,7 +17,7 @@ from moto import mock_aws
 from infra.api_client import TRIES, Api, NotOk
 from infra.package import ROOT
 from infra.verify import cost, report, runner
-from infra.verify.runner import Result, Verified
+from infra.verify.results import Result, Verified
 from infra.verify.trial import Skipped, Step, Trial, Wrong
 
 

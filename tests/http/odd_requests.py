@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 
 import app
-from chalicelib import queries
-from chalicelib.examples import EXAMPLES
-from chalicelib.specs import JobSpec
+from chalicelib.domain.job_spec import JobSpec
+from chalicelib.http import queries
+from chalicelib.http.examples import EXAMPLES
 from tests.yard import IMAGE
 
 # the first two of each are valid

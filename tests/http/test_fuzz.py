@@ -19,8 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import app
-from chalicelib.http import encode_cursor
-from chalicelib.settings import settings as product
+from chalicelib.http.cursors import encode_cursor
 from infra.local.provision import ACCOUNT
 from tests.http.odd_requests import VALUES, Maker, Sent
 from tests.yard import IMAGE, Context, Yard, make_yard
@@ -48,10 +47,10 @@ class World:
         held: dict[str, list[Any]] = {}
         dynamodb = boto3.client("dynamodb")
         mine = {"acme#etl"}
-        jobs = dynamodb.scan(TableName=product().jobs_table)["Items"]
+        jobs = dynamodb.scan(TableName=self.yard.system.settings.jobs_table)["Items"]
         held["jobs"] = sorted(json.dumps(one) for one in jobs if one["pk"]["S"] not in mine)
         kept = {one["sk"]["S"] for one in jobs if one["pk"]["S"] not in mine}
-        runs = dynamodb.scan(TableName=product().runs_table)["Items"]
+        runs = dynamodb.scan(TableName=self.yard.system.settings.runs_table)["Items"]
         held["runs"] = sorted(json.dumps(one) for one in runs if one["pk"]["S"] in kept)
         return held
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import gateway
-from chalicelib.errors import BadRequest
-from chalicelib.http import Answer
+from chalicelib.domain.errors import BadRequest
+from chalicelib.http import gateway_events
+from chalicelib.http.answer import Answer
 
 JOBS = "/workspaces/{workspace_id}/projects/{project_id}/jobs"
 JOB = JOBS + "/{job_id}"
@@ -23,8 +23,8 @@ def event(resource: str | None, **rest: Any) -> dict[str, Any]:
 def test_what_api_gateway_matched_is_taken_as_it_matched() -> None:
     """The path may carry a base path of a custom domain; the resource does not."""
     sent = event(JOB, path="/base/workspaces/acme/projects/etl/jobs/job_1", pathParameters=IDS)
-    assert gateway.match(sent, ROUTES) == (JOB, IDS)
-    assert gateway.match(event("/health", path="/health", pathParameters=None), ROUTES) == (
+    assert gateway_events.match(sent, ROUTES) == (JOB, IDS)
+    assert gateway_events.match(event("/health", path="/health", pathParameters=None), ROUTES) == (
         "/health",
         {},
     )
@@ -43,7 +43,7 @@ def test_what_api_gateway_matched_is_taken_as_it_matched() -> None:
 )
 def test_what_came_through_a_catch_all_is_matched_here(sent: dict[str, Any]) -> None:
     """The catch-all hands over what no other resource took: unknown paths and methods."""
-    assert gateway.match(sent, ROUTES) == (JOB, IDS)
+    assert gateway_events.match(sent, ROUTES) == (JOB, IDS)
 
 
 @pytest.mark.parametrize(
@@ -60,25 +60,25 @@ def test_what_came_through_a_catch_all_is_matched_here(sent: dict[str, Any]) -> 
 )
 def test_an_unknown_path_matches_nothing(path: str) -> None:
     """Case counts, and so does every segment."""
-    assert gateway.match(event("/{proxy+}", path=path), ROUTES) is None
+    assert gateway_events.match(event("/{proxy+}", path=path), ROUTES) is None
 
 
 def test_parameters_stay_as_they_were_sent() -> None:
     """Nothing is decoded: an id needs it nowhere, and %2F must not become a slash."""
     path = "/workspaces/a%2Fb/projects/%23/jobs/job_%31"
-    matched = gateway.match(event("/{proxy+}", path=path), ROUTES)
+    matched = gateway_events.match(event("/{proxy+}", path=path), ROUTES)
     assert matched == (JOB, {"workspace_id": "a%2Fb", "project_id": "%23", "job_id": "job_%31"})
 
 
 def test_header_names_ignore_case_and_several_are_joined() -> None:
     """Two Authorization headers make one that no token matches."""
     several = {"X-A": ["1"], "x-a": ["2"], "Authorization": ["Bearer a", "Bearer b"]}
-    assert gateway.headers({"multiValueHeaders": several, "headers": {"X-B": "3"}}) == {
+    assert gateway_events.headers({"multiValueHeaders": several, "headers": {"X-B": "3"}}) == {
         "x-a": "1, 2",
         "authorization": "Bearer a, Bearer b",
     }
-    assert gateway.headers({"headers": {"X-B": "3"}}) == {"x-b": "3"}
-    assert gateway.headers({"headers": None}) == {}
+    assert gateway_events.headers({"headers": {"X-B": "3"}}) == {"x-b": "3"}
+    assert gateway_events.headers({"headers": None}) == {}
 
 
 def test_query_parameters_are_lists() -> None:
@@ -86,24 +86,32 @@ def test_query_parameters_are_lists() -> None:
     several = {"tag": ["a", "b"], "limit": ["1"]}
     single = {"tag": "b", "limit": "1"}
     assert (
-        gateway.parameters(
+        gateway_events.parameters(
             {"multiValueQueryStringParameters": several, "queryStringParameters": single}
         )
         == several
     )
-    assert gateway.parameters({"queryStringParameters": single}) == {"tag": ["b"], "limit": ["1"]}
-    assert gateway.parameters({"multiValueQueryStringParameters": None}) == {}
+    assert gateway_events.parameters({"queryStringParameters": single}) == {
+        "tag": ["b"],
+        "limit": ["1"],
+    }
+    assert gateway_events.parameters({"multiValueQueryStringParameters": None}) == {}
 
 
 def test_a_body_is_bytes_however_it_came() -> None:
     """As text, as base64 for binary media types, as bytes from Chalice's local gateway."""
-    assert gateway.body({}) == gateway.body({"body": None}) == gateway.body({"body": ""}) == b""
-    assert gateway.body({"body": "é"}) == "é".encode()
-    assert gateway.body({"body": b"\xff"}) == b"\xff"
-    assert gateway.body({"body": "w6k=", "isBase64Encoded": True}) == "é".encode()
-    assert gateway.body({"body": "\ud800"}) == b"\xed\xa0\x80"
+    assert (
+        gateway_events.body({})
+        == gateway_events.body({"body": None})
+        == gateway_events.body({"body": ""})
+        == b""
+    )
+    assert gateway_events.body({"body": "é"}) == "é".encode()
+    assert gateway_events.body({"body": b"\xff"}) == b"\xff"
+    assert gateway_events.body({"body": "w6k=", "isBase64Encoded": True}) == "é".encode()
+    assert gateway_events.body({"body": "\ud800"}) == b"\xed\xa0\x80"
     with pytest.raises(BadRequest):
-        gateway.body({"body": "é", "isBase64Encoded": True})
+        gateway_events.body({"body": "é", "isBase64Encoded": True})
 
 
 def test_a_response_is_what_api_gateway_takes() -> None:
@@ -111,7 +119,7 @@ def test_a_response_is_what_api_gateway_takes() -> None:
     answer = Answer(
         200, "ok", {"a": 1}, {"Location": "jobs/1\r\nSet-Cookie: x", "Retry-After": "5"}
     )
-    response = gateway.response(answer, "r-1")
+    response = gateway_events.response(answer, "r-1")
     assert response == {
         "statusCode": 200,
         "headers": {
@@ -129,6 +137,6 @@ def test_a_response_is_what_api_gateway_takes() -> None:
 
 def test_an_answer_that_lambda_cannot_carry_is_a_defect_here_not_there() -> None:
     """Quotes count twice: 3.2 MB of them are over 6 MB on the way."""
-    gateway.response(Answer(200, "ok", "x" * 5_000_000), "r-1")
+    gateway_events.response(Answer(200, "ok", "x" * 5_000_000), "r-1")
     with pytest.raises(ValueError, match="too large"):
-        gateway.response(Answer(200, "ok", '"' * 1_600_000), "r-1")
+        gateway_events.response(Answer(200, "ok", '"' * 1_600_000), "r-1")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib import openapi
+from chalicelib.http import openapi
 from infra.local.gateway import Gateway
 from tests.yard import IMAGE, PROJECT, WORKSPACE, Yard, make_yard
 

@@ -11,12 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import http
-from chalicelib.errors import BadRequest, InvalidFields, TooLarge, UnsupportedMediaType
-from chalicelib.http import Request
-from chalicelib.queries import ListJobs, ListRuns, LogsQuery, MetricsQuery, Query
-from chalicelib.specs import JobCreate, JobPatch, RunOverrides
-from tests.http.conftest import NOW
+from chalicelib.domain.errors import BadRequest, InvalidFields, TooLarge, UnsupportedMediaType
+from chalicelib.domain.job_spec import JobCreate, JobPatch, RunOverrides
+from chalicelib.http import cursors
+from chalicelib.http.answer import render
+from chalicelib.http.cursors import decode_cursor, encode_cursor
+from chalicelib.http.queries import ListJobs, ListRuns, LogsQuery, MetricsQuery, Query
+from chalicelib.http.request import MAX_REQUEST_BODY, Request, body_hash
+from chalicelib.http.room import encoded_size
+from chalicelib.settings import read_settings
+from chalicelib.system import System
+from infra.local import provision
+from tests.http.conftest import NOW, Clock
 
 JOB = b'{"name": "nightly", "image": "python:3.13"}'
 JSON = {"content-type": "application/json"}
@@ -36,12 +42,8 @@ def request(
         path={"workspace_id": "acme", "project_id": "etl"},
         now=NOW,
         request_id="r-1",
+        system=System(read_settings(provision.settings(stage="test")), Clock()),
     )
-
-
-@pytest.fixture(autouse=True)
-def _settings(environment: None) -> None:
-    """What a workspace may name is in the settings."""
 
 
 def test_a_body_becomes_the_model_that_was_asked_for() -> None:
@@ -97,7 +99,7 @@ def test_another_content_type_or_none_is_refused(headers: dict[str, str]) -> Non
 
 def test_a_body_may_have_256_kib_and_no_more() -> None:
     """The limit itself is allowed."""
-    room = http.MAX_REQUEST_BODY - len(b'{"x": ""}')
+    room = MAX_REQUEST_BODY - len(b'{"x": ""}')
     with pytest.raises(InvalidFields):
         request(b'{"x": "' + b"a" * room + b'"}').parse(RunOverrides)
     with pytest.raises(TooLarge, match="256 KiB"):
@@ -194,31 +196,31 @@ TEXT = st.text(st.characters(exclude_categories=[]), max_size=50)
 @given(st.dictionaries(TEXT, TEXT | st.integers() | st.none() | st.lists(TEXT)))
 def test_the_size_of_an_answer_is_what_lambda_sends_at_the_most(data: dict[str, Any]) -> None:
     """Lambda puts the body into JSON once more; its older encoder escapes all but ASCII."""
-    body = http.render(data)
-    assert http.encoded_size(data) == len(json.dumps(body).encode()) - len('""')
-    assert http.encoded_size(data) >= len(json.dumps(body, ensure_ascii=False).encode()) - 2
+    body = render(data)
+    assert encoded_size(data) == len(json.dumps(body).encode()) - len('""')
+    assert encoded_size(data) >= len(json.dumps(body, ensure_ascii=False).encode()) - 2
 
 
 def test_an_answer_is_always_utf_8_and_json() -> None:
     """Half a surrogate pair in a log line is replaced; a number that JSON lacks is a defect."""
-    assert json.loads(http.render({"a": "x\ud800é"}).encode()) == {"a": "x?é"}
+    assert json.loads(render({"a": "x\ud800é"}).encode()) == {"a": "x?é"}
     with pytest.raises(ValueError, match="JSON compliant"):
-        http.render({"a": float("nan")})
+        render({"a": float("nan")})
 
 
 def test_a_body_hash_tells_whether_the_same_is_asked_for() -> None:
     """Order and spelled-out defaults do not count; any value does."""
-    first = http.body_hash(request(JOB).parse(JobCreate))
+    first = body_hash(request(JOB).parse(JobCreate))
     same = b'{"image": "python:3.13", "env": {}, "cpu": 0.25, "command": null, "name": "nightly"}'
     other = JOB.replace(b"3.13", b"3.12")
-    assert http.body_hash(request(same).parse(JobCreate)) == first
-    assert http.body_hash(request(other).parse(JobCreate)) != first
+    assert body_hash(request(same).parse(JobCreate)) == first
+    assert body_hash(request(other).parse(JobCreate)) != first
     env = [
         b'{"env": {"A": "1", "B": "2"}}',
         b'{"env": {"B": "2", "A": "1"}}',
         b'{"env": {"A": "1"}}',
     ]
-    hashes = [http.body_hash(request(body).parse(RunOverrides)) for body in env]
+    hashes = [body_hash(request(body).parse(RunOverrides)) for body in env]
     assert hashes[0] == hashes[1] != hashes[2]
 
 
@@ -233,12 +235,12 @@ def test_a_cursor_leads_back_into_its_own_list(
     """Opaque, and safe in a URL as it is."""
     kind = kind.encode("utf-8", "replace").decode()
     scope = scope.encode("utf-8", "replace").decode()
-    cursor = http.encode_cursor(kind, scope, payload)
+    cursor = encode_cursor(kind, scope, payload)
     assert cursor.isascii() and all(char.isalnum() or char in "-_" for char in cursor)
-    assert http.decode_cursor(kind, scope, cursor) == payload
+    assert decode_cursor(kind, scope, cursor) == payload
     for other in ((kind + "x", scope), (kind, scope + "x")):
         with pytest.raises(BadRequest):
-            http.decode_cursor(*other, cursor)
+            decode_cursor(*other, cursor)
 
 
 PAYLOADS: list[Any] = [[], None, "x", float("nan")]
@@ -262,19 +264,19 @@ def _encoded(value: Any) -> str:
         _encoded(["runs"]),
         _encoded({"a": 1}),
     ]
-    + [_encoded(["runs", http._scope_hash("job_1"), payload]) for payload in PAYLOADS],
+    + [_encoded(["runs", cursors._scope_hash("job_1"), payload]) for payload in PAYLOADS],
 )
 def test_any_other_text_is_no_cursor(text: str) -> None:
     """400, and it says to start again."""
     with pytest.raises(BadRequest, match="start again"):
-        http.decode_cursor("runs", "job_1", text)
+        decode_cursor("runs", "job_1", text)
 
 
 @given(st.text())
 def test_no_text_breaks_the_reading_of_a_cursor(text: str) -> None:
     """It is input like any other."""
     with pytest.raises(BadRequest):
-        http.decode_cursor("runs", "job_1", text)
+        decode_cursor("runs", "job_1", text)
 
 
 @pytest.mark.parametrize(
@@ -283,8 +285,8 @@ def test_no_text_breaks_the_reading_of_a_cursor(text: str) -> None:
 def test_a_cursor_s_content_is_checked_like_any_input(payload: dict[str, Any]) -> None:
     """Nothing is signed, so a forged place must look like a place."""
     form = re.compile("job_[0-9]")
-    genuine = http.encode_cursor("jobs", "acme#etl", {"before": "job_1"})
-    assert http.decode_cursor("jobs", "acme#etl", genuine, before=form) == {"before": "job_1"}
-    forged = http.encode_cursor("jobs", "acme#etl", payload)
+    genuine = encode_cursor("jobs", "acme#etl", {"before": "job_1"})
+    assert decode_cursor("jobs", "acme#etl", genuine, before=form) == {"before": "job_1"}
+    forged = encode_cursor("jobs", "acme#etl", payload)
     with pytest.raises(BadRequest, match="start again"):
-        http.decode_cursor("jobs", "acme#etl", forged, before=form)
+        decode_cursor("jobs", "acme#etl", forged, before=form)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,11 +14,11 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel
 
 import app
-from chalicelib import answers, openapi
-from chalicelib.examples import EXAMPLES
-from chalicelib.operations import OPERATIONS
-from chalicelib.settings import settings
-from chalicelib.specs import JobPatch, JobSpec, RunOverrides
+import chalicelib
+from chalicelib.domain.job_spec import JobPatch, JobSpec, RunOverrides
+from chalicelib.http import answer_models, openapi
+from chalicelib.http.examples import EXAMPLES
+from chalicelib.http.operations import OPERATIONS
 from tests.yard import Yard
 
 ROUTES = sorted(app.app.endpoints)
@@ -44,10 +42,9 @@ def test_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
 
 
-def test_its_version_is_the_project_s() -> None:
-    """One number, in two places."""
-    project = tomllib.loads(Path("pyproject.toml").read_text())
-    assert project["project"]["version"] == openapi.VERSION
+def test_its_version_is_the_project_s(document: dict[str, Any]) -> None:
+    """What is deployed says which version it is."""
+    assert document["info"]["version"] == chalicelib.__version__
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -148,7 +145,7 @@ def test_every_example_of_a_body_is_taken(yard: Yard, model: type[BaseModel]) ->
 
 def test_a_job_shows_all_that_its_spec_holds() -> None:
     """What can be set can be read."""
-    assert set(JobSpec.model_fields) < set(answers.Job.model_fields)
+    assert set(JobSpec.model_fields) < set(answer_models.Job.model_fields)
 
 
 def keeps_to(model: type[BaseModel], data: Any) -> None:
@@ -159,32 +156,32 @@ def keeps_to(model: type[BaseModel], data: Any) -> None:
 def test_answers_are_what_the_models_say(yard: Yard) -> None:
     """Through a job's and a run's whole life, no field more and none less."""
     plain = yard.create(name="plain")
-    keeps_to(answers.Job, plain)
+    keeps_to(answer_models.Job, plain)
     job = yard.create(schedule="*/5 * * * *", command="false", max_retries=1, tags=["a=b"])
-    keeps_to(answers.Job, job)
-    keeps_to(answers.JobStatus, yard.status(plain))
+    keeps_to(answer_models.Job, job)
+    keeps_to(answer_models.JobStatus, yard.status(plain))
     pending = yard.trigger(job, env={"A": "1"})
-    keeps_to(answers.Run, pending)
+    keeps_to(answer_models.Run, pending)
     yard.finish(pending, exit_code=1)
-    keeps_to(answers.Run, yard.run(pending))
+    keeps_to(answer_models.Run, yard.run(pending))
     yard.sweep(minutes=10)
-    keeps_to(answers.Run, yard.run(pending))
-    keeps_to(answers.JobStatus, yard.status(job))
-    keeps_to(answers.JobList, yard.call("GET", "/jobs", query={"limit": 1}).data)
-    keeps_to(answers.RunList, yard.call("GET", f"/jobs/{job['id']}/runs").data)
+    keeps_to(answer_models.Run, yard.run(pending))
+    keeps_to(answer_models.JobStatus, yard.status(job))
+    keeps_to(answer_models.JobList, yard.call("GET", "/jobs", query={"limit": 1}).data)
+    keeps_to(answer_models.RunList, yard.call("GET", f"/jobs/{job['id']}/runs").data)
     yard.call("POST", f"/jobs/{job['id']}/runs/{pending['id']}/cancel")
-    keeps_to(answers.Run, yard.run(pending))
+    keeps_to(answer_models.Run, yard.run(pending))
     failed = yard.trigger(plain)
     yard.finish(failed, exit_code=3)
-    keeps_to(answers.Run, yard.run(failed))
+    keeps_to(answer_models.Run, yard.run(failed))
     assert yard.run(failed)["error"]["code"] == "nonzero_exit"
-    keeps_to(answers.JobStatus, yard.status(plain))
+    keeps_to(answer_models.JobStatus, yard.status(plain))
 
 
 def test_logs_and_metrics_are_what_the_models_say(yard: Yard) -> None:
     """With a line and without, with a metric that there is and one that there is not."""
     run = yard.trigger(yard.create())
-    group = settings().log_group(run["job_id"])
+    group = yard.system.settings.log_group(run["job_id"])
     stream = f"run/main/{yard.task_of(run).rsplit('/', 1)[-1]}"
     at = int(yard.clock().timestamp() * 1000)
     logs = boto3.client("logs")
@@ -197,13 +194,13 @@ def test_logs_and_metrics_are_what_the_models_say(yard: Yard) -> None:
     yard.clock.move(seconds=30)
     for base in (f"/jobs/{run['job_id']}", f"/jobs/{run['job_id']}/runs/{run['id']}"):
         shown = yard.call("GET", f"{base}/logs")
-        keeps_to(answers.Logs, shown.data)
+        keeps_to(answer_models.Logs, shown.data)
         assert [one["message"] for one in shown.data["logs"]] == ["hello"]
-        keeps_to(answers.Logs, yard.call("GET", f"{base}/logs", query={"filter": "x"}).data)
+        keeps_to(answer_models.Logs, yard.call("GET", f"{base}/logs", query={"filter": "x"}).data)
         measured = yard.call("GET", f"{base}/metrics", query={"names": "cpu_usage,nonsense"})
         assert measured.status == 207
-        keeps_to(answers.Metrics, measured.data)
-        keeps_to(answers.Metrics, yard.call("GET", f"{base}/metrics").data)
+        keeps_to(answer_models.Metrics, measured.data)
+        keeps_to(answer_models.Metrics, yard.call("GET", f"{base}/metrics").data)
 
 
 def test_errors_are_what_the_document_says(document: dict[str, Any], yard: Yard) -> None:

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.errors import BadRequest, VersionConflict
-from chalicelib.preconditions import etag, read
-from chalicelib.tables import db
+from chalicelib.domain.errors import BadRequest, VersionConflict
+from chalicelib.domain.preconditions import etag, read
 from tests.yard import IMAGE, Answer, Yard
 
 
@@ -128,7 +127,7 @@ def test_a_change_between_the_read_and_the_write_is_a_conflict(
 ) -> None:
     """The condition is part of the write: what came in between is neither lost nor overwritten."""
     path = f"/jobs/{yard.create(name='a')['id']}"
-    events = db.connect().client.meta.events
+    events = yard.system.database.client.meta.events
     began: list[bool] = []
     others: list[Answer] = []
 
@@ -171,7 +170,7 @@ def test_a_change_whose_first_attempt_went_unanswered_is_no_conflict_with_itself
 ) -> None:
     """botocore sends a write again that got no answer; the repeat finds the version raised."""
     path = f"/jobs/{yard.create(name='a')['id']}"
-    events = db.connect().client.meta.events
+    events = yard.system.database.client.meta.events
     lost: list[str] = []
 
     def answered_a_repeat(**_: Any) -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import queries
-from chalicelib.errors import BadRequest
-from chalicelib.queries import LogsQuery, MetricsQuery
+from chalicelib.domain.errors import BadRequest
+from chalicelib.http import queries
+from chalicelib.http.queries import LogsQuery, MetricsQuery
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -121,10 +121,10 @@ def test_any_text_is_a_time_a_duration_or_a_value_error(text: str) -> None:
 
 def test_a_window_is_the_default_unless_the_caller_says() -> None:
     """A duration counts back from its end, a time is where it begins."""
-    assert LogsQuery().window(NOW, DAY) == (NOW - DAY, NOW)
-    assert LogsQuery().window(NOW, NOW - 2 * DAY) == (NOW - 2 * DAY, NOW)
+    assert LogsQuery().window.between(NOW, DAY) == (NOW - DAY, NOW)
+    assert LogsQuery().window.between(NOW, NOW - 2 * DAY) == (NOW - 2 * DAY, NOW)
     past = LogsQuery.model_validate({"end": "2026-11-01T00:00:00Z"})
-    assert past.window(NOW, DAY) == (
+    assert past.window.between(NOW, DAY) == (
         datetime(2026, 10, 31, tzinfo=UTC),
         datetime(2026, 11, 1, tzinfo=UTC),
     )
@@ -133,7 +133,7 @@ def test_a_window_is_the_default_unless_the_caller_says() -> None:
 def test_a_window_does_not_begin_before_there_was_a_cloudwatch() -> None:
     """24 hours before the second hour of 1970 is its first moment."""
     early = LogsQuery.model_validate({"end": "3600"})
-    assert early.window(NOW, DAY) == (
+    assert early.window.between(NOW, DAY) == (
         datetime(1970, 1, 1, tzinfo=UTC),
         datetime(1970, 1, 1, 1, tzinfo=UTC),
     )
@@ -142,9 +142,9 @@ def test_a_window_does_not_begin_before_there_was_a_cloudwatch() -> None:
 def test_since_is_a_duration_back_from_now_or_a_time() -> None:
     """A duration counts from now, whatever the end."""
     query = MetricsQuery.model_validate({"since": "6h", "end": "2026-11-23T11:00:00Z"})
-    assert query.window(NOW, DAY) == (NOW - timedelta(hours=6), NOW - timedelta(hours=1))
+    assert query.window.between(NOW, DAY) == (NOW - timedelta(hours=6), NOW - timedelta(hours=1))
     query = MetricsQuery.model_validate({"since": "2026-11-23T00:00:00Z"})
-    assert query.window(NOW, DAY) == (NOW - timedelta(hours=12), NOW)
+    assert query.window.between(NOW, DAY) == (NOW - timedelta(hours=12), NOW)
 
 
 @pytest.mark.parametrize(
@@ -161,4 +161,4 @@ def test_since_is_a_duration_back_from_now_or_a_time() -> None:
 def test_an_empty_window_is_refused_with_both_its_ends(given: dict[str, str]) -> None:
     """The reader sees what was understood."""
     with pytest.raises(BadRequest, match="must be before end"):
-        LogsQuery.model_validate(given).window(NOW, DAY)
+        LogsQuery.model_validate(given).window.between(NOW, DAY)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import fields
-from chalicelib.errors import InvalidFields
-from chalicelib.fields import Tenancy
-from chalicelib.specs import (
+from chalicelib.domain import fields
+from chalicelib.domain.errors import InvalidFields
+from chalicelib.domain.fields import Tenancy
+from chalicelib.domain.job_spec import (
     CONTAINER_FIELDS,
     JobPatch,
     JobSpec,
@@ -22,7 +22,7 @@ from chalicelib.specs import (
     check_overrides,
     stored_spec,
 )
-from chalicelib.validation import validate
+from chalicelib.domain.validation import validate
 
 HERE = Tenancy(
     "dev",

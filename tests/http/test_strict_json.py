@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import strict_json
-from chalicelib.errors import BadRequest
+from chalicelib.domain.errors import BadRequest
+from chalicelib.http import strict_json
 
 PORTABLE = st.recursive(
     st.none()

@@ -12,10 +12,8 @@ import boto3
 import pytest
 
 import app
-from chalicelib import auth
-from chalicelib.api import PROJECT
-from chalicelib.settings import settings
-from chalicelib.tables import tokens
+from chalicelib.http.api import PROJECT
+from chalicelib.usecases import access
 from tests.yard import IMAGE, START, Answer, Yard, make_yard
 
 CLOSED = {key: one for key, one in app.app.endpoints.items() if one.role is not None}
@@ -55,9 +53,10 @@ class World:
     def stored(self) -> dict[str, list[str]]:
         """All that the tables hold and AWS was made to hold, but for when tokens were used."""
         dynamodb = boto3.client("dynamodb")
+        settings = self.yard.system.settings
         held = {
             table: sorted(json.dumps(item) for item in dynamodb.scan(TableName=table)["Items"])
-            for table in (settings().jobs_table, settings().runs_table)
+            for table in (settings.jobs_table, settings.runs_table)
         }
         held["tasks"] = [f"{task.arn} {task.desired_status}" for task in self.yard.aws.ecs.tasks]
         families = boto3.client("ecs").list_task_definitions()["taskDefinitionArns"]
@@ -70,9 +69,13 @@ class World:
 
 
 def _made(
-    role: str, workspace: str = "acme", projects: list[str] | None = None, **life: Any
+    yard: Yard,
+    role: str,
+    workspace: str = "acme",
+    projects: list[str] | None = None,
+    **life: Any,
 ) -> str:
-    text, _ = auth.create(
+    text, _ = yard.system.tokens.create(
         workspace, role, projects=projects, name="t", life=life.get("life"), now=START
     )
     return text
@@ -83,23 +86,25 @@ def world() -> Iterator[World]:
     with make_yard("test") as yard:
         ids = {}
         for workspace, project in (("acme", "etl"), ("acme", "web"), ("other", "etl")):
-            yard.token = _made("write", workspace)
+            yard.token = _made(yard, "write", workspace)
             base = f"/workspaces/{workspace}/projects/{project}"
             job = yard.call("POST", "/jobs", {"name": "n", "image": IMAGE}, base=base).data
             run = yard.call("POST", f"/jobs/{job['id']}/runs", base=base).data
             ids[f"{workspace}/{project}"] = {"job_id": job["id"], "run_id": run["id"]}
-        revoked = _made("write")
-        tokens.delete(next(one for one in tokens.every() if one.pk == auth.digest_of(revoked)))
-        made = {role: _made(role, projects=["etl"]) for role in auth.ROLES}
+        revoked = _made(yard, "write")
+        digest = access.digest_of(revoked)
+        tokens = yard.system.tokens
+        tokens.revoke(next(one for one in tokens.every() if one.pk == digest))
+        made = {role: _made(yard, role, projects=["etl"]) for role in access.ROLES}
         made |= {
-            "write everywhere in acme": _made("write"),
-            "write in acme/web": _made("write", projects=["web"]),
-            "write in no project": _made("write", projects=[]),
-            "write in other": _made("write", "other"),
-            "write in acm": _made("write", "acm"),
-            "expired": _made("write", life=timedelta(seconds=-1)),
+            "write everywhere in acme": _made(yard, "write"),
+            "write in acme/web": _made(yard, "write", projects=["web"]),
+            "write in no project": _made(yard, "write", projects=[]),
+            "write in other": _made(yard, "write", "other"),
+            "write in acm": _made(yard, "write", "acm"),
+            "expired": _made(yard, "write", life=timedelta(seconds=-1)),
             "revoked": revoked,
-            "unknown": auth._new_text(),
+            "unknown": access._new_text(),
             "malformed": BROKEN,
             "empty": "",
         }
@@ -118,9 +123,9 @@ def test_a_token_that_does_not_allow_it_gets_the_same_answer_whatever_is_there(
 ) -> None:
     """None, malformed, expired, revoked, another's: 401 or 403, and nothing changes."""
     before = world.stored()
-    needed = auth.ROLES.index(CLOSED[route].role or "")
+    needed = access.ROLES.index(CLOSED[route].role or "")
     refusals = [(status, name) for status, names in WRONG.items() for name in names]
-    refusals += [(403, role) for role in auth.ROLES[:needed]]
+    refusals += [(403, role) for role in access.ROLES[:needed]]
     for status, name in refusals:
         token = None if name is None else world.tokens[name]
         seen = [
@@ -190,7 +195,7 @@ def test_lists_hold_what_is_of_their_own_project(world: World) -> None:
     """Even where names and tags are the same."""
     for where, ids in world.ids.items():
         yard = world.yard
-        yard.token = _made("read", where.split("/")[0])
+        yard.token = _made(yard, "read", where.split("/")[0])
         base = f"/workspaces/{where.split('/')[0]}/projects/{where.split('/')[1]}"
         for query in ({}, {"name": "n"}):
             listed = yard.call("GET", "/jobs", base=base, query=query).data["jobs"]

@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib import auth
-from chalicelib.errors import Unauthenticated
-from chalicelib.tables import tokens
+from chalicelib.domain.errors import Unauthenticated
+from chalicelib.system import System
+from chalicelib.usecases import access
 from infra.tokens import main
 
 ACME = ["--stage", "test", "create", "--workspace", "acme", "--role"]
 
 
 @pytest.fixture(autouse=True)
-def _shell(tables: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def _shell(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that reaches AWS, which is moto here."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
 
@@ -26,27 +26,29 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     return code, out, err
 
 
-def test_a_token_is_made_and_works(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_token_is_made_and_works(system: System, capsys: pytest.CaptureFixture[str]) -> None:
     """It alone is on the standard output, for a script to take; what it is goes beside."""
     code, out, err = run(
         capsys, *ACME, "write", "--projects", "etl,web", "--expires", "90d", "--name", "ci"
     )
     assert code == 0
-    caller = auth.authenticate(f"Bearer {out.strip()}", datetime.now(UTC))
+    caller = system.tokens.authenticate(f"Bearer {out.strip()}", datetime.now(UTC))
     assert (caller.workspace_id, caller.projects) == ("acme", frozenset({"etl", "web"}))
     assert out.count("\n") == 1
     assert ":table/jobyard-test-tokens" in err
     assert out.strip() not in err
-    (stored,) = tokens.every()
+    (stored,) = system.tokens.every()
     assert stored.expires_at is not None
     assert abs(stored.expires_at - datetime.now(UTC) - timedelta(days=90)) < timedelta(minutes=5)
 
 
-def test_tokens_are_listed_without_being_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tokens_are_listed_without_being_shown(
+    system: System, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Who, where, until when, last used; by workspace if one is named."""
     _, first, _ = run(capsys, *ACME, "read", "--name", "dashboard")
     _, second, _ = run(capsys, "--stage", "test", "create", "--workspace", "zeta", "--role", "run")
-    auth.authenticate(f"Bearer {first.strip()}", datetime.now(UTC))
+    system.tokens.authenticate(f"Bearer {first.strip()}", datetime.now(UTC))
     _, everything, _ = run(capsys, "--stage", "test", "list")
     head, *rows = everything.splitlines()
     assert head.split()[:4] == ["ID", "WORKSPACE", "PROJECTS", "ROLE"]
@@ -60,17 +62,17 @@ def test_tokens_are_listed_without_being_shown(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("by_its_text", [True, False])
 def test_a_token_is_taken_back_by_its_id_or_its_text(
-    capsys: pytest.CaptureFixture[str], by_its_text: bool
+    system: System, capsys: pytest.CaptureFixture[str], by_its_text: bool
 ) -> None:
     """Others stay."""
     _, kept, _ = run(capsys, *ACME, "read")
     _, text, _ = run(capsys, *ACME, "write")
-    given = text.strip() if by_its_text else auth.digest_of(text.strip())[:12]
+    given = text.strip() if by_its_text else access.digest_of(text.strip())[:12]
     code, out, _ = run(capsys, "--stage", "test", "revoke", given)
     assert code == 0 and "revoked" in out and text.strip() not in out
     with pytest.raises(Unauthenticated):
-        auth.authenticate(f"Bearer {text.strip()}", datetime.now(UTC))
-    assert auth.authenticate(f"Bearer {kept.strip()}", datetime.now(UTC)).role == "read"
+        system.tokens.authenticate(f"Bearer {text.strip()}", datetime.now(UTC))
+    assert system.tokens.authenticate(f"Bearer {kept.strip()}", datetime.now(UTC)).role == "read"
 
 
 @pytest.mark.parametrize(
@@ -92,13 +94,13 @@ def test_a_token_is_taken_back_by_its_id_or_its_text(
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_line(
-    capsys: pytest.CaptureFixture[str], argv: list[str], why: str
+    system: System, capsys: pytest.CaptureFixture[str], argv: list[str], why: str
 ) -> None:
     """Nothing is stored, and no empty list becomes "all of them"."""
     code, out, err = run(capsys, *argv)
     assert (code, out) == (1, "")
     assert why in err.splitlines()[-1]
-    assert list(tokens.every()) == []
+    assert list(system.tokens.every()) == []
 
 
 @pytest.mark.parametrize("argv", [["x"], [*ACME, "admin"], [*ACME, "read", "--expires", "soon"]])
@@ -111,7 +113,7 @@ def test_a_wrong_argument_is_explained(capsys: pytest.CaptureFixture[str], argv:
 
 
 def test_a_shell_of_the_local_stack_cannot_reach_another_stage(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    system: System, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A token meant for production is not made on a laptop, nor the other way round."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib import words
+from chalicelib.domain import shell_split
 
 
 @settings(max_examples=150)
@@ -20,12 +20,12 @@ def test_words_are_those_that_sh_makes(text: str) -> None:
     )
     if text.endswith("\\") or shell.returncode or shell.stderr:
         try:
-            words.split(text)
+            shell_split.split(text)
         except ValueError:
             return
         assert text.endswith("\\\\"), "a text that sh refuses was split"
     else:
-        made = "".join(f"<{word}>\0" for word in words.split(text)) or "<>\0"
+        made = "".join(f"<{word}>\0" for word in shell_split.split(text)) or "<>\0"
         assert made == shell.stdout.decode()
 
 
@@ -46,7 +46,7 @@ def test_words_are_those_that_sh_makes(text: str) -> None:
 )
 def test_quotes_and_backslashes_are_resolved(text: str, expected: list[str]) -> None:
     """Quoted operators are text; what only an interactive shell expands is left alone."""
-    assert words.split(text) == expected
+    assert shell_split.split(text) == expected
 
 
 @pytest.mark.parametrize("operator", ["&&", "|", ">", "<", ";", "$"])
@@ -54,7 +54,7 @@ def test_quotes_and_backslashes_are_resolved(text: str, expected: list[str]) -> 
 def test_an_unquoted_operator_is_refused_with_the_way_out(operator: str, text: str) -> None:
     """The error names the operator and suggests the list that runs a shell."""
     with pytest.raises(ValueError, match=r'\["sh", "-c", "…"\]') as refused:
-        words.split(text.format(operator))
+        shell_split.split(text.format(operator))
     assert f"unquoted {operator}," in str(refused.value)
 
 
@@ -62,4 +62,4 @@ def test_an_unquoted_operator_is_refused_with_the_way_out(operator: str, text: s
 def test_an_open_quote_is_refused(text: str) -> None:
     """A shell would ask for the rest; there is nobody to ask."""
     with pytest.raises(ValueError, match="not closed"):
-        words.split(text)
+        shell_split.split(text)

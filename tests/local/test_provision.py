@@ -38,7 +38,7 @@ def test_the_tables_have_the_keys_indexes_and_ttl_of_the_stack() -> None:
 def test_the_environment_is_all_that_the_settings_need() -> None:
     """The product reads it as it reads a deployment's; the cluster it names is there."""
     with mock_aws():
-        settings = product.read(provision.create(stage="test"))
+        settings = product.read_settings(provision.create(stage="test"))
         ecs = boto3.client("ecs", region_name=settings.region)
         assert ecs.describe_clusters(clusters=[settings.cluster])["failures"] == []
     assert settings.jobs_table == "jobyard-test-jobs"
@@ -46,7 +46,7 @@ def test_the_environment_is_all_that_the_settings_need() -> None:
 
 def test_a_secret_may_be_named_under_its_workspace_as_deployed() -> None:
     """The prefixes keep their place for the workspace; the product fills it in."""
-    settings = product.read(provision.settings(stage="test"))
+    settings = product.read_settings(provision.settings(stage="test"))
     assert any(
         prefix.endswith(":secret:jobyard/test/{workspace}/") for prefix in settings.secret_prefixes
     )

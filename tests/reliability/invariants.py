@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 
-from chalicelib import ids, schedule, states
-from chalicelib.tables.records import Job, Run
+from chalicelib.domain import ecs_task, ids, schedule
+from chalicelib.tables.records import Job
+from chalicelib.tables.run_records import Run
 from infra.local.fidelity.tasks import Task
 from tests.reliability.world import ScheduleSeen, World
 
@@ -81,7 +82,7 @@ def runs_end(world: World) -> Iterator[str]:
 
 
 def _owner(task: Task) -> tuple[str, str, int]:
-    owner = states.owner(task.started_by or "")
+    owner = ecs_task.owner(task.started_by or "")
     assert owner is not None, task.started_by
     return owner
 

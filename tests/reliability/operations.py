@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from chalicelib import ids
 from chalicelib.cloud import aws
+from chalicelib.domain import ids
 from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
 from infra.local.fidelity.tasks import Task

@@ -20,8 +20,8 @@ from botocore.exceptions import ReadTimeoutError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from chalicelib import lifecycle, transitions
 from chalicelib.cloud import aws
+from chalicelib.domain import time_limits
 from infra.local.fidelity.run_task import EcsError
 from tests.reliability import invariants
 from tests.reliability.world import World
@@ -47,7 +47,7 @@ def attempts(world: World, *outcomes: str) -> Iterator[list[str]]:
             raise ReadTimeoutError(endpoint_url=request.url)
         return None
 
-    hooks = aws.client("ecs").meta.events
+    hooks = world.on.clients.get("ecs").meta.events
     hooks.register_first("before-send.ecs.RunTask", meet)
     try:
         yield left
@@ -101,7 +101,7 @@ def test_one_attempt_of_which_nothing_is_known_keeps_the_launch(
     world.yard.take_events()
     run = the_run(world)
     assert (run.status, run.requested_at, run.launch) == ("pending", world.clock(), 1)
-    assert run.look_at - world.clock() == transitions.LAUNCH_LEASE
+    assert run.look_at - world.clock() == time_limits.LAUNCH_LEASE
     world.clock.move(minutes=1)
     world.sweep()
     assert len(world.made) == 1
@@ -121,7 +121,7 @@ def test_a_throttle_says_nothing_of_an_earlier_request_of_the_launch(world: Worl
             world.sweep()
         run = the_run(world)
         assert (run.launch, run.requested_at is None) == (1, False)
-        assert run.look_at - world.clock() == transitions.LAUNCH_LEASE
+        assert run.look_at - world.clock() == time_limits.LAUNCH_LEASE
     world.clock.move(minutes=1)
     world.sweep()
     assert len(world.made) == 1
@@ -168,7 +168,7 @@ def test_of_two_launchers_the_one_without_the_lease_does_not_ask(world: World) -
         world.yard.trigger(job)
     old = the_run(world)
     world.clock.move(seconds=5)
-    lifecycle.launch(the_run(world), on=world.on)
-    lifecycle.launch(old, on=world.on)
+    world.on.lifecycle.launch(the_run(world))
+    world.on.lifecycle.launch(old)
     assert [len(world.made), int(the_run(world).launch)] == [1, 2]
     invariants.hold_in_the_end(world)

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from chalicelib.errors import JobyardError
+from chalicelib.domain.errors import JobyardError
 from tests.reliability.operations import OPERATIONS, Operation
 from tests.reliability.wire import Failing, refused, throttled, unanswered
 from tests.reliability.world import World

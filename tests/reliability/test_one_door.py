@@ -12,16 +12,14 @@ from typing import Any
 import pytest
 
 import chalicelib
-from chalicelib import auth
-from chalicelib.errors import Unavailable
-from chalicelib.tables import jobs, runs, tokens
-from chalicelib.tables.records import Place
+from chalicelib.domain.errors import Unavailable
+from chalicelib.tables.records import Place, Token
 from tests.reliability.operations import OPERATIONS, Operation
 from tests.reliability.wire import refused, throttled, unanswered
 from tests.reliability.world import World
 
 PRODUCT = Path(str(chalicelib.__file__)).parent
-DOORS = {"dynamodb": {"tables/db.py", "tables/transaction.py"}}
+DOORS = {"dynamodb": {"tables/database.py"}}
 """By service, the modules whose code may make its calls; those of all others are in cloud."""
 
 
@@ -38,7 +36,7 @@ def caller() -> str:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_no_call_bypasses_the_modules_that_know_aws(world: World, operation: Operation) -> None:
-    """Of every operation: DynamoDB is called by `tables.db`, all else by a module of `cloud`."""
+    """DynamoDB is called by `tables.database`, everything else by a module of `cloud`."""
     act = operation.prepare(world.fresh(bus=operation.bus))
     made: set[tuple[str, str]] = set()
     with world.wire.failing(asking=lambda _, name: made.add((name.split(".")[0], caller()))):
@@ -49,39 +47,41 @@ def test_no_call_bypasses_the_modules_that_know_aws(world: World, operation: Ope
         assert service in DOORS or module.startswith("cloud/"), (service, module)
 
 
-def _token(world: World) -> tokens.Token:
-    _, made = auth.create("acme", "read", projects=None, name="t", life=None, now=world.clock())
+def _token(world: World) -> Token:
+    _, made = world.on.tokens.create(
+        "acme", "read", projects=None, name="t", life=None, now=world.clock()
+    )
     return made
 
 
 ACCESSES: dict[str, Callable[[World], Callable[[], Any]]] = {
-    "runs.due": lambda world: lambda: runs.due(0, world.clock(), 10),
+    "runs.due": lambda world: lambda: world.on.runs_table.due(0, world.clock(), 10),
     "runs.newest": lambda world: (
-        lambda: list(runs.newest("job_1", before=None, limit=1, where=None))
+        lambda: list(world.on.runs_table.newest("job_1", before=None, limit=1))
     ),
-    "runs.get": lambda world: lambda: runs.get("job_1", "run_1"),
-    "jobs.due": lambda world: lambda: jobs.due(0, world.clock(), 10),
-    "jobs.all_in_shard": lambda world: lambda: jobs.all_in_shard(0),
-    "jobs.place": lambda world: lambda: jobs.place("rules"),
+    "runs.get": lambda world: lambda: world.on.runs_table.get("job_1", "run_1"),
+    "jobs.due": lambda world: lambda: world.on.jobs_table.due(0, world.clock(), 10),
+    "jobs.all_in_shard": lambda world: lambda: world.on.jobs_table.all_in_shard(0),
+    "jobs.place": lambda world: lambda: world.on.jobs_table.place("rules"),
     "jobs.keep_place": lambda world: (
-        lambda: jobs.keep_place(Place("audit", "rules"), "a token", world.clock())
+        lambda: world.on.jobs_table.keep_place(Place("audit", "rules"), "a token", world.clock())
     ),
-    "tokens.find": lambda world: lambda: tokens.find("0" * 64),
+    "tokens.find": lambda world: lambda: world.on.tokens_table.find("0" * 64),
     "tokens.put": lambda world: lambda: _token(world),
     "tokens.touch": lambda world: _touch(world),
-    "tokens.every": lambda world: lambda: list(tokens.every()),
+    "tokens.every": lambda world: lambda: list(world.on.tokens_table.every()),
     "tokens.delete": lambda world: _delete(world),
 }
 
 
 def _touch(world: World) -> Callable[[], Any]:
     made = _token(world)
-    return lambda: tokens.touch(made, "2026-11-23")
+    return lambda: world.on.tokens_table.touch(made, "2026-11-23")
 
 
 def _delete(world: World) -> Callable[[], Any]:
     made = _token(world)
-    return lambda: tokens.delete(made)
+    return lambda: world.on.tokens_table.delete(made)
 
 
 FAILURES: dict[str, Callable[[int, str], Any]] = {

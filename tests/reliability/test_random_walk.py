@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 )
 from pynamodb.exceptions import PynamoDBException
 
-from chalicelib.errors import JobyardError
+from chalicelib.domain.errors import JobyardError
 from infra.local.fidelity.operations import NOTHING, Failure
 from infra.local.fidelity.run_task import EcsError
 from infra.local.fidelity.tasks import Task

@@ -10,21 +10,29 @@ from typing import Any
 
 import pytest
 
-from chalicelib import audit, deletion, ids, jobs, reconcile, runs, transitions
 from chalicelib.cloud import aws
-from chalicelib.tables import db, records
-from chalicelib.tables.records import Job, Stats, shard
+from chalicelib.domain import ids, time_limits
+from chalicelib.engine import deletion, sweep
+from chalicelib.engine.new_run import new_run
+from chalicelib.tables.records import Job
+from chalicelib.tables.run_records import Run, Stats
+from chalicelib.tables.shards import shard
+from chalicelib.usecases import jobs
+from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
-from tests.reliability.wire import SERVICES, throttled
+from tests.reliability.wire import clients_of, throttled
 from tests.reliability.world import World
 from tests.yard import IMAGE
 
+SHARDS = 16
+
 
 @pytest.fixture(autouse=True)
-def all_partitions(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+def all_partitions(world: World) -> Iterator[None]:
     """As many as a deployment has: how much a turn reads depends on it."""
-    for module in (records, reconcile, audit):
-        monkeypatch.setattr(module, "SHARDS", 16)
+    world.set_up(shards=SHARDS)
+    yield
+    world.set_up(shards=1)
 
 
 class TokenBucket:
@@ -51,7 +59,7 @@ class TokenBucket:
 @contextlib.contextmanager
 def throttling_launches(world: World, rate: float, burst: float) -> Iterator[TokenBucket]:
     bucket = TokenBucket(world, rate, burst)
-    hooks = aws.client("ecs").meta.events
+    hooks = world.on.clients.get("ecs").meta.events
     hooks.register_first("before-send.ecs.RunTask", bucket)
     try:
         yield bucket
@@ -66,7 +74,7 @@ def each_call_takes(world: World, seconds: float) -> Iterator[None]:
     def pass_time(**_: Any) -> None:
         world.time.sleep(seconds)
 
-    clients = [db.connect().client, *(aws.client(name) for name in SERVICES)]
+    clients = clients_of(world.on)
     for client in clients:
         client.meta.events.register("before-send.*.*", pass_time)
     try:
@@ -81,10 +89,12 @@ def seed(world: World, job: Job, number: int, **changes: Any) -> list[str]:
     made = []
     for count in range(number):
         at = world.clock() - timedelta(seconds=number - count)
-        run = runs.new_run(job, ids.new_run(at), at)
+        run = new_run(job, ids.new_run(at), at)
         for name, value in changes.items():
             setattr(run, name, value)
-        run.look_shard = None if run.look_at is None else shard(run.run_id)
+        run.look_shard = (
+            None if run.look_at is None else shard(run.run_id, world.on.settings.shards)
+        )
         world.put(run)
         made.append(run.run_id)
     return made
@@ -99,8 +109,8 @@ def over(world: World, job: Job, number: int, **changes: Any) -> list[str]:
     """Runs that have succeeded, and are counted."""
     done = {"status": "succeeded", "live": None, "look_at": None, "finished_at": world.clock()}
     made = seed(world, job, number, **(done | changes))
-    db.connect()
-    Stats(job.job_id, "stats").update([Stats.succeeded.add(number)])
+    counts = Stats(job.job_id, "stats")
+    assert world.on.database.update(counts, [Stats.succeeded.add(number)])
     return made
 
 
@@ -120,7 +130,7 @@ def test_1000_runs_due_at_once_all_start_in_their_order_and_none_fails(world: Wo
             began = world.time.elapsed
             world.sweep()
             sweeps += 1
-            assert world.time.elapsed - began < reconcile.TURN
+            assert world.time.elapsed - began < sweep.TURN
             world.time.elapsed = began + 60
             world.clock.move(minutes=1)
             assert sweeps < 10, f"{len(world.made)} launched"
@@ -155,7 +165,7 @@ def test_a_job_with_10000_runs_is_deleted_in_bounded_turns_and_its_name_is_free_
         while len(world.jobs()) > 1:
             began = world.time.elapsed
             world.minute()
-            assert world.time.elapsed - began < reconcile.DELETES + 2
+            assert world.time.elapsed - began < sweep.DELETES + 2
             turns += 1
             assert turns <= 10, f"{len(world.runs())} runs are left"
     assert turns > 1
@@ -178,7 +188,7 @@ def test_a_large_delete_does_not_keep_a_run_from_its_launch(world: World) -> Non
         world.clock.move(minutes=1)
         began = world.time.elapsed
         world.sweep()
-        assert world.time.elapsed - began < reconcile.TURN
+        assert world.time.elapsed - began < sweep.TURN
     assert len(world.made) == 1
     assert 0 < len(world.runs()) < 2_001
 
@@ -218,9 +228,54 @@ def test_a_delete_goes_on_past_runs_that_are_live(world: World) -> None:
     assert world.runs() == []
 
 
+def test_no_task_is_started_after_the_delete_of_a_job_with_200_in_flight(world: World) -> None:
+    """Most wait for capacity, which is there again; what waits is stopped before what runs."""
+    world.fresh()
+    world.job(name="a", concurrency_policy="replace", schedule="0 13 * * *")
+    other = world.job(name="b")
+    job = next(each for each in world.jobs() if each.name == "a")
+    running = waiting(world, job, 60)
+    world.sweep()
+    for task in world.made:
+        world.ecs.start(task.arn)
+    world.exits = lambda task: None
+    asked = waiting(world, job, 70)  # the sweep asked for these, and there was no capacity
+    world.ecs.refuse_next(Failure("RESOURCE:ENI"), times=70)
+    world.sweep()
+    seed(world, job, 69, requested_at=None, look_at=world.clock())
+    held = seed(world, job, 1, requested_at=None, look_at=world.clock(), waits_for=running[:1])
+    world.clock.move(minutes=1)
+    assert len(running + asked + held) == 131
+    assert len(world.made) == 60
+    stops: list[int] = []
+
+    def note_stop(_: int, name: str) -> None:
+        if name == "ecs.StopTask":
+            # one that is to take another's place stops that one itself, and is not launched then
+            stops.append(sum(run.status == "pending" and not run.waits_for for run in mine()))
+
+    def mine() -> list[Run]:
+        return [run for run in world.runs() if run.job_id == job.job_id]
+
+    with each_call_takes(world, 0.05), world.wire.failing(asking=note_stop):
+        assert world.yard.call("DELETE", f"/jobs/{job.job_id}").status == 200
+        assert sum(not run.is_terminal for run in mine()) > 100, "the answer did not wait for all"
+        world.sweep()
+        for _ in range(30):
+            world.deliver(world.yard.take_events())
+            world.minute()
+            if not mine():
+                break
+    assert len(world.made) == 60, "a task was started after the delete"
+    assert set(stops) == {0}, "a task was stopped while others were still to be started"
+    assert {task.last_status for task in world.made} == {"STOPPED"}
+    assert [each.job_id for each in world.jobs()] == [other["id"]]
+    assert mine() == []
+
+
 def test_the_settings_of_the_pace_keep_to_what_aws_documents() -> None:
     """Fargate: 20 launches a second. A launcher's lease outlasts a write and a RunTask."""
-    assert 1 / reconcile.LAUNCH_INTERVAL <= 20
+    assert 1 / sweep.LAUNCH_INTERVAL <= 20
     call = aws.ATTEMPTS * (aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT) + 3
-    assert transitions.LAUNCH_LEASE.total_seconds() > 2 * call
+    assert time_limits.LAUNCH_LEASE.total_seconds() > 2 * call
     assert deletion.AGAIN.total_seconds() < 60

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from chalicelib import reconcile, transitions
 from chalicelib.cloud import aws
-from chalicelib.tables import db
+from chalicelib.domain import time_limits
+from chalicelib.engine import sweep
 from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
 from tests.reliability import invariants, operations
 from tests.reliability.operations import OPERATIONS, Operation
-from tests.reliability.wire import SERVICES, Failing, refused, throttled, unanswered
+from tests.reliability.wire import Failing, clients_of, refused, throttled, unanswered
 from tests.reliability.world import World
 from tests.yard import Answer
 
@@ -160,7 +160,7 @@ def slow(world: World, answered: int) -> Iterator[list[str]]:
             world.time.sleep(aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT)
             raise ReadTimeoutError(endpoint_url=request.url)
 
-    clients = [db.connect().client, *(aws.client(name) for name in SERVICES)]
+    clients = clients_of(world.on)
     for client in clients:
         client.meta.events.register_first("before-send.*.*", attempt)
     try:
@@ -203,7 +203,7 @@ def test_a_sweep_ends_with_its_turn_whatever_aws_does(world: World) -> None:
         began = world.time.elapsed
         world.sweep()
         took = world.time.elapsed - began
-    assert took <= reconcile.TURN + aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT
+    assert took <= sweep.TURN + aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT
     invariants.hold_in_the_end(world)
 
 
@@ -348,7 +348,7 @@ def test_two_sweeps_at_once_ask_for_one_launch_once(world: World) -> None:
         if name == "ecs.RunTask":
             asked.append(name)
             if len(asked) == 1:
-                reconcile.sweep(on=world.on)
+                world.on.sweep.turn()
 
     world.ecs.refuse_next(Failure("RESOURCE:ENI"))
     with world.wire.failing(asking=meanwhile):
@@ -371,7 +371,7 @@ def test_a_launch_without_an_answer_for_an_hour_fails_and_says_what_was_said(
             world.sweep()
         asked = wire.names.count("ecs.RunTask")
     run = the_run(world)
-    assert asked <= transitions.TOKEN_LIFE.total_seconds() / 60
+    assert asked <= time_limits.TOKEN_LIFE.total_seconds() / 60
     assert (run.status, run.error["code"]) == ("failed", "start_failed")
     assert "No." in run.error["message"]
 

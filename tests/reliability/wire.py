@@ -10,7 +10,7 @@ from botocore import UNSIGNED
 from botocore.exceptions import ReadTimeoutError
 
 from chalicelib.cloud import aws
-from chalicelib.tables import db
+from chalicelib.system import System
 
 SERVICES = ("ecs", "events", "logs")
 
@@ -29,17 +29,22 @@ class HttpAnswer:
         self.status_code = status_code
 
 
+def clients_of(system: System) -> list[Any]:
+    """The botocore clients that a system makes its calls through."""
+    return [system.database.client, *(system.clients.get(name) for name in SERVICES)]
+
+
 class Wire:
     """Every client's hooks; what happens on them is set by the context managers below."""
 
-    def __init__(self) -> None:
+    def __init__(self, system: System) -> None:
         self.count = 0
         self.names: list[str] = []
         self.asking: Failing | None = None
         self.answered: Failing | None = None
         self.made: Callable[[str, dict[str, Any]], None] = lambda name, params: None
         """Told of each call that is really made, with its HTTP request."""
-        self._clients = [db.connect().client, *(aws.client(name) for name in SERVICES)]
+        self._clients = clients_of(system)
 
     def __enter__(self) -> Wire:
         for client in self._clients:

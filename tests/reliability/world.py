@@ -24,17 +24,15 @@ from moto.events.models import events_backends
 from moto.logs.models import logs_backends
 from pynamodb.models import Model
 
-from chalicelib import api, audit, auth, contention, lifecycle, reconcile, states
-from chalicelib.cloud import aws
-from chalicelib.services import Services
-from chalicelib.settings import settings
-from chalicelib.tables import records
-from chalicelib.tables.records import Job, JobKey, Name, Run, RunKey, Stats
+from chalicelib.domain import ecs_task
+from chalicelib.system import System
+from chalicelib.tables.records import Job, JobKey, Name
+from chalicelib.tables.run_records import Run, RunKey, Stats
 from infra.local import REGION
 from infra.local.fidelity.tasks import Task
 from infra.local.provision import ACCOUNT
 from tests.reliability.wire import Wire
-from tests.yard import PROJECT, START, WORKSPACE, Yard, make_yard
+from tests.yard import PROJECT, START, WORKSPACE, Clock, Yard, make_yard
 
 M = TypeVar("M", bound=Model)
 
@@ -65,6 +63,20 @@ class VirtualTime:
         self.elapsed += seconds
 
 
+class WorldClock(Clock):
+    """The yard's time, in which waiting takes no real time either."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        super().__init__()
+        self._time = time
+
+    def monotonic(self) -> float:
+        return self._time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self._time.sleep(seconds)
+
+
 class World:
     """A yard in which time passes by itself."""
 
@@ -74,6 +86,7 @@ class World:
         self._chance = chance
         self.wire = wire
         self.clock = yard.clock
+        self._settings = yard.system.settings
         self.ecs = yard.aws.ecs
         self.ecs.on_run.append(lambda task: self.made.append(task))
         self.fresh()
@@ -81,7 +94,7 @@ class World:
     def fresh(self, *, bus: bool = False) -> World:
         """An empty world at START; with `bus`, terminal runs are announced."""
         self._chance.seed(0)
-        for table in (settings().jobs_table, settings().runs_table):
+        for table in (self.on.settings.jobs_table, self.on.settings.runs_table):
             self._table(table).items.clear()
         self._definitions.clear()
         self._rules.clear()
@@ -90,7 +103,7 @@ class World:
         self.ecs.visible_after = timedelta(0)
         self.clock.at = START
         self.yard.events.clear()
-        auth.forget()
+        self.on.tokens.forget()
         self.made: list[Task] = []
         """Every task that was ever made."""
         self.strays: set[str] = set()
@@ -109,12 +122,20 @@ class World:
 
     def announcing(self, bus: str | None) -> None:
         """Set the bus that terminal runs are announced on, or none, from now on."""
-        self.on.settings = replace(settings(), event_bus=bus)
-        vars(self.on).pop("bus", None)  # built with the settings that held
+        self.set_up(event_bus=bus, shards=self.on.settings.shards)
+
+    def set_up(self, **changes: Any) -> None:
+        """
+        Go on with the first settings but for `changes`.
+
+        One launch at a time: that changes only in what order threads come.
+        """
+        self.yard.set_up(replace(self._settings, **changes))
+        self.on.sweep.launchers = 1
 
     @property
-    def on(self) -> Services:
-        return self.yard.on
+    def on(self) -> System:
+        return self.yard.system
 
     # --- what there is, seen without asking -------------------------------------------------
 
@@ -151,26 +172,26 @@ class World:
 
     def put(self, run: Run) -> None:
         """A run as it is, past every condition: for histories of thousands."""
-        self._table(settings().runs_table).put_item(run.serialize())
+        self._table(self.on.settings.runs_table).put_item(run.serialize())
 
     def jobs(self) -> list[Job]:
         """Every job, also those that are being deleted."""
-        return self._records(settings().jobs_table, Job, "job_")
+        return self._records(self.on.settings.jobs_table, Job, "job_")
 
     def names(self) -> list[Name]:
-        return self._records(settings().jobs_table, Name, "name#")
+        return self._records(self.on.settings.jobs_table, Name, "name#")
 
     def job_keys(self) -> list[JobKey]:
-        return self._records(settings().jobs_table, JobKey, "key#")
+        return self._records(self.on.settings.jobs_table, JobKey, "key#")
 
     def runs(self) -> list[Run]:
-        return self._records(settings().runs_table, Run, "run_")
+        return self._records(self.on.settings.runs_table, Run, "run_")
 
     def run_keys(self) -> list[RunKey]:
-        return self._records(settings().runs_table, RunKey, "key#")
+        return self._records(self.on.settings.runs_table, RunKey, "key#")
 
     def stats(self) -> list[Stats]:
-        return self._records(settings().runs_table, Stats, "stats")
+        return self._records(self.on.settings.runs_table, Stats, "stats")
 
     def rules(self) -> dict[str, dict[str, Any]]:
         """Of each rule its expression, its state and its targets."""
@@ -226,13 +247,13 @@ class World:
 
     def deliver(self, events: list[dict[str, Any]]) -> None:
         for event in events:
-            lifecycle.task_seen(states.read_task(event["detail"]), on=self.on)
+            self.on.lifecycle.apply_task(ecs_task.read_task(event["detail"]))
 
     def sweep(self) -> None:
-        reconcile.sweep(on=self.on)
+        self.on.sweep.turn()
 
     def audit(self) -> None:
-        audit.turn(on=self.on)
+        self.on.audit.turn()
 
     def minute(self, *, losing_events: bool = False) -> None:
         """The next minute: Fargate works, its events arrive or are lost, the sweep runs."""
@@ -257,7 +278,10 @@ class World:
     def is_due(self) -> bool:
         """Whether a sweep has anything to do; one that has not would only read empty indexes."""
         now = self.clock().strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
-        tables = ((settings().jobs_table, "work_at"), (settings().runs_table, "look_at"))
+        tables = (
+            (self.on.settings.jobs_table, "work_at"),
+            (self.on.settings.runs_table, "look_at"),
+        )
         for table, name in tables:
             for item in self._table(table).all_items():
                 if name in item.attrs and item.attrs[name].value <= now:
@@ -314,19 +338,13 @@ def make_world(stage: str) -> Iterator[World]:
     """
     time = VirtualTime()
     chance = Random(0)
-    with pytest.MonkeyPatch.context() as patch, make_yard(stage) as yard, Wire() as wire:
-        for module in (records, reconcile, audit):
-            patch.setattr(module, "SHARDS", 1)
-        patch.setattr(reconcile, "LAUNCHERS", 1)
-        for module in (api, aws, contention, reconcile, endpoint):
-            patch.setattr(module, "time", time)
+    with pytest.MonkeyPatch.context() as patch, make_yard(stage, WorldClock(time)) as yard:
+        yard.set_up(replace(yard.system.settings, shards=1))
+        patch.setattr(endpoint, "time", time)  # botocore waits between two attempts
         patch.setattr(os, "urandom", chance.randbytes)  # of every ULID and UUID
-        aws.client("events").create_event_bus(Name=BUS)
-        world = World(yard, wire, time, chance)
-        try:
-            yield world
-        finally:
-            world.announcing(settings().event_bus)
+        yard.system.clients.get("events").create_event_bus(Name=BUS)
+        with Wire(yard.system) as wire:
+            yield World(yard, wire, time, chance)
 
 
 __all__ = ["BUS", "PATIENCE", "PROJECT", "START", "WORKSPACE", "World", "make_world"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from moto.ecs.exceptions import TaskDefinitionNotFoundException
 
@@ -18,9 +20,6 @@ from infra.local.fidelity.run_task import (
     tags_of_task,
 )
 from infra.local.fidelity.tasks import Task
-
-if TYPE_CHECKING:
-    from infra.local.fidelity.ecs import EcsFidelity
 
 TOKEN_LIFE = timedelta(hours=24)
 TOKEN_LIFE_AFTER_TASK = timedelta(hours=1)
@@ -59,14 +58,30 @@ class Token:
         return now - self.made_at < TOKEN_LIFE
 
 
-def _raise_refusal(ecs: EcsFidelity, operation: str) -> None:
+class Ecs(Protocol):
+    """What the operations need of the store of tasks."""
+
+    now: Callable[[], datetime]
+    visible_after: timedelta
+    store: dict[str, Task]
+    tokens: dict[tuple[str, str], Token]
+    refusals: defaultdict[str, deque[Refusal]]
+    on_run: list[Callable[[Task], None]]
+    on_stop: list[Callable[[Task], None]]
+
+    def move(self, task: Task, status: str, now: datetime) -> None: ...
+
+    def emit(self, task: Task, now: datetime) -> None: ...
+
+
+def _raise_refusal(ecs: Ecs, operation: str) -> None:
     waiting = ecs.refusals[operation]
     if waiting and isinstance(error := waiting[0], EcsError):
         waiting.popleft()
         raise error
 
 
-def run_task(ecs: EcsFidelity, response: Any) -> dict[str, Any]:
+def run_task(ecs: Ecs, response: Any) -> dict[str, Any]:
     _raise_refusal(ecs, "RunTask")
     now, params = ecs.now(), dict(response.params)
     _forget(ecs, now)
@@ -107,21 +122,21 @@ def run_task(ecs: EcsFidelity, response: Any) -> dict[str, Any]:
     return {**answer, "failures": []}
 
 
-def _forget(ecs: EcsFidelity, now: datetime) -> None:
+def _forget(ecs: Ecs, now: datetime) -> None:
     for token in [key for key, made in ecs.tokens.items() if not made.is_alive(now)]:
         del ecs.tokens[token]
     for task in [task for task in ecs.store.values() if task.is_forgotten(now)]:
         del ecs.store[task.id]
 
 
-def _find(ecs: EcsFidelity, cluster_arn: str, reference: str) -> Task | None:
+def _find(ecs: Ecs, cluster_arn: str, reference: str) -> Task | None:
     task = ecs.store.get(reference.rsplit("/", 1)[-1])
     if task is None or task.cluster_arn != cluster_arn or task.is_forgotten(ecs.now()):
         return None
     return task
 
 
-def describe_tasks(ecs: EcsFidelity, response: Any) -> dict[str, Any]:
+def describe_tasks(ecs: Ecs, response: Any) -> dict[str, Any]:
     _raise_refusal(ecs, "DescribeTasks")
     params, now = response.params, ecs.now()
     cluster = response.ecs_backend._get_cluster(params.get("cluster", "default"))
@@ -144,7 +159,7 @@ def describe_tasks(ecs: EcsFidelity, response: Any) -> dict[str, Any]:
     return {"tasks": tasks, "failures": failures}
 
 
-def stop_task(ecs: EcsFidelity, response: Any) -> dict[str, Any]:
+def stop_task(ecs: Ecs, response: Any) -> dict[str, Any]:
     _raise_refusal(ecs, "StopTask")
     params, now = response.params, ecs.now()
     cluster = response.ecs_backend._get_cluster(params.get("cluster", "default"))
@@ -161,7 +176,7 @@ def stop_task(ecs: EcsFidelity, response: Any) -> dict[str, Any]:
     return {"task": task.as_json()}
 
 
-def list_tasks(ecs: EcsFidelity, response: Any) -> dict[str, Any]:
+def list_tasks(ecs: Ecs, response: Any) -> dict[str, Any]:
     _raise_refusal(ecs, "ListTasks")
     params, now = response.params, ecs.now()
     cluster = response.ecs_backend._get_cluster(params.get("cluster", "default"))

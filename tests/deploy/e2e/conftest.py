@@ -12,14 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pynamodb.connection import Connection
 
-from chalicelib import auth
-from chalicelib.tables import tokens
 from infra import account, deploy, package
 from infra.account import Account
+from infra.token_store import tokens_in
 from infra.verify import runner
-from infra.verify.runner import Verified
+from infra.verify.results import Verified
 from tests.deploy.e2e import emulator, gaps
 from tests.deploy.e2e.emulator import IMAGE
 
@@ -106,8 +104,8 @@ def stage(aws: str, made: package.Package) -> Iterator[Stage]:
     where = account.announce(STAGE, "deploying")
     account.prepare(where)
     deploy.deploy(STAGE, [], where, made)
-    tokens.bind(f"jobyard-{STAGE}-tokens", Connection(region=where.region))
-    token, _ = auth.create(
+    tokens = tokens_in(f"jobyard-{STAGE}-tokens", where.region)
+    token, _ = tokens.create(
         "acme", "write", projects=None, name="e2e", life=None, now=datetime.now(UTC)
     )
     with gaps.Events(f"jobyard-{STAGE}").told() as events:

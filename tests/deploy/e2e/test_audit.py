@@ -14,7 +14,7 @@ import boto3
 import pytest
 from ulid import ULID
 
-from chalicelib import ids, states
+from chalicelib.domain import ecs_task, ids
 from tests.deploy.e2e import gaps
 from tests.deploy.e2e.conftest import Stage
 from tests.deploy.e2e.emulator import IMAGE
@@ -74,7 +74,7 @@ def test_a_task_that_its_run_does_not_record_is_adopted(stage: Stage) -> None:
     made = job(stage, "unrecorded", "exec sleep 600")
     run = stage.ok("POST", f"jobs/{made}/runs")
     path = f"jobs/{made}/runs/{run['id']}"
-    stage.events.lose(states.started_by(made, run["id"], 1))
+    stage.events.lose(ecs_task.started_by(made, run["id"], 1))
     wait_for(lambda: stage.ok("GET", path)["status"] == "running", "the run to start")
     task = stage.ok("GET", path)["task_arn"]
     in_ten_minutes = f"{datetime.now(UTC) + timedelta(minutes=10):%Y-%m-%dT%H:%M:%S.%f%z}"
@@ -102,7 +102,7 @@ def test_a_task_whose_run_is_over_is_stopped(stage: Stage) -> None:
     run = stage.ok("POST", f"jobs/{made}/runs", {"command": ["true"]})
     path = f"jobs/{made}/runs/{run['id']}"
     wait_for(lambda: stage.ok("GET", path)["status"] == "succeeded", "the run to end")
-    started_by = states.started_by(made, run["id"], 1)
+    started_by = ecs_task.started_by(made, run["id"], 1)
     stage.events.lose(started_by)
     ecs: Any = boto3.client("ecs")
     cluster = f"jobyard-{stage.name}"

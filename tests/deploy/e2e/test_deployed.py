@@ -12,7 +12,7 @@ import pytest
 
 from infra.package import ROOT
 from infra.verify import runner
-from infra.verify.runner import Verified
+from infra.verify.results import Verified
 from tests.deploy.e2e.conftest import SKIPPED, Stage
 from tests.deploy.e2e.emulator import IMAGE
 from tests.deploy.e2e.usage import leftovers, wait_for

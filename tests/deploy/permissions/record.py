@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib import services, settings
 from infra.local import provision, template
 from tests.deploy.permissions.calls import Needed
 from tests.deploy.permissions.policies import DEFAULT_ROLE, STAGE, stage_names
@@ -121,11 +120,7 @@ def _environment() -> Iterator[None]:
             patch.setenv(name, value)
         patch.setenv("JOBYARD_EXECUTION_ROLE_ARN", names["ExecutionRole.Arn"])
         patch.setenv("JOBYARD_DEFAULT_TASK_ROLE_ARN", DEFAULT_ROLE)
-        settings.settings.cache_clear()
-        services.services.cache_clear()
         yield
-    settings.settings.cache_clear()
-    services.services.cache_clear()
 
 
 @contextlib.contextmanager

@@ -18,8 +18,11 @@ import pytest
 from botocore.client import BaseClient
 
 import app
-from chalicelib import audit, lifecycle, reconcile, scheduler
-from chalicelib.api import Api
+from chalicelib.engine.audit import Audit
+from chalicelib.engine.lifecycle import Lifecycle
+from chalicelib.engine.scheduler import Scheduler
+from chalicelib.engine.sweep import Sweep
+from chalicelib.http.api import Api
 from tests.deploy.permissions import calls
 from tests.deploy.permissions.calls import Needed
 from tests.reliability.wire import Wire
@@ -27,10 +30,10 @@ from tests.yard import Yard
 
 WAYS_IN: dict[str, tuple[Any, str]] = {
     "api": (Api, "__call__"),
-    "task-changed": (lifecycle, "task_seen"),
-    "fire": (scheduler, "fired"),
-    "sweep": (reconcile, "sweep"),
-    "audit": (audit, "turn"),
+    "task-changed": (Lifecycle, "apply_task"),
+    "fire": (Scheduler, "fired"),
+    "sweep": (Sweep, "turn"),
+    "audit": (Audit, "turn"),
 }
 """By the function's name in `jobyard-<stage>-<name>` and in `.chalice/policy-<name>.json`."""
 

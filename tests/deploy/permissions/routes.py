@@ -10,8 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import app
-from chalicelib.cloud import aws
-from chalicelib.settings import settings
 from tests.reliability.operations import DAILY, Act, Operation
 from tests.reliability.world import World
 from tests.yard import PROJECT, WORKSPACE, Context
@@ -42,8 +40,8 @@ def _written(world: World) -> tuple[str, str]:
     task = world.yard.task_of(run)
     world.ecs.start(task)
     world.deliver(world.yard.take_events())
-    group, stream = settings().log_group(job["id"]), f"run/main/{task.rpartition('/')[2]}"
-    logs = aws.client("logs")
+    group, stream = world.on.settings.log_group(job["id"]), f"run/main/{task.rpartition('/')[2]}"
+    logs = world.on.clients.get("logs")
     logs.create_log_stream(logGroupName=group, logStreamName=stream)
     at = int(world.clock().timestamp() * 1000)
     line = {"timestamp": at, "message": "hello"}

@@ -1,0 +1,47 @@
+"""The current attempt of a run, as one value: a retry replaces it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """
+    What a run knows of its current attempt; the attributes of its record have the same names.
+
+    They are attributes of the record and not a map, so that a change writes only what changed.
+    """
+
+    attempt: int
+    """From 1."""
+    launch: int
+    """Part of RunTask's client token; raised once the last launch is known to have no task."""
+    waiting_since: datetime
+    """Since when the attempt could have run."""
+    requested_at: datetime | None = None
+    """First RunTask of the current launch; None: none was asked for."""
+    refusal: dict[str, str] | None = None
+    """Why the last launch was refused, while it waits to be tried again."""
+    task_arn: str | None = None
+    event_version: int | None = None
+    """Of the newest description of the task that was applied."""
+    attempt_started_at: datetime | None = None
+    spent_tasks: list[str] | None = None
+    """ARNs of its tasks that did not start and were launched again."""
+    stop_reason: str | None = None
+    """Why its task must stop; stored before StopTask, and decides the verdict."""
+    stopping_since: datetime | None = None
+    missing_at: datetime | None = None
+    """Since when ECS says that it does not know the task."""
+
+    def attributes(self) -> dict[str, Any]:
+        """Every attribute of the record that belongs to the attempt."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def backoff(attempt: int) -> timedelta:
+    """Before the retry that follows `attempt`: 10 s, doubling to at most 6 min."""
+    return timedelta(seconds=min(10 * 2 ** (attempt - 1), 360))

@@ -1,0 +1,38 @@
+"""Doing again what lost to a concurrent change of the same job."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from chalicelib.clock import Clock
+from chalicelib.domain.errors import Conflict
+
+TRIES = 60
+"""At most, where the caller has no deadline; a request's deadline ends them earlier."""
+LONGEST_PAUSE = 1.0
+SPARE = 2.0
+"""Seconds that one more try must have: its reads, its writes, and time to answer."""
+
+
+def tries(clock: Clock, most: int = TRIES) -> Iterator[int]:
+    """
+    The numbers of the tries of an optimistic write, from 0: the caller leaves when it succeeded.
+
+    Of several writers that read the same version one succeeds, whatever the others do, so all
+    of them do in the end. A pause before each further try, random and doubling ("Exponential
+    Backoff and Jitter", AWS architecture blog), keeps the rest from reading all at once again.
+    No try is begun that the caller's deadline leaves no time for.
+    """
+    for turn in range(most):
+        if turn:
+            pause = random.uniform(0, min(0.01 * 2**turn, LONGEST_PAUSE))
+            if clock.remaining() < pause + SPARE:
+                return
+            clock.sleep(pause)
+        yield turn
+
+
+def gave_up() -> Conflict:
+    """What a caller is told whose every try lost."""
+    return Conflict("The job is being changed at the same time. Try again.")

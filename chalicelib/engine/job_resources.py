@@ -1,0 +1,103 @@
+"""What AWS holds for a job besides its record: task definition, log group, rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib import log
+from chalicelib.cloud import task_definitions
+from chalicelib.cloud.ecs import ContainerRefused, Ecs
+from chalicelib.cloud.logs import Logs
+from chalicelib.cloud.rules import Rules
+from chalicelib.domain.errors import FieldError, InvalidFields
+from chalicelib.settings import STAGE_TAG, Settings
+from chalicelib.tables.records import Job
+
+Rule = dict[str, Any]
+
+_SIZEABLE: dict[str, Any] = {"env": {}, "secrets": {}, "command": None, "entrypoint": None}
+"""The fields whose size is the caller's choice, each with the value that takes no room."""
+_A_LOT = task_definitions.MAX_BYTES // 10
+"""
+Bytes from which a field is named. What is too large together has at least one such field: the
+other fields of a definition take less than a tenth of it.
+"""
+
+
+@dataclass(slots=True)
+class JobResources:
+    """Makes them before a job is stored, and takes back what was made for nothing."""
+
+    ecs: Ecs
+    rules: Rules
+    cloudwatch_logs: Logs
+    settings: Settings
+
+    def register(self, job_id: str, spec: Mapping[str, Any]) -> str:
+        """Register a job's container: the revision's ARN. 422 for what ECS does not take."""
+        definition = task_definitions.render(job_id, spec, self.settings)
+        size = task_definitions.size(definition)
+        if size > task_definitions.MAX_BYTES:
+            raise self._too_large(job_id, spec, size)
+        try:
+            return self.ecs.register(definition)
+        except ContainerRefused as refusal:
+            why = f"ECS refused the container: {refusal}"
+            raise InvalidFields([FieldError("image", why)]) from refusal
+
+    def _too_large(self, job_id: str, spec: Mapping[str, Any], size: int) -> InvalidFields:
+        """Names every field that takes much of the definition, the largest first."""
+        takes: dict[str, int] = {}
+        for name, least in _SIZEABLE.items():
+            without = task_definitions.render(job_id, {**spec, name: least}, self.settings)
+            takes[name] = size - task_definitions.size(without)
+        largest = sorted((name for name in takes if takes[name] >= _A_LOT), key=lambda n: -takes[n])
+        of_definition = f"of the {size} bytes of the job's task definition; at most "
+        return InvalidFields(
+            [
+                FieldError(
+                    name, f"takes {takes[name]} {of_definition}{task_definitions.MAX_BYTES} fit"
+                )
+                for name in largest
+            ]
+        )
+
+    def make_log_group(self, job_id: str) -> None:
+        tags = {STAGE_TAG: self.settings.stage, "jobyard:job": job_id}
+        self.cloudwatch_logs.create_group(
+            self.settings.log_group(job_id), self.settings.log_retention_days, tags
+        )
+
+    def rules_of(self, job_id: str, project: str, spec: Mapping[str, Any]) -> list[Rule]:
+        """The rules that a job with this spec should have."""
+        return self.rules.render(job_id, project, spec)
+
+    def put_rules(self, job_id: str, project: str, rules: list[Rule]) -> None:
+        """Make rules, or make them as they should be; 409 where the bus has no room."""
+        self.rules.put(job_id, project, rules)
+
+    def remove_rules(self, rules: list[Rule]) -> None:
+        self.rules.remove([rule["Name"] for rule in rules])
+
+    def take_back(self, job_id: str, definition: str, rules: list[Rule]) -> None:
+        """Remove what was made for a job that was not stored; the audit finds what stays."""
+        with log.and_continue("left to the audit", job_id=job_id):
+            self.remove_rules(rules)
+            self.cloudwatch_logs.delete_group(self.settings.log_group(job_id))
+            self.ecs.retire([definition])
+
+    def put_back(
+        self, job: Job, before: list[Rule], after: list[Rule], definition: str | None
+    ) -> None:
+        """
+        Undo what was made for a change that was not stored; the audit mends what stays.
+
+        `definition`: the revision that was registered for it, if any.
+        """
+        with log.and_continue("left to the audit", job_id=job.job_id):
+            self.put_rules(job.job_id, job.pk, [rule for rule in before if rule not in after])
+            self.remove_rules(after[len(before) :])
+            if definition is not None:
+                self.ecs.retire([definition])

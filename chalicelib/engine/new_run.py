@@ -1,0 +1,46 @@
+"""The runs that a job begins: by hand, or for a slot of its schedule."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from chalicelib.domain import ids, time_limits
+from chalicelib.domain.attempt import Attempt
+from chalicelib.domain.run_states import PENDING
+from chalicelib.tables.records import Job
+from chalicelib.tables.run_records import Run
+
+
+def new_run(job: Job, run_id: str, now: datetime) -> Run:
+    """A pending run of a job as it is configured now, to be launched at once."""
+    spec = job.spec
+    return Run(
+        job.job_id,
+        run_id,
+        rev=1,
+        project=job.pk,
+        job_version=job.version,
+        status=PENDING,
+        trigger="manual",
+        claimed=run_id,
+        live=run_id,
+        look_at=now + time_limits.LAUNCH_LEASE,
+        task_definition=job.task_definition,
+        image=spec["image"],
+        command=spec["command"],
+        tags=spec["tags"],
+        cpu=spec["cpu"],
+        memory_mib=spec["memory_mib"],
+        timeout_seconds=spec["timeout_seconds"],
+        max_attempts=spec["max_retries"] + 1,
+        created_at=now,
+        **Attempt(attempt=1, launch=1, waiting_since=now, requested_at=now).attributes(),
+    )
+
+
+def slot_run(job: Job, slot: datetime, now: datetime) -> Run:
+    """The run of a slot: always the same id."""
+    run = new_run(job, ids.of_slot(job.job_id, int(job.schedule_version), slot), now)
+    run.trigger = "schedule"
+    run.scheduled_for = slot
+    return run

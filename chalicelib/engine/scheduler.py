@@ -1,0 +1,205 @@
+"""
+`advance`: every slot of a schedule that is due gets its run, or its recorded miss.
+
+Level-triggered: what is due follows from the job's own cursor `next_slot` and the clock. A rule's
+fire and the sweep only wake it, so a fire that is lost, doubled, late or stale cannot lose,
+double or resurrect a slot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib import log
+from chalicelib.clock import Clock
+from chalicelib.domain import run_errors, run_states, schedule
+from chalicelib.engine import contention
+from chalicelib.engine.lifecycle import Lifecycle
+from chalicelib.engine.new_run import slot_run
+from chalicelib.settings import Settings
+from chalicelib.tables.jobs import JobsTable
+from chalicelib.tables.records import Job
+from chalicelib.tables.run_records import Run
+from chalicelib.tables.runs import RunsTable, expiry
+
+ADVANCE_TRIES = 6
+"""With half a second of pauses between them; then the slot is left to the next sweep."""
+PROMPT = timedelta(minutes=2)
+"""Slots younger than this start besides the newest, however late they are noticed."""
+RECORDED_MISSES = 100
+"""Of a longer gap only the newest misses are recorded one by one."""
+ASKED_AT_ONCE = 100
+"""Of the runs that a slot finds in flight: how many are looked at, or cancelled, at once."""
+FIRE_GRACE = timedelta(seconds=90)
+"""How long the sweep gives a slot's own rule to fire."""
+
+
+@dataclass(slots=True)
+class Scheduler:
+    """Gives every due slot its run or its recorded miss."""
+
+    jobs_table: JobsTable
+    runs_table: RunsTable
+    lifecycle: Lifecycle
+    settings: Settings
+    clock: Clock
+
+    def fired(self, project: str, job_id: str, slot: datetime) -> str:
+        """
+        A rule's fire, for the slot that it carries: what came of it, in a word.
+
+        The slot may be ahead of this machine's clock, so the later of the two counts. A rule may
+        fire at more minutes than its schedule, more than once, hours late, or for a job that is
+        changed, paused or gone: those are answers, not errors.
+        """
+        job = self.jobs_table.get(project, job_id)
+        if job is None or not job.is_active:
+            return "gone"
+        if job.next_slot is None:
+            return "not scheduled"
+        until = max(self.clock.now(), slot.replace(second=0, microsecond=0))
+        if job.next_slot > until:
+            return "not due"
+        self.advance(job, until)
+        return "advanced"
+
+    def advance(self, job: Job, until: datetime) -> None:
+        """
+        Bring a job's schedule up to `until`.
+
+        1. The slots from the cursor to `until` are due. The newest starts, and with it every other
+           one less than PROMPT old, unless it is later than the job's starting deadline; the rest
+           are recorded as missed.
+        2. Each slot's run has an id of its own, so recording or claiming it again changes nothing.
+        3. The cursor moves past them, on condition that nobody else has moved it.
+
+        Dying anywhere before 3 leaves them all due, and doing them again is harmless.
+        """
+        for _ in contention.tries(self.clock, ADVANCE_TRIES):
+            if not job.is_active or job.next_slot is None or job.next_slot > until:
+                return
+            if self._advance_once(job, until):
+                return
+            fresh = self.jobs_table.get(job.pk, job.job_id)
+            if fresh is None:
+                return
+            job = fresh
+
+    def _advance_once(self, job: Job, until: datetime) -> bool:
+        """False: the job changed meanwhile, and it must be thought through again."""
+        plan = schedule.Schedule(job.spec["schedule"], job.spec["timezone"])
+        assert job.next_slot is not None  # the caller has looked
+        slots, older = plan.due(job.next_slot, until, RECORDED_MISSES)
+        now = self.clock.now()
+        deadline = timedelta(seconds=job.spec["starting_deadline_seconds"])
+        starting = {slot for slot in slots if now - slot < PROMPT} | set(slots[-1:])
+        starting = {slot for slot in starting if now - slot <= deadline}
+        for slot in slots:
+            if slot in starting:
+                if not self._start(job, slot):
+                    return False
+            else:
+                unrecorded, older = older, 0
+                self._record(job, slot, "missed_deadline", _missed(unrecorded), 1 + unrecorded)
+        next_slot = plan.next_slot(until)
+        return self.jobs_table.move_cursor(job, next_slot, work_at(next_slot))
+
+    def _record(self, job: Job, slot: datetime, code: str, message: str, count: int) -> None:
+        """Put a slot that does not start into the history."""
+        now = self.clock.now()
+        run = slot_run(job, slot, now)
+        run.status = run_states.CANCELLED
+        run.error = run_errors.error(code, message).as_dict()
+        run.finished_at = now
+        run.claimed = run.live = run.look_at = run.requested_at = None
+        if self.settings.event_bus:
+            run.announce, run.look_at = True, now
+        else:
+            run.expires = expiry(now, self.settings.run_retention_days)
+        if self.runs_table.record_skip(run, job, count=count):
+            log.info("slot not started", job_id=job.job_id, run_id=run.run_id, reason=code)
+            self.lifecycle.announce(run)
+
+    def _start(self, job: Job, slot: datetime) -> bool:
+        """
+        Claim and launch a slot's run, as the job's concurrency policy says; False: the job changed.
+
+        `forbid` and `replace` read the gate, then what is in flight, and claim on condition of the
+        gate: whoever claimed in between, by hand or by schedule, raised it.
+        """
+        policy = job.spec["concurrency_policy"]
+        now = self.clock.now()
+        run = slot_run(job, slot, now)
+        in_flight = [] if policy == "allow" else self._in_flight(job, run)
+        if policy == "forbid" and in_flight:
+            why = f"The slot was skipped: {in_flight[0]} was still in flight."
+            self._record(job, slot, "skipped_overlap", why, 1)
+            return True
+        if policy == "replace" and in_flight:
+            run.waits_for = in_flight
+            run.requested_at = None
+            run.look_at = now
+        failed = self.runs_table.claim(
+            run,
+            job,
+            gate=None if policy == "allow" else int(job.gate),
+            counts_as_overlap=policy != "allow",
+            key=None,
+            now=now,
+        )
+        if "run" in failed:
+            return True  # claimed before; whoever did, or the sweep, launches it
+        if failed:
+            return False
+        if policy != "allow":
+            job.gate += 1
+        log.info("slot claimed", job_id=job.job_id, run_id=run.run_id, slot=slot)
+        if run.waits_for:
+            self.replace(run)
+        else:
+            self.lifecycle.launch(run)
+        return True
+
+    def _in_flight(self, job: Job, run: Run) -> list[str]:
+        """
+        Ids of a job's other runs in flight, after asking ECS about them: a record whose event was
+        lost must not block the slot.
+        """
+        others = [run_id for run_id, _ in self.runs_table.live(job.job_id) if run_id != run.run_id]
+        if not others:
+            return []
+        asked, rest = others[:ASKED_AT_ONCE], others[ASKED_AT_ONCE:]
+        found = self.runs_table.get_many([(job.job_id, run_id) for run_id in asked])
+        still = {r.run_id for r in self.lifecycle.refresh(found) if r.live}
+        return [run_id for run_id in asked if run_id in still] + rest
+
+    def replace(self, run: Run) -> None:
+        """
+        Make way for a slot's run: cancel what it waits for, and launch it once that has stopped.
+
+        Run again by the sweep until it is launched, so dying between two cancels is fine.
+        """
+        first = (run.waits_for or [])[:ASKED_AT_ONCE]
+        earlier = self.runs_table.get_many([(run.job_id, run_id) for run_id in first])
+        for other in earlier:
+            self.lifecycle.cancel(other, "replaced")
+        self.lifecycle.release(run.job_id)
+
+
+def work_at(next_slot: datetime | None) -> datetime | None:
+    """When the sweep should look at a job whose next slot is that one."""
+    return None if next_slot is None else next_slot + FIRE_GRACE
+
+
+def first_slot(spec: dict[str, Any], after: datetime) -> datetime | None:
+    """The next slot of a job's spec, or None where its schedule does not fire."""
+    if spec["schedule"] is None or spec["paused"]:
+        return None
+    return schedule.Schedule(spec["schedule"], spec["timezone"]).next_slot(after)
+
+
+def _missed(older: int) -> str:
+    message = "The slot was noticed too late to start."
+    return f"{message} It stands for {older} older ones too." if older else message

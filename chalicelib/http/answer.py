@@ -1,0 +1,72 @@
+"""An answer as a handler gives it, and the envelope that it goes out in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chalicelib.domain import preconditions
+from chalicelib.domain.errors import JobyardError
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler answers; `data` is JSON, `headers` go out with those every answer has."""
+
+    status: int
+    message: str
+    data: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    code: str | None = None
+    """Of an error."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The envelope."""
+        if self.code is None:
+            return {"status": "success", "message": self.message, "data": self.data}
+        return {"status": "error", "message": self.message, "code": self.code, "data": self.data}
+
+
+class Document(Answer):
+    """An answer that is `data` itself: a format that others define has no envelope."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return dict(self.data)
+
+
+def ok(message: str, data: Any = None) -> Answer:
+    return Answer(200, message, data)
+
+
+def created(message: str, data: Any, location: str) -> Answer:
+    """`location` is relative to the request's path, so that a stage prefix does not break it."""
+    return Answer(201, message, data, {"Location": location})
+
+
+def replayed(message: str, data: Any) -> Answer:
+    """What an earlier request with the same Idempotency-Key made, as it is now."""
+    return Answer(200, message, data, {"Idempotent-Replayed": "true"})
+
+
+def multi(message: str, data: Any) -> Answer:
+    """Parts of `data` have failed and say so themselves."""
+    return Answer(207, message, data)
+
+
+def tagged(answer: Answer, version: int) -> Answer:
+    """With the ETag of the version of the job that it shows."""
+    return replace(answer, headers={**answer.headers, "ETag": preconditions.etag(version)})
+
+
+def refused(error: JobyardError) -> Answer:
+    return Answer(error.status, error.message, error.data, error.headers, error.code)
+
+
+def render(value: Any) -> str:
+    """JSON as it goes out: compact, never NaN, never half a surrogate pair."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode()

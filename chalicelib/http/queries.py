@@ -1,0 +1,222 @@
+"""What may stand behind the `?`: query parameters as validated models (pure)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.json_schema import WithJsonSchema
+
+from chalicelib.domain import fields
+from chalicelib.domain.body_types import TAG_SCHEMA
+from chalicelib.domain.window import EPOCH, Window
+
+PATTERN_CHARACTERS = 1_024
+"""CloudWatch's limit for a filter pattern, into which the text goes quoted."""
+MAX_DURATION = timedelta(days=3650)
+_DURATION = re.compile(
+    r"(?=.)(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,7})m)?(?:(\d{1,9})s)?", re.ASCII
+)
+_RFC_3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """`90s`, `15m`, `6h`, `1h30m`, `7d`; None if `text` is none of that kind."""
+    found = _DURATION.fullmatch(text)
+    if not found:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not timedelta(0) < duration <= MAX_DURATION:
+        raise ValueError("must be longer than nothing and at most 3650d")
+    return duration
+
+
+def parse_time(text: str) -> datetime:
+    """An RFC 3339 time, or an epoch in s (to 11 digits), ms (12 to 14) or ns (18 or 19)."""
+    try:
+        if text.isascii() and text.isdigit():
+            at = EPOCH + _since_epoch(text)
+        elif _RFC_3339.fullmatch(text):
+            at = datetime.fromisoformat(_to_microseconds(text.upper())).astimezone(UTC)
+        else:
+            raise ValueError(text)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(
+            "must be an RFC 3339 time such as 2026-01-31T08:00:00Z (write + as %2B), "
+            "or an epoch in s, ms or ns"
+        ) from error
+    if at < EPOCH:
+        raise ValueError("must not be before 1970")
+    return at
+
+
+def _since_epoch(digits: str) -> timedelta:
+    number, length = int(digits), len(digits)
+    if length <= 11:
+        return timedelta(seconds=number)
+    if length <= 14:
+        return timedelta(milliseconds=number)
+    if length in (18, 19):
+        return timedelta(microseconds=number // 1000)
+    raise ValueError(digits)
+
+
+def _to_microseconds(text: str) -> str:
+    # Python reads no more than six digits of a fraction
+    return re.sub(r"(\.\d{6})\d+", r"\1", text)
+
+
+def _duration_or_time(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    return parse_duration(text) or parse_time(text)
+
+
+def _time(text: object) -> object:
+    return parse_time(text) if isinstance(text, str) else text
+
+
+def _whole_number(text: object) -> object:
+    if isinstance(text, str) and re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        return int(text)
+    return text
+
+
+def _comma_separated(text: object) -> object:
+    return text.split(",") if isinstance(text, str) else text
+
+
+def _fits_a_pattern(text: str) -> str:
+    quoted = len(text) + text.count('"') + text.count("\\") + 2
+    if quoted > PATTERN_CHARACTERS:
+        raise ValueError("must be at most 1,022 characters, each quote and backslash counted twice")
+    return text
+
+
+_TIME = (
+    "[0-9]{1,14}|[0-9]{18,19}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}"
+    r"(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_SPAN = "([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?"
+Time = Annotated[
+    datetime,
+    BeforeValidator(_time),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^({_TIME})$",
+            "description": "RFC 3339, or an epoch in s, ms or ns.",
+        }
+    ),
+]
+Since = Annotated[
+    timedelta | datetime,
+    BeforeValidator(_duration_or_time),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "pattern": f"^({_SPAN}|{_TIME})$",
+            "description": "A duration back from now, such as 1h30m, or a time; not with start.",
+        }
+    ),
+]
+Limit = Annotated[
+    int,
+    Field(ge=1, le=10_000, description="A page may hold fewer, even none, and still go on."),
+    BeforeValidator(_whole_number),
+]
+Cursor = Annotated[
+    str, Field(min_length=1, max_length=8_192, description="What an earlier answer gave.")
+]
+
+
+class Query(BaseModel):
+    """No parameter at all; a route that takes some has a model of its own."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+    repeatable: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that may be there more than once: their field is the list of all of them."""
+
+
+class ListJobs(Query):
+    """Without `limit`, everything that one response can carry."""
+
+    repeatable: ClassVar[frozenset[str]] = frozenset({"tag"})
+
+    limit: Limit | None = None
+    cursor: Cursor | None = None
+    name: (
+        Annotated[str, Field(min_length=1, max_length=128), AfterValidator(fields.one_line)] | None
+    ) = None
+    tag: Annotated[
+        list[Annotated[str, Field(json_schema_extra=TAG_SCHEMA), AfterValidator(fields.tag)]],
+        Field(max_length=20, description="All that are given must be a job's."),
+    ] = []
+
+
+class ListRuns(Query):
+    """Without `limit`, everything that one response can carry."""
+
+    limit: Limit | None = None
+    cursor: Cursor | None = None
+    status: Literal["pending", "running", "succeeded", "failed", "cancelled"] | None = None
+    trigger: Literal["manual", "schedule"] | None = None
+
+
+class _WindowQuery(Query):
+    since: Since | None = None
+    start: Time | None = None
+    end: Time | None = None
+
+    @field_validator("start")
+    @classmethod
+    def _not_both(cls, start: datetime | None, info: ValidationInfo) -> datetime | None:
+        if start is not None and info.data.get("since") is not None:
+            raise ValueError("must not be given together with since")
+        return start
+
+    @property
+    def window(self) -> Window:
+        return Window(self.since, self.start, self.end)
+
+
+class LogsQuery(_WindowQuery):
+    """The newest `limit` lines of a window, or those around a cursor."""
+
+    limit: Limit = 1_000
+    filter: Annotated[str, Field(min_length=1), AfterValidator(_fits_a_pattern)] | None = None
+    cursor: Cursor | None = None
+
+
+class MetricsQuery(_WindowQuery):
+    """Which metrics, over which window; no names means all of them."""
+
+    names: (
+        Annotated[
+            list[Annotated[str, Field(min_length=1, max_length=64)]],
+            Field(max_length=20),
+            BeforeValidator(_comma_separated),
+            WithJsonSchema(
+                {
+                    "type": "string",
+                    "pattern": "^[^,]{1,64}(,[^,]{1,64}){0,19}$",
+                    "description": "Comma-separated; absent: all of them.",
+                }
+            ),
+        ]
+        | None
+    ) = None

@@ -1,0 +1,164 @@
+"""
+A request as a handler sees it: headers, body and query, read strictly.
+
+Whatever is wrong is said all at once; what a handler gets is valid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from chalicelib.domain import preconditions
+from chalicelib.domain.errors import BadRequest, TooLarge, UnsupportedMediaType
+from chalicelib.domain.fields import Tenancy
+from chalicelib.domain.preconditions import IfMatch
+from chalicelib.domain.validation import field_errors, validate
+from chalicelib.http import strict_json
+from chalicelib.http.queries import Query
+from chalicelib.usecases.idempotency import Once
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chalicelib.system import System
+    from chalicelib.usecases.access import Caller
+
+M = TypeVar("M", bound=BaseModel)
+Q = TypeVar("Q", bound=Query)
+
+MAX_REQUEST_BODY = 256 * 1024
+_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_JSON = re.compile(r"application/json\s*(?:;\s*charset\s*=\s*\"?utf-8\"?\s*)?;?\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call, as a handler sees it; it holds everything, so that requests can run in threads."""
+
+    method: str
+    resource: str
+    """The route's path, with its parameters' names."""
+    headers: Mapping[str, str]
+    """By name in lower case; several of one name joined by a comma."""
+    parameters: Mapping[str, list[str]]
+    """What stood behind the `?`, decoded."""
+    body: bytes
+    path: Mapping[str, str]
+    """The path's parameters, not decoded: no id needs it."""
+    now: datetime
+    request_id: str
+    system: System
+    """What it is for: everything that handlers act through."""
+    caller: Caller | None = None
+    """Whose token it is; None on a public route."""
+
+    @property
+    def workspace_id(self) -> str:
+        return self.path["workspace_id"]
+
+    @property
+    def project_id(self) -> str:
+        return self.path["project_id"]
+
+    @property
+    def project(self) -> str:
+        """The key of the project in the tables."""
+        return f"{self.workspace_id}#{self.project_id}"
+
+    @property
+    def tenancy(self) -> Tenancy:
+        """What the caller's workspace may name on this stage."""
+        settings = self.system.settings
+        return Tenancy(
+            settings.stage, self.workspace_id, settings.secret_prefixes, settings.iam_prefix
+        )
+
+    def parse(self, model: type[M]) -> M:
+        """
+        The JSON body as a `model`.
+
+        UnsupportedMediaType, TooLarge, BadRequest for what is no strict JSON, InvalidFields for
+        JSON that is no such model.
+        """
+        return validate(model, self._json(), self.tenancy)
+
+    def parse_optional(self, model: type[M]) -> M:
+        """The same, where no body means an empty object."""
+        return self.parse(model) if self.body else validate(model, {}, self.tenancy)
+
+    def _json(self) -> Any:
+        if len(self.body) > MAX_REQUEST_BODY:
+            raise TooLarge(f"The body is over {MAX_REQUEST_BODY // 1024} KiB.")
+        if not self.body:
+            raise BadRequest("A JSON body is required.")
+        content_type = self.headers.get("content-type", "")
+        if not _JSON.fullmatch(content_type.strip()):
+            raise UnsupportedMediaType(
+                "The body must be JSON: send it with the header Content-Type: application/json."
+            )
+        if self.headers.get("content-encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType("The body must not be compressed.")
+        return strict_json.decode(self.body)
+
+    def query(self, model: type[Q]) -> Q:
+        """
+        The query parameters as a `model`.
+
+        BadRequest names all that is wrong: unknown ones, bad values, one given twice that may
+        not be.
+        """
+        if not self.parameters:
+            # the defaults are valid: a function's first request need not build a validator
+            return model.model_construct()  # type: ignore[return-value]  # pydantic's plugin
+        values: dict[str, Any] = {}
+        wrong = []
+        for name, given in self.parameters.items():
+            if name in model.repeatable:
+                values[name] = given
+            else:
+                values[name] = given[-1]
+                if len(given) > 1 and name in model.model_fields:
+                    wrong.append(f"{name} is there more than once")
+        try:
+            parsed = model.model_validate(values)
+        except ValidationError as error:
+            wrong += [f"{found.field} {found.message}" for found in field_errors(error, model)]
+        if wrong:
+            raise BadRequest(f"Query parameters: {'; '.join(wrong)}.")
+        return parsed
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The Idempotency-Key header; BadRequest unless it is 1 to 255 printable ASCII."""
+        key = self.headers.get("idempotency-key")
+        if key is not None and not _KEY.fullmatch(key):
+            raise BadRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
+        return key
+
+    @property
+    def if_match(self) -> IfMatch:
+        """The If-Match header; BadRequest where it is malformed."""
+        return preconditions.read(self.headers.get("if-match"))
+
+    def once(self, body: BaseModel) -> Once | None:
+        """What makes a repetition of this request harmless; None where it carries no key."""
+        key = self.idempotency_key
+        return None if key is None else Once(key, body_hash(body))
+
+
+def body_hash(body: BaseModel) -> str:
+    """
+    Tells whether two requests with one Idempotency-Key ask for the same.
+
+    The order of names does not count, nor does a default that is spelled out, nor defaults that
+    a new version of Jobyard adds meanwhile.
+    """
+    asked = body.model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,145 @@
+"""Records as the JSON that the contract shows: the only place where answers are rendered."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.domain.run_states import PENDING, RUNNING
+from chalicelib.domain.times import iso
+from chalicelib.tables.records import Job
+from chalicelib.tables.run_records import Run
+from chalicelib.usecases.jobs import JobStatus
+from chalicelib.usecases.logs import Line
+from chalicelib.usecases.metrics import Measured, MetricsResult, NotMeasured
+
+
+def job(record: Job) -> dict[str, Any]:
+    """A job as it is configured."""
+    return {
+        "id": record.job_id,
+        "workspace_id": record.workspace_id,
+        "project_id": record.project_id,
+        "managed_by": None,  # of a job that was stored before there was this field
+        **record.spec,
+        "version": int(record.version),
+        "created_at": iso(record.created_at),
+        "updated_at": iso(record.updated_at),
+        "next_run_at": iso(record.next_slot),
+    }
+
+
+def run(record: Run) -> dict[str, Any]:
+    """A run as it is now."""
+    ended = record.finished_at
+    started = record.started_at
+    duration = round((ended - started).total_seconds(), 3) if started and ended else None
+    attempts = _attempts(record)
+    return {
+        "id": record.run_id,
+        "job_id": record.job_id,
+        "job_version": int(record.job_version),
+        "status": record.status,
+        "trigger": record.trigger,
+        "scheduled_for": iso(record.scheduled_for),
+        "attempt": int(record.attempt),
+        "max_attempts": int(record.max_attempts),
+        "retry_at": iso(record.retry_at),
+        "created_at": iso(record.created_at),
+        "started_at": iso(started),
+        "finished_at": iso(ended),
+        "duration_seconds": duration,
+        "exit_code": record.exit_code,
+        "error": record.error,
+        "attempts": attempts,
+        "image": record.image,
+        "command": record.command,
+        "cpu": record.cpu,
+        "memory_mib": int(record.memory_mib),
+        "task_arn": attempts[-1]["task_arn"] if attempts else None,
+        "observed_at": iso(record.observed_at),
+    }
+
+
+def run_event(record: Run) -> dict[str, Any]:
+    """A run as the operator's event bus carries it: the same, and where it belongs."""
+    workspace_id, project_id = record.project.split("#", 1)
+    return {"workspace_id": workspace_id, "project_id": project_id, **run(record)}
+
+
+def _attempts(record: Run) -> list[dict[str, Any]]:
+    attempts = [
+        {
+            name: past[name]
+            for name in ("attempt", "task_arn", "started_at", "finished_at", "exit_code", "error")
+        }
+        for past in record.past_attempts or []
+    ]
+    if len(attempts) < record.attempt and (record.task_arn or record.requested_at):
+        attempts.append(
+            {
+                "attempt": int(record.attempt),
+                "task_arn": record.task_arn,
+                "started_at": iso(record.attempt_started_at),
+                "finished_at": iso(record.finished_at),
+                "exit_code": record.exit_code,
+                "error": record.error,
+            }
+        )
+    return attempts
+
+
+def status(found: JobStatus) -> dict[str, Any]:
+    """A job's latest run, counts and next slot."""
+    job, stats = found.job, found.stats
+    statuses = [status for _, status in found.live]
+    counts = {
+        "pending": statuses.count(PENDING),
+        "running": statuses.count(RUNNING),
+        "succeeded": int(stats.succeeded),
+        "failed": int(stats.failed),
+        "cancelled": int(stats.cancelled),
+        "skipped": int(stats.skipped),
+    }
+    # the contract leaves skipped slots out of every count but their own
+    counts["total"] = sum(counts.values()) - counts["skipped"]
+    is_scheduled = job.spec["schedule"] is not None
+    return {
+        "job_id": job.job_id,
+        "latest_run": None if found.latest is None else run(found.latest),
+        "run_counts": counts,
+        "consecutive_failures": int(stats.consecutive_failures),
+        "last_succeeded_at": iso(stats.last_succeeded_at),
+        "schedule": job.spec["schedule"],
+        "timezone": job.spec["timezone"] if is_scheduled else None,
+        "paused": job.spec["paused"] if is_scheduled else None,
+        "next_run_at": iso(job.next_slot),
+    }
+
+
+def log_line(line: Line) -> dict[str, Any]:
+    """A line of a run's output."""
+    at = datetime.fromtimestamp(line.timestamp / 1000, UTC)
+    return {
+        "timestamp": iso(at),
+        "message": line.message,
+        "run_id": line.run_id,
+        "attempt": line.attempt,
+    }
+
+
+def metrics(result: MetricsResult) -> dict[str, Any]:
+    """The metrics that were asked for, each with its own status."""
+    return {
+        "start": iso(result.start),
+        "end": iso(result.end),
+        "period_seconds": result.period_seconds,
+        "metrics": {name: _metric(metric) for name, metric in result.metrics.items()},
+    }
+
+
+def _metric(metric: Measured | NotMeasured) -> dict[str, Any]:
+    if not isinstance(metric, Measured):
+        return {"status": "error", "message": metric.message, "code": metric.code}
+    points = [{"timestamp": iso(at), "value": value} for at, value in metric.points]
+    return {"status": "success", "unit": metric.unit, "points": points}

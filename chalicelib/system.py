@@ -1,0 +1,121 @@
+"""
+The composition root: builds everything that acts, once, and hands to each what it acts through.
+
+What a class needs are the fields of its dataclass, named as they are here. A part is imported and
+built at its first use, so that a cold function pays for what its first request needs and for
+nothing else. Nothing is global: two systems can live in one process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.clock import Clock
+from chalicelib.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from chalicelib.cloud.aws import Clients
+    from chalicelib.cloud.bus import Bus
+    from chalicelib.cloud.ecs import Ecs
+    from chalicelib.cloud.logs import Logs
+    from chalicelib.cloud.metrics import Metrics
+    from chalicelib.cloud.rules import Rules
+    from chalicelib.engine.audit import Audit
+    from chalicelib.engine.deletion import Deletion
+    from chalicelib.engine.job_resources import JobResources
+    from chalicelib.engine.lifecycle import Lifecycle
+    from chalicelib.engine.scheduler import Scheduler
+    from chalicelib.engine.sweep import Sweep
+    from chalicelib.tables.database import Database
+    from chalicelib.tables.jobs import JobsTable
+    from chalicelib.tables.runs import RunsTable
+    from chalicelib.tables.tokens import TokensTable
+    from chalicelib.usecases.access import Tokens
+    from chalicelib.usecases.jobs import Jobs
+    from chalicelib.usecases.logs import JobLogs
+    from chalicelib.usecases.metrics import JobMetrics
+    from chalicelib.usecases.runs import Runs
+
+
+class System:
+    """One Jobyard."""
+
+    clients: Clients
+    database: Database
+    jobs_table: JobsTable
+    runs_table: RunsTable
+    tokens_table: TokensTable
+    ecs: Ecs
+    rules: Rules
+    bus: Bus
+    cloudwatch_logs: Logs
+    cloudwatch_metrics: Metrics
+    lifecycle: Lifecycle
+    scheduler: Scheduler
+    job_resources: JobResources
+    deletion: Deletion
+    sweep: Sweep
+    audit: Audit
+    tokens: Tokens
+    runs: Runs
+    jobs: Jobs
+    logs: JobLogs
+    metrics: JobMetrics
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.region = settings.region
+        self.table_names = settings.table_names
+
+    @classmethod
+    def of_environment(cls) -> System:
+        """As the deployment describes it; KeyError names a variable that is missing."""
+        return cls(read_settings(os.environ), Clock())
+
+    def __getattr__(self, name: str) -> Any:
+        """A part that is not built yet."""
+        try:
+            module, _, made = _PARTS[name].partition(":")
+        except KeyError:
+            raise AttributeError(name) from None
+        part = getattr(import_module(f"chalicelib.{module}"), made)
+        if isinstance(part, type):
+            needed = (f.name for f in fields(part) if f.init and f.default is MISSING)
+            part = part(**{field: getattr(self, field) for field in needed})
+        # of two threads that build a part at once the first one's stays
+        return vars(self).setdefault(name, part)
+
+    @property
+    def find_runs(self) -> Callable[[str, set[str]], dict[str, tuple[str, int]]]:
+        return self.runs_table.of_tasks
+
+
+_PARTS = {
+    "clients": "cloud.aws:Clients",
+    "database": "tables.database:Database",
+    "jobs_table": "tables.jobs:JobsTable",
+    "runs_table": "tables.runs:RunsTable",
+    "tokens_table": "tables.tokens:TokensTable",
+    "ecs": "cloud.ecs:Ecs",
+    "rules": "cloud.rules:Rules",
+    "bus": "cloud.bus:Bus",
+    "cloudwatch_logs": "cloud.logs:Logs",
+    "cloudwatch_metrics": "cloud.metrics:Metrics",
+    "event_of": "http.views:run_event",
+    "lifecycle": "engine.lifecycle:Lifecycle",
+    "scheduler": "engine.scheduler:Scheduler",
+    "job_resources": "engine.job_resources:JobResources",
+    "deletion": "engine.deletion:Deletion",
+    "sweep": "engine.sweep:Sweep",
+    "audit": "engine.audit:Audit",
+    "tokens": "usecases.access:Tokens",
+    "runs": "usecases.runs:Runs",
+    "jobs": "usecases.jobs:Jobs",
+    "logs": "usecases.logs:JobLogs",
+    "metrics": "usecases.metrics:JobMetrics",
+}

@@ -1,0 +1,185 @@
+"""What is stored: the records of the runs table, as PynamoDB models (see `records`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.indexes import (
+    GlobalSecondaryIndex,
+    IncludeProjection,
+    KeysOnlyProjection,
+    LocalSecondaryIndex,
+)
+
+from chalicelib.domain.run_states import TERMINAL
+from chalicelib.tables.records import Key, SortedRecord, maybe, whole
+
+
+class RunKey(Key):
+    """Of a request that triggers a run; `pk` is the job."""
+
+    table = "runs"
+
+
+class LiveIndex(LocalSecondaryIndex["Run"]):
+    """What is in flight for one job; local, so that it can be read consistently."""
+
+    class Meta:
+        index_name = "live"
+        projection = IncludeProjection(["status"])
+
+    pk = UnicodeAttribute(hash_key=True)
+    live = UnicodeAttribute(range_key=True)
+
+
+class ClaimedIndex(LocalSecondaryIndex["Run"]):
+    """The runs that were to start, without the slots that were skipped or missed."""
+
+    class Meta:
+        index_name = "claimed"
+        projection = KeysOnlyProjection()
+
+    pk = UnicodeAttribute(hash_key=True)
+    claimed = UnicodeAttribute(range_key=True)
+
+
+class InFlightIndex(GlobalSecondaryIndex["Run"]):
+    """Runs that the sweep has something left to do for."""
+
+    class Meta:
+        index_name = "in_flight"
+        projection = KeysOnlyProjection()
+
+    look_shard = UnicodeAttribute(hash_key=True)
+    look_at = UTCDateTimeAttribute(range_key=True)
+
+
+class Run(SortedRecord):
+    """`pk = job_…, sk = run_…`: everything a run needs, without reading its job again."""
+
+    table = "runs"
+    rev = whole()
+    """Raised by every write and the condition of every write: who read an older one lost."""
+    project = UnicodeAttribute()
+    job_version = whole()
+    status = UnicodeAttribute()
+    trigger = UnicodeAttribute()
+    scheduled_for = maybe(UTCDateTimeAttribute(null=True))
+
+    claimed = maybe(UnicodeAttribute(null=True))
+    """Its own id, unless it is a slot that was skipped or missed; key of the index `claimed`."""
+    live = maybe(UnicodeAttribute(null=True))
+    """Its own id while its task may be running or has to be launched; key of the index `live`."""
+    look_shard = maybe(UnicodeAttribute(null=True))
+    look_at = maybe(UTCDateTimeAttribute(null=True))
+    """When the sweep looks at it next; absent when nothing is left to do."""
+
+    # what it starts with
+    task_definition = UnicodeAttribute()
+    image = UnicodeAttribute()
+    command = maybe(JSONAttribute(null=True))
+    env = maybe(JSONAttribute(null=True))
+    """Overrides of this run alone; the job's own env stays in the task definition."""
+    tags = maybe(JSONAttribute(null=True))
+    overridden = maybe(BooleanAttribute(null=True))
+    """Whether `command` overrides the task definition's."""
+    cpu = NumberAttribute()
+    memory_mib = whole()
+    timeout_seconds = whole()
+    max_attempts = whole()
+
+    # where it is
+    attempt = whole()
+    launch = whole()
+    """Part of the client token; raised only when it is proved that the last one runs no more."""
+    waiting_since = UTCDateTimeAttribute()
+    """Since when the current attempt could have run."""
+    waits_for = maybe(JSONAttribute(null=True))
+    """`replace`: ids of the runs that must have stopped before it is launched."""
+    requested_at = maybe(UTCDateTimeAttribute(null=True))
+    """First RunTask of the current launch; absent: none was asked for."""
+    refusal = maybe(JSONAttribute(null=True))
+    """Why the last launch was refused, while it waits to be tried again."""
+    task_arn = maybe(UnicodeAttribute(null=True))
+    event_version = maybe(whole(null=True))
+    attempt_started_at = maybe(UTCDateTimeAttribute(null=True))
+    past_attempts = maybe(JSONAttribute(null=True))
+    retry_at = maybe(UTCDateTimeAttribute(null=True))
+    spent_tasks = maybe(JSONAttribute(null=True))
+    """ARNs of the attempt's tasks that did not start and were launched again."""
+    stop_reason = maybe(UnicodeAttribute(null=True))
+    """Why its task must stop; stored before StopTask, and decides the verdict."""
+    stopping_since = maybe(UTCDateTimeAttribute(null=True))
+    observed_at = maybe(UTCDateTimeAttribute(null=True))
+    seen_at = maybe(UTCDateTimeAttribute(null=True))
+    missing_at = maybe(UTCDateTimeAttribute(null=True))
+
+    # how it went
+    created_at = UTCDateTimeAttribute()
+    started_at = maybe(UTCDateTimeAttribute(null=True))
+    finished_at = maybe(UTCDateTimeAttribute(null=True))
+    exit_code = maybe(whole(null=True))
+    error = maybe(JSONAttribute(null=True))
+    announce = maybe(BooleanAttribute(null=True))
+    """Its terminal event has still to be put on the bus."""
+    expires = maybe(TTLAttribute(null=True))
+    live_index = LiveIndex()
+    claimed_index = ClaimedIndex()
+    in_flight_index = InFlightIndex()
+
+    @property
+    def job_id(self) -> str:
+        return self.pk
+
+    @property
+    def run_id(self) -> str:
+        return self.sk
+
+    @property
+    def log_ids(self) -> dict[str, str]:
+        """What names the run in a line of the log."""
+        return {"job_id": self.job_id, "run_id": self.run_id}
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    def is_held(self, live: Sequence[tuple[str, str]]) -> bool:
+        """Whether any of the runs that this one waits for is in flight, as (run id, status)."""
+        return not {run_id for run_id, _ in live}.isdisjoint(self.waits_for or [])
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether TTL should have removed it: DynamoDB may take two days to."""
+        return self.expires is not None and self.expires <= now
+
+
+class TaskOwner(SortedRecord):
+    """`sk = task#…`: whose an ECS task is; the way from a log stream's name to its run."""
+
+    table = "runs"
+    run_id = UnicodeAttribute()
+    attempt = whole()
+    expires = maybe(TTLAttribute(null=True))
+
+
+class Stats(SortedRecord):
+    """`sk = stats`: lifetime counts of finished runs; made with its job, removed before it."""
+
+    table = "runs"
+    project = UnicodeAttribute()
+    """Where the job is: the way from a job's id, as AWS's names carry it, to the job."""
+    succeeded = whole(default=0)
+    failed = whole(default=0)
+    cancelled = whole(default=0)
+    skipped = whole(default=0)
+    consecutive_failures = whole(default=0)
+    last_succeeded_at = maybe(UTCDateTimeAttribute(null=True))

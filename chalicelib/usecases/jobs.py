@@ -1,0 +1,274 @@
+"""What a caller can ask of jobs: create, get, list, update, delete, status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalicelib import log
+from chalicelib.clock import Clock
+from chalicelib.domain import ids
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.job_spec import CONTAINER_FIELDS, JobPatch, JobSpec, apply_patch, stored_spec
+from chalicelib.domain.preconditions import ANY, IfMatch
+from chalicelib.engine import contention
+from chalicelib.engine.deletion import Deletion
+from chalicelib.engine.job_resources import JobResources
+from chalicelib.engine.scheduler import Scheduler, first_slot, work_at
+from chalicelib.tables.jobs import JobsTable
+from chalicelib.tables.records import ACTIVE, Job, JobKey
+from chalicelib.tables.run_records import Run, Stats
+from chalicelib.tables.runs import RunsTable
+from chalicelib.usecases.idempotency import Once, key_reused
+from chalicelib.usecases.paging import Fits, Page, take
+from chalicelib.usecases.runs import Runs, active
+
+INLINE_DELETE = 4.0
+"""Seconds that the answer to a delete spends on clearing up before it leaves that to the sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job, its latest run, what of it is in flight as (run id, status), and its counts."""
+
+    job: Job
+    latest: Run | None
+    live: list[tuple[str, str]]
+    stats: Stats
+
+
+@dataclass(slots=True)
+class Jobs:
+    """The jobs of every project, as a caller may see and change them."""
+
+    jobs_table: JobsTable
+    runs_table: RunsTable
+    job_resources: JobResources
+    scheduler: Scheduler
+    deletion: Deletion
+    runs: Runs
+    clock: Clock
+
+    def get(self, project: str, job_id: str) -> Job:
+        """An active job of this project."""
+        return active(self.jobs_table.get(project, job_id), job_id)
+
+    def list_page(
+        self,
+        project: str,
+        *,
+        limit: int | None,
+        before: str | None,
+        name: str | None,
+        tags: list[str],
+        fits: Fits[Job],
+    ) -> Page[Job]:
+        """Jobs newest first, and the job id to go on before; all of `tags` must be a job's."""
+        found: Iterable[Job]
+        if name is not None:
+            found = [j for j in self._named(project, name) if before is None or j.job_id < before]
+        else:
+            wanted = None if tags or limit is None else limit + 1
+            found = self.jobs_table.newest(project, before=before, limit=wanted)
+        matching = (job for job in found if set(tags) <= set(job.spec["tags"]))
+        page, more = take(matching, limit, fits, self.clock)
+        return Page(page, page[-1].job_id if more else None)
+
+    def _named(self, project: str, name: str) -> list[Job]:
+        owner = self.jobs_table.name_owner(project, name)
+        job = self.jobs_table.get(project, owner.job_id) if owner else None
+        return [job] if job is not None and job.is_active else []
+
+    def create(self, project: str, spec: JobSpec, once: Once | None) -> tuple[Job, bool]:
+        """
+        Create a job: the job, and whether this call made it.
+
+        1. Look whether the name is free, and what the Idempotency-Key made before.
+        2. Make what AWS must hold for it: task definition, log group, rules.
+        3. Store it, with its name and key, in one transaction.
+
+        Dying before 3 leaves things in AWS whose names carry a job that does not exist: the audit
+        removes them. A rule that fires meanwhile finds no job.
+        """
+        now = self.clock.now()
+        if once is not None:
+            owner, key = self.jobs_table.name_owner_and_key(project, spec.name, once.key_id)
+            if (made := once.made_by(key, now)) is not None:
+                return self._replayed(project, made), False
+        else:
+            owner = self.jobs_table.name_owner(project, spec.name)
+        if owner is not None:
+            return self._replayed_or_taken(project, spec, once, now), False
+
+        job_id = ids.new_job(now)
+        stored = spec.model_dump(mode="json")
+        definition = self.job_resources.register(job_id, stored)
+        self.job_resources.make_log_group(job_id)
+        rules = self.job_resources.rules_of(job_id, project, stored)
+        try:
+            self.job_resources.put_rules(job_id, project, rules)
+            job = _new_job(project, job_id, stored, definition, self.clock.now())
+            record = once.record(JobKey, project, job_id, now) if once else None
+            failed = self.jobs_table.create(job, record, now)
+        except Conflict:
+            self.job_resources.take_back(job_id, definition, rules)
+            raise
+        if not failed:
+            log.info("job created", job_id=job_id, project=project)
+            return job, True
+        self.job_resources.take_back(job_id, definition, rules)
+        return self._replayed_or_taken(project, spec, once, now), False
+
+    def _replayed_or_taken(
+        self, project: str, spec: JobSpec, once: Once | None, now: datetime
+    ) -> Job:
+        """
+        What the Idempotency-Key made; without one, the name is taken.
+
+        The key is read once more: a request with the same key may have stored both between the
+        reads of the name and of the key, which BatchGetItem does not make at one moment.
+        """
+        key = None if once is None else self.jobs_table.key(project, once.key_id)
+        made = None if once is None else once.made_by(key, now)
+        if made is None:
+            raise _name_taken(spec.name)
+        return self._replayed(project, made)
+
+    def _replayed(self, project: str, job_id: str) -> Job:
+        job = self.jobs_table.get(project, job_id)
+        if job is None or not job.is_active:
+            raise key_reused("the job that it made was deleted")
+        return job
+
+    def update(self, project: str, job_id: str, patch: JobPatch, if_match: IfMatch = ANY) -> Job:
+        """
+        Change a job; it takes effect on the next run.
+
+        `if_match` is checked on what is read, and 3 stores over that very version alone.
+
+        1. Where the schedule changes, advance the old one first: a slot that is due already keeps
+           its run. The new one begins with the first slot after now, never before.
+        2. Register the container if it changed, and put the rules that changed.
+        3. Store the new version, on condition that the job is still the one that was read; else
+           all is done again, after a pause, on what it is now.
+        4. Remove the rules that are not needed any more.
+
+        Dying after 2 leaves rules that wake the schedule at other times than it is due at, which
+        does nothing; the sweep advances what is due, and the audit mends the rules.
+        """
+        asked: tuple[int, dict[str, Any], datetime] | None = None
+        for _ in contention.tries(self.clock):
+            job = self.get(project, job_id)
+            if asked == (job.version, job.spec, job.updated_at):
+                return job  # stored by an attempt that botocore got no answer to, and repeated
+            if_match.check(int(job.version))
+            current = stored_spec(job.spec)
+            old = current.model_dump(mode="json")
+            spec = apply_patch(current, patch).model_dump(mode="json")
+            if spec == old:
+                return job
+            # one moment for both: a slot that comes due in between would belong to neither schedule
+            now = self.clock.now()
+            is_due = job.next_slot is not None and job.next_slot <= now
+            if is_due and _schedule(spec) != _schedule(old):
+                self.scheduler.advance(job, now)
+                continue
+            if self._stored(job, old, spec, now):
+                return job
+            asked = (int(job.version) + 1, spec, now)
+        raise contention.gave_up()
+
+    def _stored(self, job: Job, old: dict[str, Any], spec: dict[str, Any], now: datetime) -> bool:
+        changes: dict[str, Any] = {"spec": spec, "updated_at": now}
+        if any(spec[name] != old[name] for name in CONTAINER_FIELDS):
+            changes["task_definition"] = self.job_resources.register(job.job_id, spec)
+        if _schedule(spec) != _schedule(old):
+            next_slot = first_slot(spec, now)
+            changes["next_slot"] = next_slot
+            changes["work_at"] = work_at(next_slot)
+            changes["schedule_version"] = job.schedule_version + 1
+        before = self.job_resources.rules_of(job.job_id, job.pk, old)
+        after = self.job_resources.rules_of(job.job_id, job.pk, spec)
+        try:
+            new = [rule for rule in after if rule not in before]
+            self.job_resources.put_rules(job.job_id, job.pk, new)
+            failed = self.jobs_table.update(job, changes)
+        except Conflict:
+            self.job_resources.put_back(job, before, after, changes.get("task_definition"))
+            raise
+        if failed == {"name"}:
+            self.job_resources.put_back(job, before, after, changes.get("task_definition"))
+            raise _name_taken(spec["name"])
+        if failed:
+            return False
+        self.job_resources.remove_rules(before[len(after) :])
+        log.info("job updated", job_id=job.job_id, version=int(job.version))
+        return True
+
+    def delete(self, project: str, job_id: str, if_match: IfMatch = ANY) -> None:
+        """
+        Delete a job: gone for every reader at once, then cleared up within bounded turns.
+
+        One transaction makes it invisible and frees its name, on condition that it is still the
+        version that was read and that `if_match` allowed. What follows may die anywhere: the job
+        keeps its `work_at`, and the sweep goes on.
+        """
+        for _ in contention.tries(self.clock):
+            job = self.get(project, job_id)
+            if_match.check(int(job.version))
+            if self.jobs_table.mark_deleting(job, self.clock.now()):
+                log.info("job deleted", job_id=job_id)
+                left = log.and_continue("delete left to the sweep", job_id=job_id)
+                with left, self.clock.deadline(INLINE_DELETE):
+                    self.deletion.turn(job)
+                return
+        raise contention.gave_up()
+
+    def status(self, project: str, job_id: str) -> JobStatus:
+        """
+        A job's latest run, refreshed, its counts and its next slot.
+
+        What is in flight is read before what has finished: a run that finishes in between is
+        counted twice in that one answer, never not at all.
+        """
+        latest = self.runs.latest(project, job_id)
+        live = self.runs_table.live(job_id)
+        found, stats = self.jobs_table.get_with_stats(project, job_id)
+        job = active(found, job_id)
+        # they are made and removed with the job
+        assert stats is not None
+        return JobStatus(job, latest, live, stats)
+
+
+def _new_job(
+    project: str, job_id: str, spec: dict[str, Any], definition: str, now: datetime
+) -> Job:
+    next_slot = first_slot(spec, now)
+    return Job(
+        project,
+        job_id,
+        spec=spec,
+        version=1,
+        task_definition=definition,
+        state=ACTIVE,
+        schedule_version=1,
+        next_slot=next_slot,
+        work_at=work_at(next_slot),
+        gate=0,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(
+        f"Another job of this project is named {name!r}. Names are unique: choose another.",
+        code="job_name_taken",
+    )
+
+
+def _schedule(spec: dict[str, Any]) -> tuple[Any, ...]:
+    """What decides when a job is due."""
+    return spec["schedule"], spec["timezone"], spec["paused"]

@@ -206,7 +206,7 @@ def test_a_job_stored_before_there_was_managed_by_is_shown_and_changed(yard: Yar
     path = f"/jobs/{job['id']}"
     stored = yard.stored_job(job)
     spec = {name: value for name, value in stored.spec.items() if name != "managed_by"}
-    stored.update([type(stored).spec.set(spec)])
+    assert yard.system.database.update(stored, [type(stored).spec.set(spec)])
     assert yard.call("GET", path).data == job
     assert yard.call("PATCH", path, {"managed_by": None}).data["version"] == 1
     assert yard.call("PATCH", path, {"tags": ["x"]}).data["managed_by"] is None

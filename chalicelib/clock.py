@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from itertools import count
 
 ENOUGH_FOR_A_CALL = 0.5
-"""Seconds left under which a call is not made once more."""
+"""Seconds that a call which is made once more must have."""
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 """In seconds of the clock's `monotonic`. A context variable, so that no signature carries it."""
@@ -48,14 +49,25 @@ class Clock:
         at = _deadline.get()
         return float("inf") if at is None else at - self.monotonic()
 
-    def pause(self, turn: int, *, first: float, longest: float) -> bool:
+    def tries(
+        self,
+        most: int | None,
+        *,
+        first: float,
+        longest: float,
+        spare: float = ENOUGH_FOR_A_CALL,
+    ) -> Iterator[int]:
         """
-        Wait before a call is made once more, with jitter: `first` seconds at most before the
-        first repetition (`turn` 0), doubling up to `longest`.
+        The numbers of the tries of what may be done again, from 0; the caller leaves with success.
 
-        False, and at once: the caller has no time left for another call.
+        It waits before each further one, for a random time: `first` seconds at most, doubling up
+        to `longest` ("Exponential Backoff and Jitter", AWS architecture blog). There are `most`
+        of them, and none that would leave its caller less than `spare` seconds.
         """
-        if self.remaining() <= ENOUGH_FOR_A_CALL:
-            return False
-        self.sleep(random.uniform(0, min(first * 2**turn, longest)))
-        return True
+        for turn in count() if most is None else range(most):
+            if turn:
+                pause = random.uniform(0, min(first * 2 ** (turn - 1), longest))
+                if self.remaining() < pause + spare:
+                    return
+                self.sleep(pause)
+            yield turn

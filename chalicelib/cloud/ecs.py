@@ -93,7 +93,7 @@ class Ecs:
         with a role that ECS cannot assume: it may just have been made.
         """
         unavailable = aws.unavailable("register the task definition")
-        for turn in range(_REGISTER_TRIES):
+        for _ in self.clock.tries(_REGISTER_TRIES, first=0.4, longest=1.0):
             try:
                 with aws.translated("register the task definition"):
                     answer = self._client.register_task_definition(**definition)
@@ -106,8 +106,6 @@ class Ecs:
                     if aws.error_code(error) in _REFUSALS:
                         raise ContainerRefused(why) from error
                     raise
-            if not self.clock.pause(turn, first=0.4, longest=1.0):
-                break
         raise unavailable
 
     def run(

@@ -32,15 +32,6 @@ RETRY = {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 20}
 """The sweep notices within two minutes what no fire has told, so day-long retries are no use."""
 
 
-def project_of(template: str) -> str | None:
-    """The project that a rule's input names, if it is one of ours."""
-    try:
-        project = json.loads(template.replace("<time>", '""')).get("project")
-    except (ValueError, AttributeError):
-        return None
-    return project if isinstance(project, str) else None
-
-
 @dataclass(slots=True)
 class Rules:
     """The calls to EventBridge that schedules need."""
@@ -107,14 +98,12 @@ class Rules:
         Unavailable: it still was after _TRIES, or when the caller's time was up; or EventBridge
         did not take, or remove, a target.
         """
-        for turn in range(_TRIES):
+        for _ in self.clock.tries(_TRIES, first=0.2, longest=1.0):
             code = _failure(what, call, request)
             if code is None:
                 return
             if code != CONCURRENT:
                 raise Unavailable(f"EventBridge refused to {what}: {code}. Try again.")
-            if not self.clock.pause(turn, first=0.2, longest=1.0):
-                break
         raise Unavailable(
             f"Other changes of the same rule are under way: could not {what}. Try again.",
             retry_after=1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 
 from chalicelib.clock import Clock
@@ -20,17 +19,9 @@ def tries(clock: Clock, most: int = TRIES) -> Iterator[int]:
     The numbers of the tries of an optimistic write, from 0: the caller leaves when it succeeded.
 
     Of several writers that read the same version one succeeds, whatever the others do, so all
-    of them do in the end. A pause before each further try, random and doubling ("Exponential
-    Backoff and Jitter", AWS architecture blog), keeps the rest from reading all at once again.
-    No try is begun that the caller's deadline leaves no time for.
+    of them do in the end. The pauses between keep the rest from reading all at once again.
     """
-    for turn in range(most):
-        if turn:
-            pause = random.uniform(0, min(0.01 * 2**turn, LONGEST_PAUSE))
-            if clock.remaining() < pause + SPARE:
-                return
-            clock.sleep(pause)
-        yield turn
+    return clock.tries(most, first=0.02, longest=LONGEST_PAUSE, spare=SPARE)
 
 
 def gave_up() -> Conflict:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 Key = tuple[str, str]
 
-CONFLICT_RETRIES = 12
+CONFLICT_TRIES = 12
 READ_BATCH = 100
 """Items that one BatchGetItem takes."""
 WRITE_BATCH = 25
@@ -102,13 +102,12 @@ class Database:
 
     def _until_all(self, operation: str, wanted: Any, left: str) -> Iterator[dict[str, Any]]:
         """The answers to a batch; what DynamoDB leaves is sent again, until the deadline."""
-        turn = 0
-        while wanted:
+        for _ in self.clock.tries(None, first=0.05, longest=1.0):
             yield (answer := self._dispatch(operation, {"RequestItems": wanted}))
-            wanted = answer.get(left) or {}
-            if wanted and not self.clock.pause(turn, first=0.05, longest=1.0):
-                raise aws.unavailable("read or write all records in time")
-            turn += 1
+            wanted = answer.get(left)
+            if not wanted:
+                return
+        raise aws.unavailable("read or write all records in time")
 
     def _dispatch(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         def send() -> Any:
@@ -225,7 +224,7 @@ class Database:
         While a transaction on the item is under way DynamoDB refuses other writes of it, and
         botocore does not repeat them: this does, with jitter.
         """
-        for turn in range(CONFLICT_RETRIES):
+        for _ in self._conflict_tries():
             try:
                 send()
             except PynamoDBException as error:
@@ -236,9 +235,10 @@ class Database:
                     raise translated(error, "store a change") from error
             else:
                 return True
-            if not self.clock.pause(turn, first=0.02, longest=0.5):
-                break
         raise contended()
+
+    def _conflict_tries(self) -> Iterator[int]:
+        return self.clock.tries(CONFLICT_TRIES, first=0.02, longest=0.5)
 
     def delete_many(self, model: type[Record], keys: Iterable[tuple[str, str | None]]) -> None:
         """Remove records of one table, WRITE_BATCH a call, whether they are there or not."""
@@ -255,7 +255,7 @@ class Database:
         A conflict with another transaction on the same item proves that nothing was stored, so
         it is sent again, with jitter, until the deadline; botocore does not do that.
         """
-        for turn in range(CONFLICT_RETRIES):
+        for _ in self._conflict_tries():
             try:
                 self._transact(items)
             except TransactWriteError as error:
@@ -265,8 +265,6 @@ class Database:
                     return frozenset(failed)
                 if not may_pass(codes):
                     raise translated(error, "store a change") from error
-                if not self.clock.pause(turn, first=0.02, longest=0.5):
-                    break
             else:
                 return frozenset()
         raise contended()
@@ -283,14 +281,11 @@ class Database:
         return self._connection.get_operation_kwargs(self.name_of(model), pk, range_key=sk, **what)
 
     def _call(self, what: str, send: Callable[[], Any]) -> Any:
-        try:
-            return send()
-        except PynamoDBException as error:
-            raise translated(error, what) from error
-        except (ClientError, BotoCoreError) as error:
-            if aws.is_unavailable(error):
-                raise aws.unavailable(what) from error
-            raise
+        with aws.translated(what):
+            try:
+                return send()
+            except PynamoDBException as error:
+                raise translated(error, what) from error
 
 
 def _raw_key(pk: str, sk: str | None) -> dict[str, Any]:

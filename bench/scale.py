@@ -155,7 +155,8 @@ def _copy_jobs(job: Item, start: int, end: int) -> None:
     _write(
         jobs,
         (
-            original | {"sk": {"S": job_id}, "work_shard": {"S": shard(job_id, settings.shards)}}
+            original
+            | {"sk": {"S": job_id}, "work_shard": {"S": shard(job_id, settings.shards, at)}}
             for job_id in made
         ),
     )

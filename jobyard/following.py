@@ -49,7 +49,6 @@ class RunFollower:
     ) -> None:
         self.run = run
         self._client = client
-        self._filter = filter_text
         self._clock = clock
         self._sleep = sleep
         self._reader = None if not with_lines else RunReader(client, run, filter_text)

@@ -63,6 +63,16 @@ class _Body(BaseModel):
         json_schema_extra=_nulls_allowed,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_the_default(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        required = {"name", "image"}
+        return {
+            name: value for name, value in data.items() if value is not None or name in required
+        }
+
 
 class JobSpec(_Body):
     """A job as its owner wrote it; null means the default in every field that has one."""
@@ -157,11 +167,6 @@ class JobSpec(_Body):
     managed_by: (
         Annotated[str, Field(min_length=1, max_length=128), AfterValidator(fields.label)] | None
     ) = Field(None, description="Which manifest made the job, in its own words; null: none.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_the_default(cls, data: Any) -> Any:
-        return _without_nulls(data)
 
     @field_validator("secrets")
     @classmethod
@@ -260,11 +265,6 @@ class RunOverrides(_Body):
     command: body_types.Command | None = None
     env: body_types.Env = {}
 
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_the_default(cls, data: Any) -> Any:
-        return _without_nulls(data)
-
 
 def check_overrides(overrides: RunOverrides, secrets: dict[str, str]) -> None:
     """InvalidFields if a variable of the run is a secret of its job: ECS refuses such a task."""
@@ -273,13 +273,6 @@ def check_overrides(overrides: RunOverrides, secrets: dict[str, str]) -> None:
         raise InvalidFields(
             [FieldError(f"env.{name}", "is a secret of the job: change the job") for name in taken]
         )
-
-
-def _without_nulls(data: Any) -> Any:
-    if not isinstance(data, dict):
-        return data
-    required = {"name", "image"}
-    return {name: value for name, value in data.items() if value is not None or name in required}
 
 
 def _line(loc: tuple[str, ...], error: ValueError) -> InitErrorDetails:

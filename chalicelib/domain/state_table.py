@@ -66,10 +66,10 @@ class Then(NamedTuple):
 
 def state_of(run: Any) -> State:
     """The state that a run is in."""
+    if run.status == CANCELLED:
+        return State.CANCELLED if run.live is None else State.CANCELLING
     if run.status in TERMINAL:
-        if run.status == CANCELLED and run.live is not None:
-            return State.CANCELLING
-        return State(run.status) if run.status != CANCELLED else State.CANCELLED
+        return State(run.status)
     if run.status == RUNNING and run.task_arn is None and run.requested_at is None:
         return State.RETRYING
     if run.status == PENDING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,7 +15,6 @@ from chalicelib.engine.lifecycle import Lifecycle
 from chalicelib.settings import Settings
 from chalicelib.tables.jobs import JobsTable
 from chalicelib.tables.records import Job
-from chalicelib.tables.run_records import Run
 from chalicelib.tables.runs import RunsTable
 
 AGAIN = timedelta(seconds=15)
@@ -77,8 +75,9 @@ class Deletion:
         the others are being stopped.
         """
         live = self.runs_table.live(job.job_id)
+        pending = [run_id for run_id, status in live if status == PENDING]
         launched = [run_id for run_id, status in live if status != PENDING]
-        for run in self._read(job, [run_id for run_id, status in live if status == PENDING]):
+        for run in self.runs_table.of_job(job.job_id, pending):
             if run.task_arn is None:
                 self.lifecycle.cancel(run, "job_deleted")
             else:
@@ -88,13 +87,10 @@ class Deletion:
         for start in range(0, len(launched), AT_ONCE):
             if self.clock.remaining() < ENOUGH:
                 return False
-            found = self._read(job, launched[start : start + AT_ONCE])
+            found = self.runs_table.of_job(job.job_id, launched[start : start + AT_ONCE])
             cancelled = [self.lifecycle.cancel(run, "job_deleted") for run in found]
             self.lifecycle.refresh([run for run in cancelled if run is not None])
         return not live or not self.runs_table.live(job.job_id)
-
-    def _read(self, job: Job, run_ids: Sequence[str]) -> list[Run]:
-        return self.runs_table.get_many([(job.job_id, run_id) for run_id in run_ids])
 
     def _emptied(self, job: Job) -> bool:
         """Whether the job has no runs and keys any more; removes as many as there is time for."""

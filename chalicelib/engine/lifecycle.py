@@ -267,9 +267,8 @@ class Lifecycle:
         else:
             return run
         if after is not None and after.live:
-            after.observed_at = (
-                now  # for the reader; stored when something changes, or by the sweep
-            )
+            # for the reader; stored when something changes, or by the sweep
+            after.observed_at = now
         return after
 
     def cancel(self, run: Run, reason: str) -> Run | None:
@@ -294,6 +293,6 @@ class Lifecycle:
         """
         live = self.runs_table.live(job_id)
         pending = [run_id for run_id, status in live if status == run_states.PENDING][:AT_ONCE]
-        for run in self.runs_table.get_many([(job_id, run_id) for run_id in pending]):
+        for run in self.runs_table.of_job(job_id, pending):
             if run.waits_for and not run.is_terminal and not run.is_held(live):
                 self.launch(run)

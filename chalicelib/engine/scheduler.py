@@ -119,7 +119,7 @@ class Scheduler:
         else:
             run.expires = expiry(now, self.settings.run_retention_days)
         if self.runs_table.record_skip(run, job, count=count):
-            log.info("slot not started", job_id=job.job_id, run_id=run.run_id, reason=code)
+            log.info("slot not started", **run.log_ids, reason=code)
             self.lifecycle.announce(run)
 
     def _start(self, job: Job, slot: datetime) -> bool:
@@ -155,7 +155,7 @@ class Scheduler:
             return False
         if policy != "allow":
             job.gate += 1
-        log.info("slot claimed", job_id=job.job_id, run_id=run.run_id, slot=slot)
+        log.info("slot claimed", **run.log_ids, slot=slot)
         if run.waits_for:
             self.replace(run)
         else:
@@ -171,7 +171,7 @@ class Scheduler:
         if not others:
             return []
         asked, rest = others[:ASKED_AT_ONCE], others[ASKED_AT_ONCE:]
-        found = self.runs_table.get_many([(job.job_id, run_id) for run_id in asked])
+        found = self.runs_table.of_job(job.job_id, asked)
         still = {r.run_id for r in self.lifecycle.refresh(found) if r.live}
         return [run_id for run_id in asked if run_id in still] + rest
 
@@ -182,8 +182,7 @@ class Scheduler:
         Run again by the sweep until it is launched, so dying between two cancels is fine.
         """
         first = (run.waits_for or [])[:ASKED_AT_ONCE]
-        earlier = self.runs_table.get_many([(run.job_id, run_id) for run_id in first])
-        for other in earlier:
+        for other in self.runs_table.of_job(run.job_id, first):
             self.lifecycle.cancel(other, "replaced")
         self.lifecycle.release(run.job_id)
 

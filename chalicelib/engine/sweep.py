@@ -140,7 +140,7 @@ class Sweep:
         active = {job.job_id for job in self.jobs_table.get_many(keys) if job.is_active}
         for run in runs:
             if run.job_id not in active:
-                with log.and_continue("run not swept", job_id=run.job_id, run_id=run.run_id):
+                with log.and_continue("run not swept", **run.log_ids):
                     self.lifecycle.cancel(run, "job_deleted")
 
     def _each(self, runs: Sequence[Run], wait: Callable[[], None]) -> None:
@@ -162,7 +162,7 @@ class Sweep:
                     if run is None or self.clock.remaining() < ENOUGH:
                         return
                     wait()
-                with log.and_continue("run not swept", job_id=run.job_id, run_id=run.run_id):
+                with log.and_continue("run not swept", **run.log_ids):
                     self._without_task(run)
 
         workers = min(self.launchers, len(runs))
@@ -179,7 +179,7 @@ class Sweep:
         with log.and_continue("tasks not described"):
             described = self.lifecycle.describe_tasks(runs)
         for run in runs:
-            with log.and_continue("run not swept", job_id=run.job_id, run_id=run.run_id):
+            with log.and_continue("run not swept", **run.log_ids):
                 task = described.tasks.get(str(run.task_arn))
                 fresh = self.lifecycle.apply_description(run, described)
                 if fresh is not None:

@@ -32,6 +32,8 @@ class Operation:
     """Operations that take the id of what this one made."""
 
 
+_METRICS = {200: "All metrics", 207: "Some metrics say themselves that they failed"}
+
 OPERATIONS = {
     "health": Operation("Whether the API answers"),
     "get_openapi": Operation("This description"),
@@ -93,11 +95,11 @@ OPERATIONS = {
     "get_job_metrics": Operation(
         "CPU and memory of all runs of a job",
         answer_models.Metrics,
-        {200: "All metrics", 207: "Some metrics say themselves that they failed"},
+        _METRICS,
     ),
     "get_run_metrics": Operation(
         "CPU and memory of one run",
         answer_models.Metrics,
-        {200: "All metrics", 207: "Some metrics say themselves that they failed"},
+        _METRICS,
     ),
 }

@@ -202,5 +202,4 @@ class JobsTable:
         self.database.update(place, actions_of(Place, {"token": token, "done_at": done_at}))
 
     def _shard_of(self, job: Job, work_at: datetime | None) -> str | None:
-        """Both keys of the sparse index are there, or neither."""
-        return None if work_at is None else shard(job.job_id, self.settings.shards)
+        return shard(job.job_id, self.settings.shards, work_at)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.domain.run_states import CANCELLED, FAILED, SUCCEEDED
+from chalicelib.domain.run_states import FAILED, SUCCEEDED
 from chalicelib.tables.database import Database
 from chalicelib.tables.expressions import actions_of, just_below
 from chalicelib.tables.records import ACTIVE, Job
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from chalicelib.settings import Settings
 
 SKIPPED = "skipped"
-OUTCOMES = (SUCCEEDED, FAILED, CANCELLED, SKIPPED)
-"""What finished runs are counted as."""
 SLACK = timedelta(days=2)
 """More than an attempt can wait for capacity, for its start and for its retry."""
 _FIRST, _LAST = "run_", "run_~"
@@ -47,6 +45,10 @@ class RunsTable:
         """Those of (job, run) that exist, in the order asked for."""
         found = self.database.get_many([(Run, job_id, run_id) for job_id, run_id in keys])
         return [run for run in found if run is not None]
+
+    def of_job(self, job_id: str, run_ids: Iterable[str]) -> list[Run]:
+        """Those runs of a job that exist, in the order asked for."""
+        return self.get_many([(job_id, run_id) for run_id in run_ids])
 
     def newest(
         self,
@@ -84,7 +86,7 @@ class RunsTable:
 
     def live_runs(self, job_id: str) -> list[Run]:
         """The runs in flight, oldest first."""
-        return self.get_many([(job_id, run_id) for run_id, _ in self.live(job_id)])
+        return self.of_job(job_id, (run_id for run_id, _ in self.live(job_id)))
 
     def job_and_key(
         self, project: str, job_id: str, key_id: str
@@ -129,8 +131,7 @@ class RunsTable:
 
         False: somebody has, and nothing was changed.
         """
-        self._keep_indexed(run, changes)
-        changes = {**changes, "rev": run.rev + 1}
+        changes = self._complete(run, changes)
         actions = actions_of(Run, changes)
         task_arn = _new_task(run, changes)
         if task_arn is None:
@@ -146,8 +147,7 @@ class RunsTable:
 
         False: somebody has written the run since it was read, and nothing was changed.
         """
-        self._keep_indexed(run, changes)
-        changes = {**changes, "rev": run.rev + 1}
+        changes = self._complete(run, changes)
         transaction = Transaction(self.database)
         transaction.update("run", run, actions_of(Run, changes), _unchanged(run))
         self._count(transaction, run.pk, outcome, changes.get("finished_at"))
@@ -168,12 +168,15 @@ class RunsTable:
             "task", owner, TaskOwner.pk.does_not_exist() | (TaskOwner.run_id == run.run_id)
         )
 
-    def _keep_indexed(self, run: Run, changes: dict[str, Any]) -> None:
-        """`look_shard` is there as long as `look_at` is: both are keys of the sparse index."""
+    def _complete(self, run: Run, changes: dict[str, Any]) -> dict[str, Any]:
+        """The changes, with the attributes that follow from them."""
+        found = {**changes, "rev": run.rev + 1}
         if "look_at" in changes:
-            changes["look_shard"] = (
-                None if changes["look_at"] is None else shard(run.run_id, self.settings.shards)
-            )
+            found["look_shard"] = self._shard_of(run, changes["look_at"])
+        return found
+
+    def _shard_of(self, run: Run, look_at: datetime | None) -> str | None:
+        return shard(run.run_id, self.settings.shards, look_at)
 
     def _count(
         self,
@@ -217,8 +220,7 @@ class RunsTable:
             transaction.update("job", Job(job.pk, job.sk), [Job.gate.add(1)], active)
         else:
             transaction.check("job", Job, (job.pk, job.sk), active)
-        if run.look_at is not None:
-            run.look_shard = shard(run.run_id, self.settings.shards)
+        run.look_shard = self._shard_of(run, run.look_at)
         transaction.put("run", run, Run.pk.does_not_exist())
         if key is not None:
             unused = RunKey.pk.does_not_exist() | (RunKey.expires <= now)
@@ -233,8 +235,7 @@ class RunsTable:
         """
         transaction = Transaction(self.database)
         transaction.check("job", Job, (job.pk, job.sk), Job.pk.exists() & (Job.state == ACTIVE))
-        if run.look_at is not None:
-            run.look_shard = shard(run.run_id, self.settings.shards)
+        run.look_shard = self._shard_of(run, run.look_at)
         transaction.put("run", run, Run.pk.does_not_exist())
         self._count(transaction, run.pk, SKIPPED, run.finished_at, count)
         return not transaction.commit()

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
 
-def shard(record_id: str, count: int) -> str:
-    """`0` to `count` - 1, always the same for one id."""
+def shard(record_id: str, count: int, due_at: datetime | None) -> str | None:
+    """
+    `0` to `count` - 1, always the same for one id; None for a record that nothing is due for:
+    both keys of a sparse index are there, or neither.
+    """
+    if due_at is None:
+        return None
     return str(hashlib.sha256(record_id.encode()).digest()[0] % count)

@@ -130,7 +130,7 @@ class Runs:
             )
             if not failed:
                 claimed = run.copy()
-                with log.and_continue("launch left to the sweep", job_id=job_id, run_id=run.run_id):
+                with log.and_continue("launch left to the sweep", **run.log_ids):
                     self.lifecycle.launch(run)
                 return claimed, True
         raise contention.gave_up()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 
-from chalicelib.domain import ecs_task, ids, schedule
+from chalicelib.domain import ecs_task, schedule
 from chalicelib.tables.records import Job
 from chalicelib.tables.run_records import Run
 from infra.local.fidelity.tasks import Task
@@ -254,8 +254,3 @@ def ends_are_announced(world: World) -> Iterator[str]:
         expected = {run.status} if world.on.settings.event_bus else set()
         if said[run.run_id] != expected:
             yield f"{run.run_id} is {run.status}, and was announced as {said[run.run_id]}"
-
-
-def slot_id(job: Job, slot: datetime) -> str:
-    """The run that a slot must have."""
-    return ids.of_slot(job.job_id, int(job.schedule_version), slot)

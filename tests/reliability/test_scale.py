@@ -92,9 +92,7 @@ def seed(world: World, job: Job, number: int, **changes: Any) -> list[str]:
         run = new_run(job, ids.new_run(at), at)
         for name, value in changes.items():
             setattr(run, name, value)
-        run.look_shard = (
-            None if run.look_at is None else shard(run.run_id, world.on.settings.shards)
-        )
+        run.look_shard = shard(run.run_id, world.on.settings.shards, run.look_at)
         world.put(run)
         made.append(run.run_id)
     return made

@@ -123,6 +123,12 @@ def outputs(stage: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
+def parameters_of(stage: str) -> dict[str, str]:
+    """The stack's parameters by name; none where the stage is not deployed."""
+    stack = find_stack(stack_name(stage)) or {}
+    return {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
+
+
 def failures(name: str) -> list[str]:
     """Why the stack's last operation failed: each resource's own reason, first things first."""
     events = boto3.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]

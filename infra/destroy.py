@@ -22,6 +22,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -58,11 +59,16 @@ def remove_rules(stage: str) -> int:
     pages = events.get_paginator("list_rules").paginate(NamePrefix=prefix)
     names = [rule["Name"] for page in pages for rule in page["Rules"]]
     for name in names:
-        targets = events.list_targets_by_rule(Rule=name)["Targets"]
-        if targets:
-            events.remove_targets(Rule=name, Ids=[target["Id"] for target in targets])
-        events.delete_rule(Name=name)
+        remove_rule(events, name)
     return len(names)
+
+
+def remove_rule(events: Any, name: str) -> None:
+    """Remove a rule with its targets."""
+    targets = events.list_targets_by_rule(Rule=name)["Targets"]
+    if targets:
+        events.remove_targets(Rule=name, Ids=[target["Id"] for target in targets])
+    events.delete_rule(Name=name)
 
 
 def stop_tasks(stage: str) -> int:

@@ -14,7 +14,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import boto3
 from botocore.exceptions import ClientError
@@ -24,7 +23,7 @@ from infra import account, network, permissions
 from infra.account import Refused
 from infra.api_client import Api, NotOk
 from infra.deploy import FUNCTIONS, TABLES, find_stack, outputs, stack_name
-from infra.token_store import tokens_in
+from infra.token_store import temporary_token
 
 IMAGE = "public.ecr.aws/docker/library/busybox:stable"
 RUN_SECONDS = 300
@@ -144,22 +143,17 @@ CHECKS = {
 
 def check_run(stage: str, url: str, image: str) -> Iterator[str]:
     """One run of `image` through the API; its job and token are removed, however it ends."""
-    tokens = tokens_in(f"jobyard-{stage}-tokens", account.region())
-    now = datetime.now(UTC)
-    text, token = tokens.create(
-        "jobyard-doctor", "write", projects=None, name="doctor", life=timedelta(hours=1), now=now
-    )
-    api = Api(url, text, workspace="jobyard-doctor", project="doctor")
-    try:
-        job = api.ask("POST", "jobs", {"name": f"doctor-{ULID()}", "image": image, **_SPEC})
+    workspace, region = "jobyard-doctor", account.region()
+    with temporary_token(stage, region, workspace, projects=None, name="doctor") as text:
+        api = Api(url, text, workspace=workspace, project="doctor")
         try:
-            yield from _run(api, job["id"])
-        finally:
-            api.ask("DELETE", f"jobs/{job['id']}")
-    except NotOk as error:
-        yield str(error)
-    finally:
-        tokens.revoke(token)
+            job = api.ask("POST", "jobs", {"name": f"doctor-{ULID()}", "image": image, **_SPEC})
+            try:
+                yield from _run(api, job["id"])
+            finally:
+                api.ask("DELETE", f"jobs/{job['id']}")
+        except NotOk as error:
+            yield str(error)
 
 
 _SPEC = {"command": ["echo", "all right"], "timeout_seconds": RUN_SECONDS}

@@ -21,7 +21,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from infra.deploy import find_stack, stack_name
+from infra import deploy
 
 MANIFEST = Path(__file__).with_name("permissions.json")
 PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
@@ -35,13 +35,13 @@ Entry = Mapping[str, Any]
 def check(stage: str) -> Iterator[str]:
     """A sentence for each function, resource and cause for which something would be denied."""
     iam = boto3.client("iam", config=PATIENT)
-    parameters = _parameters(stage)
+    given = deploy.parameters_of(stage)
     for function, entries in json.loads(MANIFEST.read_text()).items():
         name = f"jobyard-{stage}-{function}"
         role = _role_of(name)
         if role is None:
             continue  # doctor says elsewhere that the function is missing
-        names = {**parameters, **_where(role), "Stage": stage}
+        names = {**given, **_where(role), "Stage": stage}
         try:
             yield from _denials(iam, name, role, entries, names)
         except ClientError as error:
@@ -54,11 +54,6 @@ def check(stage: str) -> Iterator[str]:
                 return
             reason = error.response["Error"].get("Message", "")
             yield f"IAM did not judge what {name} may do ({code}: {reason}); run doctor again."
-
-
-def _parameters(stage: str) -> dict[str, str]:
-    stack = find_stack(stack_name(stage)) or {}
-    return {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
 
 
 def _role_of(name: str) -> str | None:

@@ -22,7 +22,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from chalicelib.domain import fields
+from chalicelib.domain import fields, ids
 from chalicelib.domain.errors import Unavailable
 from chalicelib.http import queries
 from chalicelib.tables.records import Token
@@ -32,7 +32,6 @@ from infra.account import Refused
 from infra.token_store import tokens_in
 
 LOCAL = "local"
-TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 COLUMNS = ("ID", "WORKSPACE", "PROJECTS", "ROLE", "CREATED", "EXPIRES", "LAST USED", "NAME")
 
 
@@ -71,7 +70,7 @@ def create(
 ) -> str:
     """The text of a new token."""
     for given in (workspace, *(projects or ())):
-        if not TENANT.fullmatch(given):
+        if not ids.TENANT.fullmatch(given):
             raise Refused(f"{given!r} must be 1 to 63 of A-Z a-z 0-9 _ -, a letter or digit first")
     try:
         if len(fields.label(name)) > 128:

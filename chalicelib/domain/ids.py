@@ -14,6 +14,8 @@ _ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 JOB = re.compile(f"job_{_ULID}")
 RUN = re.compile(f"run_{_ULID}")
 """What ids look like; whatever does not is nobody's."""
+TENANT = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
+"""What a workspace and a project may be called."""
 
 
 def new_job(now: datetime) -> str:

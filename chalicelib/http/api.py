@@ -8,7 +8,6 @@ for every route (token, tenancy, query, envelope, log line) has to be in one pla
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
@@ -42,13 +41,13 @@ SPARE_SECONDS = 2.0
 
 Handler = TypeVar("Handler", bound=Callable[..., Answer])
 
-_TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
-_FORMS = {
-    "workspace_id": (_TENANT_ID, "There is no workspace {} here."),
-    "project_id": (_TENANT_ID, "There is no project {} here."),
+PATH_FORMS = {
+    "workspace_id": (ids.TENANT, "There is no workspace {} here."),
+    "project_id": (ids.TENANT, "There is no project {} here."),
     "job_id": (ids.JOB, "There is no job {} in this project."),
     "run_id": (ids.RUN, "There is no run {} of this job."),
 }
+"""What each parameter of a path looks like, and what is said of one that does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +206,6 @@ def _seconds(context: Any) -> float:
 def _check_forms(request: Request) -> None:
     """What does not look like an id names nothing: no call is spent on it."""
     for name, value in request.path.items():
-        form, message = _FORMS[name]
+        form, message = PATH_FORMS[name]
         if not form.fullmatch(value):
             raise NotFound(message.format(value if len(value) <= 64 else f"{value[:64]}…"))

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import chalicelib
-from chalicelib.http.api import Endpoint
+from chalicelib.http.api import PATH_FORMS, Endpoint
 from chalicelib.http.examples import EXAMPLES
 from chalicelib.http.operations import OPERATIONS, Operation
 from chalicelib.http.queries import Query
@@ -44,12 +44,6 @@ _ERRORS = {
     429: ("too_many_requests", "Too many requests: try again after a while"),
     500: ("internal", "A defect"),
     503: ("unavailable", "AWS throttles or is down: try again after `Retry-After` seconds"),
-}
-_PATH_FORMS = {
-    "workspace_id": "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
-    "project_id": "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
-    "job_id": "^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$",
-    "run_id": "^run_[0-7][0-9A-HJKMNP-TV-Z]{25}$",
 }
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -141,9 +135,9 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "pattern": form},
+            "schema": {"type": "string", "pattern": f"^{form.pattern}$"},
         }
-        for name, form in _PATH_FORMS.items()
+        for name, (form, _) in PATH_FORMS.items()
         if f"{{{name}}}" in path
     ]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from infra.destroy import remove_rule
 from infra.verify.trial import Trial
 
 
@@ -73,10 +74,7 @@ def remove(trial: Trial, job_id: str) -> None:
     Records stay: the stage's own sweep goes on from them. Raises ClientError.
     """
     for name in rules(trial, job_id):
-        targets = trial.events.list_targets_by_rule(Rule=name)["Targets"]
-        if targets:
-            trial.events.remove_targets(Rule=name, Ids=[target["Id"] for target in targets])
-        trial.events.delete_rule(Name=name)
+        remove_rule(trial.events, name)
     for arn in tasks(trial, job_id):
         trial.ecs.stop_task(cluster=trial.prefix, task=arn, reason="make verify is over")
     for arn in definitions(trial, job_id):

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException
 from ulid import ULID
 
-from chalicelib.domain.errors import Unavailable
 from infra.api_client import AT_ONCE, Api, NotOk
-from infra.deploy import find_stack, stack_name
-from infra.token_store import tokens_in
+from infra.deploy import parameters_of
+from infra.token_store import temporary_token
 from infra.verify import api_steps, clearing, report, run_steps, schedule_steps
 from infra.verify.results import Result, Verified
 from infra.verify.trial import CutOff, Skipped, Step, Trial, Wrong
@@ -39,11 +35,12 @@ def verify(
     are under way at a time.
     """
     done = Verified()
-    with _token(stage) as text:
+    region = boto3.session.Session().region_name
+    with temporary_token(stage, region, WORKSPACE, projects=[PROJECT], name="verify") as text:
         trial = Trial(
             stage=stage,
             image=image,
-            insights=_insights(stage),
+            insights=parameters_of(stage).get("ContainerInsights", "unknown"),
             api=Api(url, text, workspace=WORKSPACE, project=PROJECT, at_once=at_once),
             workspace=WORKSPACE,
             project=PROJECT,
@@ -58,33 +55,6 @@ def verify(
         done.findings, done.cost = trial.findings, trial.spent.sentence(trial.insights)
     report.end(done)
     return done
-
-
-@contextmanager
-def _token(stage: str) -> Iterator[str]:
-    """A token of the verification's own workspace; it is removed again, and expires in any case."""
-    tokens = tokens_in(f"jobyard-{stage}-tokens", boto3.session.Session().region_name)
-    text, token = tokens.create(
-        WORKSPACE,
-        "write",
-        projects=[PROJECT],
-        name="verify",
-        life=timedelta(hours=1),
-        now=datetime.now(UTC),
-    )
-    try:
-        yield text
-    finally:
-        try:
-            tokens.revoke(token)
-        except (PynamoDBException, Unavailable) as error:
-            print(f"The token {token.token_id} could not be removed ({error}); it expires in 1 h.")
-
-
-def _insights(stage: str) -> str:
-    stack = find_stack(stack_name(stage)) or {}
-    given = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
-    return str(given.get("ContainerInsights", "unknown"))
 
 
 def _run_steps(trial: Trial, skip: Mapping[str, str], done: Verified) -> None:

@@ -197,7 +197,7 @@ def expect(holds: bool, otherwise: str) -> None:
 
 def moment(text: str) -> datetime:
     """A time as the API writes it."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text)
 
 
 def seconds_between(earlier: str, later: str) -> float:

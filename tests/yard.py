@@ -19,6 +19,7 @@ from moto import mock_aws
 import app
 from chalicelib import clock
 from chalicelib.domain import ecs_task
+from chalicelib.http.api import Api
 from chalicelib.settings import Settings, read_settings
 from chalicelib.system import System
 from chalicelib.tables.records import Job
@@ -122,6 +123,7 @@ class Yard:
         query: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
         base: str = BASE,
+        through: Api = app.app,
     ) -> Answer:
         """One request, as API Gateway hands it on."""
         sent = {"Authorization": f"Bearer {self.token}", **(headers or {})}
@@ -146,7 +148,7 @@ class Yard:
             "body": body if isinstance(body, str) or body is None else json.dumps(body),
             "isBase64Encoded": False,
         }
-        return Answer(app.app(event, Context()))
+        return Answer(through(event, Context()))
 
     def create(self, **spec: Any) -> dict[str, Any]:
         """A job, made over HTTP."""

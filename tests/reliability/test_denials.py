@@ -106,15 +106,21 @@ def test_a_sweep_or_audit_that_may_not_do_its_work_says_what_it_left_undone(
     invariants.hold_in_the_end(world)
 
 
-def test_a_denied_transaction_keeps_its_code(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """PynamoDB keeps it in the cause of its own exception; it was lost."""
+def ended_unseen(world: World) -> dict[str, Any]:
+    """A run whose task has stopped, of which only the next sweep learns."""
     world.fresh()
     run = world.yard.trigger(world.job(name="a"))
     world.ecs.stop(world.yard.task_of(run), exit_code=0)
     world.yard.take_events()
     world.clock.move(minutes=2)
+    return run
+
+
+def test_a_denied_transaction_keeps_its_code(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """PynamoDB keeps it in the cause of its own exception; it was lost."""
+    run = ended_unseen(world)
     capsys.readouterr()
     put = "dynamodb.TransactWriteItems"
     with world.wire.failing(asking=lambda _, name: deny(name) if name == put else None):
@@ -133,11 +139,7 @@ def test_another_error_of_a_write_keeps_its_code_too(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And is the defect that it was."""
-    world.fresh()
-    run = world.yard.trigger(world.job(name="a"))
-    world.ecs.stop(world.yard.task_of(run), exit_code=0)
-    world.yard.take_events()
-    world.clock.move(minutes=2)
+    ended_unseen(world)
     capsys.readouterr()
 
     def invalid(_: int, name: str) -> Any:

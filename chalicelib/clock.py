@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 ENOUGH_FOR_A_CALL = 0.5
-"""Seconds that a call which is made once more must have."""
+"""Seconds that must be left for a call to be made once more."""
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 """In seconds of the clock's `monotonic`. A context variable, so that no signature carries it."""
@@ -58,11 +58,11 @@ class Clock:
         spare: float = ENOUGH_FOR_A_CALL,
     ) -> Iterator[int]:
         """
-        The numbers of the tries of what may be done again, from 0; the caller leaves with success.
+        Numbers the tries of something repeatable from 0; the caller leaves the loop on success.
 
-        It waits before each further one, for a random time: `first` seconds at most, doubling up
-        to `longest` ("Exponential Backoff and Jitter", AWS architecture blog). There are `most`
-        of them, and none that would leave its caller less than `spare` seconds.
+        Before each further try it waits for a random time of at most `first` seconds, doubling up
+        to `longest` ("Exponential Backoff and Jitter", AWS architecture blog). It ends after `most`
+        tries, or when fewer than `spare` seconds would be left to the caller.
         """
         for turn in count() if most is None else range(most):
             if turn:

@@ -1,7 +1,7 @@
 """
 Structured logs of the control plane: one JSON object a line, for CloudWatch Logs Insights.
 
-Callers name what they log; env values, secrets, tokens and bodies are never among it.
+Callers choose each field; env values, secrets, tokens and bodies are never logged.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def denied(doing: str, operation: str, code: str, aws_message: str, **fields: An
     """
     An error of its own kind: AWS refused Jobyard the permission for `operation` while `doing`.
 
-    It does not pass by itself, so it has an alarm of its own. IAM's message names who was denied
-    what action on which resource, and no values.
+    A denial does not pass by itself, so it has an alarm of its own. IAM's message names the caller,
+    the action and the resource, and no values.
     """
     what = {"operation": operation, "aws_code": code, "aws_message": aws_message}
     _write("error", ACCESS_DENIED, {"doing": doing, **what, **fields})
@@ -52,10 +52,11 @@ def denied(doing: str, operation: str, code: str, aws_message: str, **fields: An
 
 def exception(message: str, *, doing: str | None = None, **fields: Any) -> None:
     """
-    An error with the stack of the exception being handled, not its values, nor its text: what a
-    library says of a bad argument may quote it. Of an AWS error the code tells enough.
+    An error with the stack of the exception being handled, without its values and its text: a
+    library's message about a bad argument may quote the argument. For an AWS error the code is
+    logged.
 
-    A denial is logged as such; `doing` says while what, where `message` does not.
+    A denial is logged as such; `doing` says what was being done, where `message` does not.
     """
     kind, value, trace = sys.exc_info()
     operation, answer = _aws_answer(value)
@@ -94,10 +95,9 @@ def _aws_answer(error: BaseException | None) -> tuple[str, dict[str, Any]]:
 @contextmanager
 def and_continue(message: str, **fields: Any) -> Iterator[None]:
     """
-    What fails inside is logged, a defect as an error with its stack, and nothing else fails by it.
-
-    For what the sweep or the audit does again: because it left a mark that they find, or because
-    one item of many must not keep the others from being looked at.
+    Log what fails inside, a defect as an error with its stack, and go on. For work that the sweep
+    or the audit repeats, because it left a mark that they find, and for one item of many that must
+    not stop the others.
     """
     try:
         yield
@@ -108,7 +108,7 @@ def and_continue(message: str, **fields: Any) -> Iterator[None]:
 @contextmanager
 def reported(message: str, **fields: Any) -> Iterator[None]:
     """
-    What fails inside is logged, a defect as an error with its stack, and raised again.
+    Log what fails inside, a defect as an error with its stack, and raise it again.
 
     For a function that Lambda calls again, or whose event it keeps, where it fails.
     """

@@ -10,7 +10,7 @@ STAGE_TAG = "jobyard:stage"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are and how they should behave; every field has its environment variable."""
+    """The names and options of a deployment; each field has its environment variable."""
 
     stage: str
     jobs_table: str
@@ -22,7 +22,7 @@ class Settings:
     assign_public_ip: bool
     execution_role_arn: str
     default_task_role_arn: str | None
-    """For jobs that name none; unset, their containers have no AWS permission at all."""
+    """Role of jobs that name none; unset: their containers have no AWS permission."""
     fire_function_arn: str | None
     """Target of every schedule's rule; unset where a function does not make rules."""
     rule_dead_letter_arn: str | None
@@ -44,7 +44,7 @@ class Settings:
 
     @property
     def prefix(self) -> str:
-        """What the names of everything outside CloudFormation begin with."""
+        """Prefix of the names of everything that CloudFormation does not make."""
         return f"jobyard-{self.stage}"
 
     @property
@@ -66,7 +66,7 @@ def _list(value: str) -> tuple[str, ...]:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """The settings in `environ`; KeyError names a variable that must be there and is not."""
+    """The settings in `environ`; KeyError names a required variable that is missing."""
     retention = environ.get("JOBYARD_RUN_RETENTION_DAYS", "")
     return Settings(
         stage=environ["JOBYARD_STAGE"],

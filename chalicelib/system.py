@@ -1,9 +1,8 @@
 """
-The composition root: builds everything that acts, once, and hands to each what it acts through.
-
-What a class needs are the fields of its dataclass, named as they are here. A part is imported and
-built at its first use, so that a cold function pays for what its first request needs and for
-nothing else. Nothing is global: two systems can live in one process.
+The composition root: builds each part of the system once and hands it the parts that it uses. A
+class declares these as the fields of its dataclass, with the names that they have here. A part is
+imported and built at its first use, so that a cold function pays for what its first request needs
+and for nothing else. Nothing is global: two systems can live in one process.
 """
 
 from __future__ import annotations

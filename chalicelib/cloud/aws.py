@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 1.5
 READ_TIMEOUT = 4.0
 USER_AGENT = f"jobyard botocore/{botocore_version}"
-"""A fixed one: botocore puts its own together twice a call, in a fifth of the call's time."""
+"""Fixed, because botocore builds its own twice a call, which takes a fifth of the call's time."""
 ATTEMPTS = 3
 """First try and two more, with botocore's standard jittered backoff (well under a second)."""
 
@@ -92,7 +92,7 @@ def _note_attempt(
 ) -> None:
     """
     Note in an attempt's answer whether it and all attempts before it were throttled: botocore
-    hands on the answer of the last one alone. `context` is of one call, with all its attempts.
+    returns only the last answer. `context` belongs to one call with all its attempts.
     """
     answer = parsed_response or {}
     was_throttled = answer.get("Error", {}).get("Code") in THROTTLED
@@ -102,7 +102,7 @@ def _note_attempt(
 
 
 def is_throttle(error: Exception) -> bool:
-    """AWS answered, and asked to be asked less often: nothing was done."""
+    """AWS answered that it throttles the caller: nothing was done."""
     return isinstance(error, ClientError) and error.response["Error"]["Code"] in THROTTLED
 
 
@@ -110,8 +110,8 @@ def is_unavailable(error: Exception) -> bool:
     """AWS throttled, failed or did not answer: whether it acted is not known."""
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
-        # of an answer without a body botocore makes its status the code; PynamoDB keeps the code
-        # alone
+        # botocore uses the status as the code of an answer without a body; PynamoDB keeps only the
+        # code
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", code)
         is_5xx = str(status).isdigit() and int(status) >= 500
         return is_throttle(error) or code in DOWN or is_5xx
@@ -119,7 +119,7 @@ def is_unavailable(error: Exception) -> bool:
 
 
 def was_retried(error: ClientError) -> bool:
-    """Whether botocore had asked before and got no answer that counts: that may have acted."""
+    """Whether botocore had sent the call before without a usable answer: it may have acted."""
     return error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
 
 
@@ -135,9 +135,9 @@ def was_only_throttled(error: ClientError) -> bool:
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """
-    Turn AWS's being throttled or down into `Unavailable`; `what` completes "could not …".
+    Raise `Unavailable` where AWS throttles or is down; `what` completes "could not …".
 
-    Every other error passes: it means something to the caller, or it is a defect.
+    Every other error is raised as it is: the caller handles it, or it is a defect.
     """
     try:
         yield

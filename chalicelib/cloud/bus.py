@@ -31,10 +31,10 @@ class Bus:
 
     def put(self, detail: Mapping[str, Any], task_arn: str | None, now: datetime) -> None:
         """
-        Put a run's terminal state on the bus; Unavailable where the bus did not take it.
+        Put a run's terminal state on the bus; Unavailable if the bus did not accept it.
 
-        Only the operator can mend a bus that is gone or that may not be written: the log and an
-        alarm on it say so, and the event waits.
+        Only the operator can repair a bus that was deleted or that Jobyard may not write to: the
+        log and an alarm say so, and the event waits.
         """
         entry = {
             "EventBusName": self.settings.event_bus,

@@ -36,7 +36,7 @@ _REFUSALS = ("ClientException", "InvalidParameterException")
 
 
 class ContainerRefused(Exception):
-    """ECS does not take a container as it is described; says why in ECS's own words."""
+    """ECS refused a container as it is described; the text is ECS's own reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Described:
 def overrides(
     command: Sequence[str] | None, env: Mapping[str, str], own: Mapping[str, str]
 ) -> dict[str, Any]:
-    """RunTask's `overrides`: a run's own command and env, and what Jobyard tells it."""
+    """RunTask's `overrides`: a run's own command and env, and Jobyard's own variables."""
     container: dict[str, Any] = {
         "name": CONTAINER,
         "environment": [{"name": k, "value": v} for k, v in {**env, **own}.items()],
@@ -64,9 +64,9 @@ def task_tags(tags: Sequence[str]) -> list[dict[str, str]]:
     """
     A job's tags as AWS tags of its tasks: `key=value`, or a bare one with an empty value.
 
-    The tags of the task definition are propagated besides. AWS does not document which value a
-    key has that is given both ways, so none is: a job's tags must not begin with `jobyard:`
-    (fields.tag), and the definition's do. Together they are 22 at most, of 50.
+    The tags of the task definition are propagated too. AWS does not document which value wins where
+    a key is given both ways, so no key is: a job's tags must not begin with `jobyard:`
+    (fields.tag), and the definition's do. Together they are at most 22 of the 50 allowed.
     """
     pairs = (tag.partition("=") for tag in tags)
     return [{"key": key, "value": value} for key, _, value in pairs]
@@ -118,12 +118,13 @@ class Ecs:
         tags: Sequence[Mapping[str, str]],
     ) -> str | Refusal:
         """
-        Start one task: its ARN, or why ECS made none.
+        Start one task: its ARN, or the reason why ECS made none.
 
-        `client_token` makes asking again safe: ECS answers with the task it made before, for as
-        long as that lives and an hour (RunTask, "Ensuring idempotency"). Unavailable: ECS did
-        not answer, or refused or throttled after an attempt that it had not answered; whether it
-        made a task is not known. Where it throttled every attempt, it made none: a refusal.
+        `client_token` makes a repetition safe: ECS answers with the task it made before, for as
+        long as that task lives and an hour more (RunTask, "Ensuring idempotency"). Unavailable: ECS
+        did not answer, or refused or throttled after an attempt that it had not answered, so it is
+        unknown whether it made a task. If it throttled every attempt, it made none: that is a
+        refusal.
         """
         settings = self.settings
         try:
@@ -163,11 +164,11 @@ class Ecs:
             return str(answer["tasks"][0]["taskArn"])
         failure: dict[str, str] = next(iter(answer.get("failures") or []), {})
         refusal = refused(failure.get("reason", ""), failure.get("detail", ""))
-        # a token that has made a task is answered with it, before capacity is looked at
+        # ECS answers a token that has made a task with that task, before it looks at capacity
         return replace(refusal, proves_no_task=True)
 
     def describe(self, arns: Sequence[str]) -> Described:
-        """What ECS knows of tasks, DESCRIBE_LIMIT a call; a STOPPED one is shown for an hour."""
+        """What ECS knows about tasks, DESCRIBE_LIMIT a call; it shows a STOPPED one for an hour."""
         tasks: list[Task] = []
         missing: set[str] = set()
         for start in range(0, len(arns), DESCRIBE_LIMIT):
@@ -182,8 +183,8 @@ class Ecs:
 
     def stop(self, arn: str, reason: str) -> None:
         """
-        Stop a task: SIGTERM, and SIGKILL after task_definitions.STOP_TIMEOUT. One that is gone
-        has stopped.
+        Stop a task: SIGTERM, and SIGKILL after task_definitions.STOP_TIMEOUT. Does nothing if ECS
+        does not know the task any more.
         """
         try:
             with aws.translated("stop the task"):
@@ -194,8 +195,8 @@ class Ecs:
 
     def launched(self, family: str, started_by: str) -> list[Task]:
         """
-        The tasks that carry `started_by`: those that are to run; else those that have stopped,
-        which ECS shows for about an hour, and lists by family alone.
+        The tasks with that `started_by`: those whose desired status is RUNNING; if there are none,
+        the stopped ones, which ECS shows for about an hour and lists only by family.
         """
         arns = self._list(startedBy=started_by)[0]
         if arns:
@@ -210,7 +211,7 @@ class Ecs:
         return []
 
     def running(self, token: str | None) -> tuple[list[str], str | None]:
-        """A page of at most 100 ARNs of the cluster's tasks that are to run, and how to go on."""
+        """At most 100 ARNs of tasks whose desired status is RUNNING, and the next page's token."""
         return self._list(token)
 
     def _list(self, token: str | None = None, **only: str) -> tuple[list[str], str | None]:
@@ -221,10 +222,10 @@ class Ecs:
 
     def definitions(self, token: str | None) -> tuple[list[str], str | None]:
         """
-        A page of the stage's active revisions, and how to go on.
+        A page of the stage's active revisions, and the token of the next page.
 
-        ListTaskDefinitions takes no prefix of families, so the account's others are passed over
-        here; a hundred a call, it is still far fewer calls than one a family.
+        ListTaskDefinitions takes no prefix of a family, so it lists the whole account and others
+        are left out here. With a hundred a call that is still far fewer calls than one per family.
         """
         more = {"nextToken": token} if token else {}
         with aws.page("list task definitions", token):
@@ -240,7 +241,7 @@ class Ecs:
         return registered
 
     def job_of(self, definition: str) -> str:
-        """Whose a revision of this stage is."""
+        """The job id of a revision of this stage."""
         family = definition.rpartition("/")[2].partition(":")[0]
         return family.removeprefix(f"{self.settings.prefix}-")
 
@@ -250,11 +251,11 @@ class Ecs:
             answer = self._client.list_task_definitions(
                 familyPrefix=family, status="ACTIVE", sort="ASC"
             )
-        # a family prefix matches longer names too; job ids have one length, but say what is meant
+        # a family prefix matches longer names too; keep only this family
         return [arn for arn in answer["taskDefinitionArns"] if f"/{family}:" in arn]
 
     def retire(self, arns: Sequence[str]) -> None:
-        """Deregister revisions and have them deleted; one that is gone already is fine."""
+        """Deregister and delete revisions; does nothing for one that is gone already."""
         for arn in arns:
             with aws.translated("deregister a task definition"):
                 self._client.deregister_task_definition(taskDefinition=arn)

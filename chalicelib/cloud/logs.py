@@ -28,7 +28,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class StreamPage:
-    """Part of one stream, oldest first; a token that repeats marks that end of the range."""
+    """Part of one stream, oldest first; a token equal to the one sent marks the range's end."""
 
     events: list[Event]
     backward: str
@@ -64,8 +64,8 @@ class Logs:
         """
         Make a log group and set how long it keeps its lines; both may be there already.
 
-        A crash between the two calls leaves a group that never forgets, until the caller's
-        operation is repeated or the audit finds the group without an owner.
+        A crash between the two calls leaves a group without a retention, until the caller's
+        operation is repeated or the audit removes the group because it has no job.
         """
         with aws.translated("create the log group"):
             try:
@@ -172,7 +172,7 @@ def _read(operation: Any, request: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def stale_cursor() -> BadRequest:
-    """A cursor that was valid once, or never was."""
+    """A cursor that is no longer valid, or never was."""
     return BadRequest("The cursor is no longer valid: start again without it.", code="bad_cursor")
 
 

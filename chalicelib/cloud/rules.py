@@ -1,8 +1,8 @@
 """
 EventBridge rules: what wakes a schedule at its minute.
 
-Each schedule has one or two rules on the default bus, `{prefix}-{job}-{n}`, at most 61 of the 64
-characters allowed, so their names alone say whose they are.
+Each schedule has one or two rules on the default bus. Their names, `{prefix}-{job}-{n}`, say which
+job they belong to, and take at most 61 of the 64 characters allowed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ botocore does not try again.
 """
 _TRIES = 5
 RETRY = {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 20}
-"""The sweep notices within two minutes what no fire has told, so day-long retries are no use."""
+"""The sweep starts slots whose rule did not fire, within two minutes; longer retries are no use."""
 
 
 @dataclass(slots=True)
@@ -93,10 +93,11 @@ class Rules:
 
     def _change(self, what: str, call: Callable[..., dict[str, Any]], **request: Any) -> None:
         """
-        Make a call that changes a rule; again, with jitter, while another change is under way.
+        Make a call that changes a rule, and repeat it with jitter while another change is under
+        way.
 
-        Unavailable: it still was after _TRIES, or when the caller's time was up; or EventBridge
-        did not take, or remove, a target.
+        Unavailable: the other change was still under way after _TRIES or at the caller's deadline,
+        or EventBridge did not add or remove a target.
         """
         for _ in self.clock.tries(_TRIES, first=0.2, longest=1.0):
             code = _failure(what, call, request)
@@ -157,7 +158,7 @@ class Rules:
         return list(answer["Rules"]), answer.get("NextToken")
 
     def job_of(self, name: str) -> str:
-        """Whose a rule of this stage is."""
+        """The job id of a rule of this stage."""
         return name.removeprefix(f"{self.settings.prefix}-").rpartition("-")[0]
 
     def targets(self, name: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """
-    What a run knows of its current attempt; the attributes of its record have the same names.
+    The current attempt of a run; the attributes of the run's record have the same names.
 
     They are attributes of the record and not a map, so that a change writes only what changed.
     """
@@ -20,14 +20,14 @@ class Attempt:
     launch: int
     """Part of RunTask's client token; raised once the last launch is known to have no task."""
     waiting_since: datetime
-    """Since when the attempt could have run."""
+    """When the attempt became due to be launched."""
     requested_at: datetime | None = None
-    """First RunTask of the current launch; None: none was asked for."""
+    """First RunTask of the current launch; None: none was sent."""
     refusal: dict[str, str] | None = None
     """Why the last launch was refused, while it waits to be tried again."""
     task_arn: str | None = None
     event_version: int | None = None
-    """Of the newest description of the task that was applied."""
+    """Version of the newest description of the task that was applied."""
     attempt_started_at: datetime | None = None
     spent_tasks: list[str] | None = None
     """ARNs of its tasks that did not start and were launched again."""
@@ -35,7 +35,7 @@ class Attempt:
     """Why its task must stop; stored before StopTask, and decides the verdict."""
     stopping_since: datetime | None = None
     missing_at: datetime | None = None
-    """Since when ECS says that it does not know the task."""
+    """When ECS first answered that it does not know the task."""
 
     def attributes(self) -> dict[str, Any]:
         """Every attribute of the record that belongs to the attempt."""

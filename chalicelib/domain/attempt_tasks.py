@@ -1,4 +1,4 @@
-"""Which ECS tasks a run has had: where its output and its measurements are found. Pure."""
+"""Which ECS tasks a run has had: its output and its metrics are found by their ids. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def tasks_of(run: RunLike) -> list[RunTask]:
             task = RunTask(int(past["attempt"]), task_id(past["task_arn"]), ended)
             found[task.task_id] = task
     if run.task_arn is not None and task_id(run.task_arn) not in found:
-        # a run that was cancelled is over without its last attempt being a past one
+        # the last attempt of a cancelled run does not become a past one
         ended_at = None if run.live is not None else run.finished_at
         task = RunTask(int(run.attempt), task_id(run.task_arn), ended_at)
         found[task.task_id] = task

@@ -1,10 +1,10 @@
 """
 The standard cron expression: five fields, and the local minutes they match. Knows no time zone.
 
-The grammar is our own and strict, because the cron libraries accept far more than the standard
-(a sixth field, `?`, `L`, `R`, `*/61`, `22-2`) and not always with the meaning that its writer
-had. What an expression means is what Debian's cron makes of it; the cases where crons differ
-are decided in docs/decisions/0003-cron-semantics.md.
+The grammar is our own and strict, because the cron libraries accept far more than the standard (a
+sixth field, `?`, `L`, `R`, `*/61`, `22-2`), and not always with the meaning that the user intended.
+An expression means what it means to Debian's cron; docs/decisions/0003-cron-semantics.md decides
+the cases where crons differ.
 """
 
 from __future__ import annotations

@@ -68,12 +68,12 @@ def read_task(raw: Mapping[str, Any]) -> Task:
 
 
 def started_by(job_id: str, run_id: str, attempt: int) -> str:
-    """What RunTask is told, and the only way from a task back to its run; 62 characters."""
+    """RunTask's `startedBy`, the only way from a task back to its run; 62 characters."""
     return f"{job_id}/{run_id}/{attempt}"
 
 
 def owner(task_started_by: str) -> tuple[str, str, int] | None:
-    """(job, run, attempt) of a task, or None where it is not one of ours."""
+    """(job, run, attempt) of a task, or None where Jobyard did not start it."""
     parts = task_started_by.split("/")
     if len(parts) != 3 or not parts[0].startswith("job_") or not parts[1].startswith("run_"):
         return None

@@ -35,7 +35,7 @@ DENIED = frozenset(
 
 
 class JobyardError(Exception):
-    """Something the caller should hear of: `message` says what is wrong and what to do."""
+    """An error that the caller is told: `message` says what is wrong and what to do."""
 
     status = 500
     code = "internal"
@@ -149,7 +149,7 @@ class InvalidFields(JobyardError):
 
 
 class Unavailable(JobyardError):
-    """AWS throttled us or did not answer in time; asking again later helps."""
+    """AWS throttled Jobyard or did not answer in time; the caller may try again later."""
 
     status = 503
     code = "unavailable"

@@ -31,7 +31,7 @@ MEMORY_MIB: dict[float, tuple[int, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Tenancy:
-    """Whose job it is, and so what it may name: the context of every validation."""
+    """A job's stage and workspace decide what it may name: the context of every validation."""
 
     stage: str
     workspace_id: str
@@ -45,12 +45,12 @@ _CONTROL_IN_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def one_line(text: str) -> str:
-    """Refuses every control character; NUL, for one, makes ECS refuse the whole task."""
+    """Refuses every control character. With a NUL, for example, ECS refuses the whole task."""
     return _without(_CONTROL, text)
 
 
 def many_lines(text: str) -> str:
-    """Refuses control characters but tab and the ends of lines: arguments, values of env."""
+    """Refuses control characters except tab and line ends; for arguments and values of env."""
     return _without(_CONTROL_IN_LINES, text)
 
 
@@ -62,7 +62,7 @@ def _without(refused: re.Pattern[str], text: str) -> str:
 
 
 _SHOWN = frozenset("LNPS")
-"""Unicode's letters, numbers, punctuation and symbols; marks need one of these to stand on."""
+"""Unicode's letters, numbers, punctuation and symbols; a mark is only visible on one of these."""
 _BLANK = re.compile(r"HANGUL (\w+ )?FILLER$|\bBLANK$|\bNULL NOTEHEAD$")
 """Names of the letters and symbols that Unicode gives no shape."""
 
@@ -71,8 +71,8 @@ def label(text: str) -> str:
     """
     A name for people: printable characters, at least one of which can be seen.
 
-    Spaces, combining marks, variation selectors and fillers are taken beside something visible;
-    of these alone a name would look empty.
+    Spaces, combining marks, variation selectors and fillers are allowed beside something visible; a
+    name of these alone would look empty.
     """
     if not text.isprintable():
         raise ValueError("must hold only printable characters")
@@ -108,7 +108,8 @@ def image(text: str) -> str:
 
 
 def command_words(value: object) -> object:
-    """A string as its words; anything else as it is, for the list's own checks."""
+    """A string becomes the list of its words; anything else stays, and the checks for lists refuse
+    it."""
     if not isinstance(value, str):
         return value
     if len(value.encode()) > COMMAND_BYTES:
@@ -152,7 +153,7 @@ _SECRET_ARN = re.compile(
 
 
 def secret_arn(arn: str, tenancy: Tenancy | None) -> str:
-    """An ARN that the stage lets jobs of this workspace read; without a tenancy, none."""
+    """The ARN of a secret that jobs of this workspace may read; without a tenancy, none."""
     if not _SECRET_ARN.fullmatch(arn):
         raise ValueError("must be the ARN of a Secrets Manager secret or an SSM parameter")
     prefixes = tenancy.secret_prefixes if tenancy else ()
@@ -214,7 +215,7 @@ _ROLE_ARN = re.compile(
 
 def task_role_arn(arn: str, tenancy: Tenancy | None) -> str:
     """
-    A role under the path that this stage sets aside for the workspace; else none at all.
+    The ARN of a role under the path that this stage reserves for the workspace.
 
     A role of another account, or of another partition, is refused too: a role can only be passed
     to a service of its own account ("Grant a user permissions to pass a role to an AWS service",
@@ -242,12 +243,12 @@ def timezone(name: str) -> str:
 
 
 def whole(value: object) -> object:
-    """JSON has one kind of number: 3.0 is the integer 3, as JSON Schema has it too."""
+    """JSON has one kind of number: 3.0 is the integer 3, as in JSON Schema."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def vcpu(value: object) -> object:
-    """A number that Fargate offers; JSON's true is no 1."""
+    """A vCPU size that Fargate offers; JSON's true is not accepted as 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value not in MEMORY_MIB:
         sizes = ", ".join(f"{size:g}" for size in MEMORY_MIB)
         raise ValueError(f"must be one of {sizes} (vCPU)")
@@ -255,7 +256,7 @@ def vcpu(value: object) -> object:
 
 
 class Mismatch(ValueError):
-    """Two fields that are valid by themselves and not together: both are named."""
+    """Two fields that are valid by themselves but not together; the error names both."""
 
     def __init__(self, message: str, other: str, message_of_other: str) -> None:
         super().__init__(message)
@@ -268,10 +269,9 @@ def memory_for(memory_mib: int, cpu: float) -> int:
     """
     `memory_mib`, if Fargate offers it with that cpu.
 
-    null means the default of the field itself, 0.25 vCPU or 512 MiB, whatever the other field is:
-    so the contract has it, and whoever compares a job with a manifest needs no table of Fargate's
-    sizes. Where the default does not go with the other field, the caller must choose, and reads
-    for both fields what they can be.
+    null means the field's own default, 0.25 vCPU or 512 MiB, whatever the other field is, so that a
+    comparison of a job with a manifest needs no table of Fargate's sizes. Where the default does
+    not go with the other field, the caller must choose, and the error lists the choices for both.
     """
     if memory_mib in MEMORY_MIB[cpu]:
         return memory_mib

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 JOB = re.compile(f"job_{_ULID}")
 RUN = re.compile(f"run_{_ULID}")
-"""What ids look like; whatever does not is nobody's."""
+"""What ids look like; a text of another form is the id of nothing."""
 TENANT = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 """What a workspace and a project may be called."""
 
@@ -28,7 +28,7 @@ def new_run(now: datetime) -> str:
 
 def of_slot(job_id: str, schedule_version: int, slot: datetime) -> str:
     """
-    The run of a slot: its time, and a hash of what it is a slot of.
+    The id of a slot's run: the slot's time, and a hash of job, schedule version and slot.
 
     The same slot is always the same run, so that putting it twice fails: no two processes can
     both claim it.
@@ -40,7 +40,7 @@ def of_slot(job_id: str, schedule_version: int, slot: datetime) -> str:
 
 
 def made_at(any_id: str) -> datetime | None:
-    """When an id was made; None where it is none of ours."""
+    """When an id was made; None where the text is no id."""
     try:
         return _ulid().from_str(any_id.partition("_")[2]).datetime.astimezone(UTC)
     except ValueError:

@@ -36,10 +36,10 @@ CONTAINER_FIELDS |= {"architecture", "task_role_arn"}
 
 def _nulls_allowed(schema: dict[str, Any]) -> None:
     """
-    null is taken in every field that has a default, so the schema says so.
+    Say in the schema that null is allowed in every field that has a default.
 
-    An empty object or list is no `default` of the schema: makers of clients know none but null
-    beside such a type. The field may be left out all the same.
+    The schema has no `default` that is an empty object or list: client generators support only null
+    for such a type. The field may be left out all the same.
     """
     required = schema.get("required", ())
     for name, part in schema["properties"].items():
@@ -139,7 +139,7 @@ class JobSpec(_Body):
     cpu: Annotated[
         float,
         BeforeValidator(fields.vcpu),
-        # no enum: makers of clients know none of fractions
+        # no enum: client generators support none with fractions
         WithJsonSchema(
             {
                 "type": "number",
@@ -190,13 +190,13 @@ class JobSpec(_Body):
 
         if expression is None:
             return None
-        # without a valid zone, which is named as an error itself, the expression alone is judged
+        # an invalid zone is an error of its own; then only the expression is checked here
         return schedule.parse(expression, info.data.get("timezone", "UTC")).expression
 
     @field_validator("memory_mib")
     @classmethod
     def _memory_goes_with_the_cpu(cls, memory_mib: int, info: ValidationInfo) -> int:
-        cpu = info.data.get("cpu")  # absent: invalid itself, and named as that
+        cpu = info.data.get("cpu")  # absent: invalid itself, and reported as such
         return memory_mib if cpu is None else fields.memory_for(memory_mib, cpu)
 
     @field_validator("task_role_arn")
@@ -233,7 +233,7 @@ class JobPatch(BaseModel):
         schema = JobSpec.model_json_schema()
         del schema["required"]
         for part in schema["properties"].values():
-            part.pop("default", None)  # what is left out stays: a client must not fill it in
+            part.pop("default", None)  # an absent field keeps its value: send no default
         return schema | {"title": "JobPatch", "description": "The fields of a job to change."}
 
 
@@ -259,7 +259,7 @@ class RunOverrides(_Body):
     """
     What one run does differently from its job; null and absent mean no difference.
 
-    Whether it fits ECS's limit is known once Jobyard's own variables are in: `runs.trigger` says.
+    `runs.trigger` checks ECS's limit, once Jobyard's own variables are added.
     """
 
     command: body_types.Command | None = None

@@ -20,7 +20,7 @@ def etag(version: int) -> str:
 @dataclass(frozen=True, slots=True)
 class IfMatch:
     """
-    What an `If-Match` header asks for, as RFC 9110 has it (13.1.1).
+    What an `If-Match` header asks for, as RFC 9110 defines it (13.1.1).
 
     Tags are compared strongly: a weak one (`W/"3"`) is well-formed and matches nothing. Of a list
     any may match.
@@ -30,7 +30,7 @@ class IfMatch:
     """None: `*`, which any version matches."""
 
     def check(self, version: int) -> None:
-        """VersionConflict, which names the present version, unless that one was asked for."""
+        """Raises VersionConflict, with the present version, unless the header names it."""
         if self.tags is not None and etag(version) not in self.tags:
             raise VersionConflict(version)
 
@@ -40,7 +40,7 @@ ANY = IfMatch(None)
 
 
 def read(header: str | None) -> IfMatch:
-    """BadRequest for what is neither `*` nor a list of entity tags."""
+    """Raises BadRequest for what is neither `*` nor a list of entity tags."""
     if header is None or header.strip(" \t") == "*":
         return ANY
     if not _TAGS.fullmatch(header):

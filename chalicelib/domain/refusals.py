@@ -1,4 +1,4 @@
-"""What it means that RunTask started no task: whether the run waits, how long, or fails. Pure."""
+"""What an answer of RunTask without a task means: the run waits for some time, or fails. Pure."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from chalicelib.domain.run_errors import ROLE_HINT, RunError, cannot_assume_role
 CAPACITY_LIMIT = timedelta(hours=24)
 """How long a run waits for capacity."""
 ROLE_LIMIT = timedelta(minutes=5)
-"""How long a role that ECS cannot assume may be one that was just made: IAM spreads changes within
-minutes (IAM user guide, "Changes that I make are not always immediately visible")."""
+"""How long a run waits while ECS cannot assume the job's role, which may have been made just now:
+IAM spreads changes within minutes (IAM user guide, "Changes that I make are not always immediately
+visible")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """RunTask gave no task, and said so: this request made none."""
+    """RunTask answered that this request made no task."""
 
     error: RunError
     code: str
     """Of the error that ECS answered, or the `reason` of its `failures`; may be empty."""
     retry_for: timedelta
-    """How long a run may wait for the reason to pass; zero: it does not pass."""
+    """How long a run may wait for the reason to pass; zero: the reason does not pass."""
     proves_no_task: bool = False
-    """Whether no earlier request with the same client token made one either."""
+    """Whether no earlier request with the same client token made a task either."""
 
     @property
     def is_denial(self) -> bool:
@@ -44,9 +45,9 @@ _PASSING_REFUSALS = (
     "rateexceeded",
     "toomanyrequests",
 )
-"""Without spaces: they come as codes and as sentences."""
+"""Compared without spaces, since AWS sends them as codes and as sentences."""
 _NAMES = re.compile(r"'[^']*'|arn:\S+")
-"""What a message quotes: a role may be named after a capacity, and say nothing about one."""
+"""What a message quotes is left out: a role may have `capacity` in its name."""
 
 
 def refused(reason: str, message: str) -> Refusal:

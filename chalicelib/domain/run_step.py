@@ -1,8 +1,8 @@
 """
 A step of a run: what to store, and what follows. Pure: a run as it was read goes in.
 
-A step is stored on condition that the run is still as it was read. So what makes one looks at
-the run alone, and need not think of who else is at work.
+A step is stored on condition that the run is still as it was read. So the functions that make a
+step look at the run alone and need not consider concurrent writers.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from chalicelib.domain.times import iso
 from chalicelib.domain.verdicts import Verdict
 
 LOOK_SOON = timedelta(seconds=60)
-"""After something was asked for whose answer should come as an event."""
+"""When to look again after a request whose result should arrive as an event."""
 LOOK_LATER = timedelta(minutes=10)
-"""The longest that a run in flight goes without a look."""
+"""The longest time between two looks at a run in flight."""
 
 
 class RunLike(Protocol):
@@ -61,16 +61,16 @@ class Step:
     stop: str | None = None
     """ARN of a task that must not go on."""
     releases_waiting_runs: bool = False
-    """A cancelled run's container has ended: what waited for it may go."""
+    """A cancelled run's container has ended: runs that waited for it may be launched."""
 
 
 def next_look(run: RunLike, started_at: datetime, now: datetime) -> datetime:
-    """When to look at a running one again: its time-out, or LOOK_LATER."""
+    """When to look at a running run again: at its time-out, or after LOOK_LATER."""
     return min(now + LOOK_LATER, started_at + timedelta(seconds=run.timeout_seconds))
 
 
 def start_delay(run: RunLike) -> float | None:
-    """Seconds from when a run was asked for, or due, to its first container; None: it had none."""
+    """Seconds from when a run was triggered, or due, to the start of its first container."""
     if run.started_at is None:
         return None
     delay: timedelta = run.started_at - (run.scheduled_for or run.created_at)

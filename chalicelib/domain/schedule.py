@@ -2,8 +2,8 @@
 Schedules: which minutes are due in a time zone, and the EventBridge rules that wake for them.
 
 Rules speak UTC and cannot say all that cron and a zone can, so they may fire at more minutes
-than are due and never at fewer: `is_slot` and `due` decide. Why it is so, and what happens when
-clocks change, is in docs/decisions/0003-cron-semantics.md.
+than are due and never at fewer: `is_slot` and `due` decide. The reasons, and what happens when
+clocks change, are in docs/decisions/0003-cron-semantics.md.
 """
 
 from __future__ import annotations
@@ -150,10 +150,11 @@ class Schedule:
 @lru_cache(maxsize=256)
 def parse(expression: str, timezone: str = "UTC") -> Schedule:
     """
-    A checked schedule; its expression is as it was written, a macro too, less superfluous spaces.
+    A checked schedule; its expression is kept as written, macros too, without superfluous spaces.
 
-    Raises InvalidSchedule for an expression or a zone that is not valid, and for an expression
-    that never fires, such as `0 0 30 2 *`. For what a job is given; what is stored was checked.
+    Raises InvalidSchedule for an expression or a zone that is not valid, and for an expression that
+    never fires, such as `0 0 30 2 *`. Use it for what a caller sends; what is stored was checked
+    before.
     """
     check_timezone(timezone)
     cron.parse(expression)
@@ -165,8 +166,8 @@ def parse(expression: str, timezone: str = "UTC") -> Schedule:
 
 def _check_common(expression: str) -> None:
     """
-    A second reader's opinion, on top of our stricter grammar: what croniter cannot read would be
-    Jobyard's own dialect, and not the standard that the API promises.
+    Let croniter check the expression too. Our grammar is stricter, and what croniter cannot read
+    would be a dialect of Jobyard's own, not the standard cron that the API promises.
     """
     from croniter import croniter  # at first use: only a new schedule needs it, and it is slow
 

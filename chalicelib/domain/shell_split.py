@@ -16,7 +16,7 @@ _PART = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE_IN_DOUBLE = re.compile(r'\\([$`"\\\n])')
-"""What a backslash takes the meaning from within double quotes; before others it stays."""
+"""The characters that a backslash escapes within double quotes; before others it stays."""
 
 
 def split(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 A run's life as one table: the state it is in, what happens, the state after, and what follows.
 
 `transitions`, `time_limits` and `run_step` are the code; tests/test_state_table.py holds them to
-this table, cell by cell. A cell that is missing cannot happen: the callers check for it.
+this table, cell by cell. What a missing cell stands for cannot happen: the callers exclude it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from chalicelib.domain.run_states import CANCELLED, PENDING, RUNNING, TERMINAL
 
 
 class State(Enum):
-    """What the sweep, a reader and an event find a run in; `status` alone does not tell."""
+    """The state in which the sweep, a reader or an event finds a run; `status` alone does not tell
+    it."""
 
     WAITING = "pending, and to be launched"
     ASKED = "pending, and ECS has not answered the launch"
@@ -95,7 +96,7 @@ TABLE: dict[tuple[State, Happens], Then] = {
     **{(state, _H.TASK_FAILED_WITH_RETRY): Then(_S.RETRYING) for state in _IN_A_TASK},
     (_S.ASKED, _H.COULD_NOT_START): Then(_S.WAITING),
     (_S.STARTING, _H.COULD_NOT_START): Then(_S.WAITING),
-    # it was told to stop, and that decides the verdict whatever its exit code
+    # its stop was requested: the reason for it decides the verdict, whatever the exit code
     (_S.STOPPING, _H.TASK_SUCCEEDED): Then(_S.FAILED, is_counted=True),
     (_S.STOPPING, _H.TASK_FAILED): Then(_S.FAILED, is_counted=True),
     (_S.STOPPING, _H.TASK_FAILED_WITH_RETRY): Then(_S.RETRYING),
@@ -122,7 +123,7 @@ TABLE: dict[tuple[State, Happens], Then] = {
     (_S.RUNNING, _H.TASK_FORGOTTEN): Then(_S.FAILED, is_counted=True),
     (_S.STOPPING, _H.TASK_FORGOTTEN): Then(_S.FAILED, is_counted=True),
     (_S.CANCELLING, _H.TASK_FORGOTTEN): Then(_S.CANCELLED, releases=True),
-    # nothing changes what is over, and no task of another attempt may go on
+    # a terminal run keeps its status, and a task of another attempt is stopped
     **{(state, _H.TASK_RUNS): Then(state, stops=True) for state in _OVER},
     **{(state, _H.TASK_SUCCEEDED): Then(state) for state in _OVER},
     **{(state, _H.TASK_FAILED): Then(state) for state in _OVER},

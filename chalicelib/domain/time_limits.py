@@ -14,22 +14,22 @@ from chalicelib.domain.times import iso
 from chalicelib.domain.verdicts import Verdict
 
 LAUNCH_LEASE = timedelta(seconds=45)
-"""How long one launcher has before another repeats its RunTask, with the same token: longer than
-a write and RunTask together may take, with every attempt timing out."""
+"""How long one launcher has before another repeats its RunTask with the same token: longer than a
+write and RunTask may take together if every attempt times out."""
 TOKEN_LIFE = timedelta(minutes=50)
 """A RunTask without an answer is repeated this long: ECS keeps the token at least an hour."""
 START_LIMIT = timedelta(minutes=60)
 LOST_AFTER_SEEN = timedelta(hours=1)
 LOST_BETWEEN = timedelta(minutes=10)
 UNKNOWN_LAUNCH = timedelta(minutes=5)
-"""How long a run that was cancelled while its launch was unanswered is watched for a task: far
-longer than any function of ours that could still be asking for it may run."""
+"""How long the sweep looks for a task of a run that was cancelled while its launch was unanswered:
+far longer than any function that could still call RunTask for it may run."""
 NOT_STARTED = "not_started"
 """Reason to stop a task that takes longer than START_LIMIT to start."""
 
 
 def turned_down(run: RunLike, refusal: Refusal, now: datetime) -> Step:
-    """ECS made no task and said why: the run waits, or its attempt has failed."""
+    """ECS refused to make a task and said why: the run waits, or its attempt has failed."""
     waited = now - run.waiting_since
     if refusal.retry_for and waited < refusal.retry_for:
         # the longer it has waited already, the longer the next wait, so that a backlog of
@@ -41,8 +41,8 @@ def turned_down(run: RunLike, refusal: Refusal, now: datetime) -> Step:
 
 def until_announced(run: RunLike, now: datetime) -> timedelta:
     """
-    When a bus that did not take a run's event is tried again: after as long as it has been down
-    for it already, a minute at least and 6 hours at most.
+    How long to wait before an event that the bus did not take is sent again: as long as the event
+    has been waiting already, but at least a minute and at most 6 hours.
     """
     waited = now - (run.finished_at or now)
     return min(max(LOOK_SOON, waited), timedelta(hours=6))
@@ -52,9 +52,9 @@ def missing(run: RunLike, now: datetime) -> Step | None:
     """
     ECS says that it does not know the run's task.
 
-    Right after a launch that means nothing, and an hour after its end ECS forgets a task. So a
-    run is lost only after two such answers 10 minutes apart, and more than an hour after its
-    task was last seen or asked for. None: nobody waits for it any more.
+    Right after a launch such an answer means nothing, and ECS forgets a task an hour after its end.
+    So a run is lost only after two such answers 10 minutes apart, and more than an hour after its
+    task was last seen or requested. None: the run is over already.
     """
     if run.live is None:
         return None  # over, in between
@@ -71,7 +71,8 @@ def missing(run: RunLike, now: datetime) -> Step | None:
 
 
 def overdue(run: RunLike, now: datetime) -> Step | None:
-    """What time alone means for a run whose task is known: too long running, or in starting."""
+    """What time alone means for a run whose task is known: it runs too long, or has not started in
+    time."""
     if run.status in TERMINAL or run.stop_reason is not None or run.task_arn is None:
         return None
     if run.attempt_started_at is not None:
@@ -90,9 +91,9 @@ def unanswered(run: RunLike, now: datetime) -> Step:
     """
     A launch that got no answer, and ECS lists no task of it.
 
-    Within TOKEN_LIFE it is simply repeated; past it that could make a second task, since ECS may
-    have forgotten the token. Past START_LIMIT the attempt has failed. A cancelled run is over as
-    soon as no function of ours can still be asking.
+    Within TOKEN_LIFE the launch is repeated. After that a repetition could make a second task,
+    since ECS may have forgotten the token, and after START_LIMIT the attempt has failed. A
+    cancelled run is over as soon as no function can still be calling RunTask for it.
     """
     if run.status in TERMINAL:
         if now - run.stopping_since < UNKNOWN_LAUNCH:

@@ -31,12 +31,12 @@ def seen(run: RunLike, task: Task, now: datetime) -> Step | None:
     task is ignored, a terminal status is kept, and RUNNING may never be seen.
     """
     if not _is_current(run, task):
-        # an earlier attempt's or launch's task: its story is told; alive, it must not go on
+        # a task of an earlier attempt or launch: ignore it if it has stopped, stop it if it runs
         return None if task.is_stopped else Step(stop=task.arn)
     if run.event_version is not None and task.version < run.event_version:
         return None
     if run.live is None:
-        # nobody waits for it any more: it was given up for lost, or cancelled before it was known
+        # the run is over: it was declared lost, or was cancelled before its task was known
         return None if task.is_stopped else Step(stop=task.arn)
     known = {"task_arn": task.arn, "event_version": task.version, "missing_at": None}
     if run.status in TERMINAL:
@@ -127,8 +127,8 @@ def cancelled(run: RunLike, reason: str, now: datetime) -> Step:
     """
     A run is cancelled for `reason`, at once and for good.
 
-    It stays live until its task is known to have stopped. Where none was ever asked for, it is
-    over; where the launch was not answered yet, the sweep watches for a task and stops it.
+    It stays live until its task is known to have stopped. If no task was ever requested, it is over
+    at once. If ECS has not answered the launch yet, the sweep looks for a task and stops it.
     """
     assert reason in CANCELLING, reason
     changes: dict[str, Any] = {

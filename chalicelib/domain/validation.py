@@ -13,7 +13,7 @@ from chalicelib.domain.fields import Mismatch
 M = TypeVar("M", bound=BaseModel)
 
 MAX_ERRORS = 200
-"""More than there are fields: only a body made of mistakes has its answer cut."""
+"""More than a body has fields, so the list is cut only for a body that consists of mistakes."""
 
 _MESSAGES = {
     "missing": "is required",

@@ -22,7 +22,7 @@ class Verdict:
     exit_code: int | None
     error: RunError | None
     may_pass: bool = False
-    """It never started, for a reason that another launch may not meet."""
+    """It never started, for a reason that may be gone at the next launch."""
 
 
 _PASSING = (
@@ -63,8 +63,8 @@ def _start_error(reason: str) -> RunError:
 
 def verdict(task: Task) -> Verdict:
     """
-    What a STOPPED task means. Only an exit code of 0 of a container that ended by itself, and
-    not for want of memory, is a success.
+    What a STOPPED task means. A success is only an exit code of 0 of a container that ended by
+    itself and not because memory ran out.
     """
     reason = task.container_reason or task.stopped_reason
     if task.container_reason.startswith("OutOfMemory"):
@@ -85,7 +85,7 @@ def ended_by_itself(task: Task) -> bool:
     """
     Whether nobody stopped the task.
 
-    A stop code may be missing although somebody did, as for a Spot interruption
+    A stop code may be missing although somebody stopped it, as for a Spot interruption
     (aws/containers-roadmap#1565): then the reason says so.
     """
     if task.stop_code:

@@ -1,4 +1,4 @@
-"""A window of time, as a caller asks for logs or metrics of it. Pure."""
+"""A window of time for which a caller asks for logs or metrics. Pure."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ HORIZON = range(2026, 2068)
 (33), which moves Morocco's and Gaza's, and of 29 February on a given weekday (40 at most)."""
 
 _PROBE = timedelta(days=5)
-"""The shortest time that a zone keeps an offset within the horizon is a week (Gaza, 2040)."""
+"""Shorter than any time that a zone keeps an offset within the horizon: a week (Gaza, 2040)."""
 _MINUTE = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1)
 

@@ -1,12 +1,11 @@
 """
-The audit: what exists in AWS against what the tables say should.
+The audit: what exists in AWS against what the tables say should. The sweep repairs what the tables
+know about; the audit finds what they do not: a task whose launcher died, rules and definitions of a
+job that was never stored, a rule that somebody removed by hand. Names contain the job's id, and the
+id its age, so that what is just being made is left alone.
 
-The sweep repairs what it knows of; the audit finds what nobody knows of: a task whose launcher
-died, rules and definitions of a job that was never stored, a rule that somebody removed by hand.
-Names carry the job's id, and the id its age, so that what is being made just now is left alone.
-
-It works page by page and notes after each how to go on, so a turn that ends early, for want of
-time or by dying, is continued by the next. Every repair may be made twice.
+It works page by page and stores after each where to go on, so the next turn continues one that ran
+out of time or died. Every repair may be made twice.
 """
 
 from __future__ import annotations
@@ -96,8 +95,8 @@ class Audit:
 
     def _audit_tasks(self, token: str | None) -> str | None:
         """
-        Tasks are seen as by their event: one that is no live run's current attempt is stopped, one
-        whose launch went unanswered is adopted.
+        Handle each task as its event would be: one that is not the current attempt of a live run is
+        stopped, one whose launch got no answer is adopted.
         """
         arns, more = self.ecs.running(token)
         if not arns:
@@ -113,7 +112,7 @@ class Audit:
         return more
 
     def _audit_rules(self, token: str | None) -> str | None:
-        """Rules that no active job should have are removed, others made as they should be."""
+        """Remove rules that no active job should have, and correct the others."""
         rules, token = self.rules.all(token, 50)
         jobs = self.jobs_table.of_ids([self.rules.job_of(rule["Name"]) for rule in rules])
         for rule in rules:
@@ -190,7 +189,7 @@ class Audit:
         if not job.is_active or arn == job.task_definition:
             return False  # a delete retires its own
         if _revision(arn) > _revision(job.task_definition):
-            # perhaps of an update that is just being stored
+            # it may belong to an update that is just being stored
             registered = self.ecs.registered_at(arn)
             if registered is None or self.clock.now() - registered < OWNER_AGE:
                 return False
@@ -215,7 +214,7 @@ class Audit:
 
 
 def _age(job_id: str, now: datetime) -> timedelta:
-    """How long ago a job's id was made; for ever where it is none of ours."""
+    """How long ago a job's id was made; timedelta.max for what is not a job's id."""
     made_at = ids.made_at(job_id)
     return timedelta.max if made_at is None else now - made_at
 
@@ -223,10 +222,8 @@ def _age(job_id: str, now: datetime) -> timedelta:
 @contextmanager
 def _one(message: str, **ids: str) -> Iterator[None]:
     """
-    What one item fails with does not keep the others from being looked at.
-
-    Unless AWS is throttling or down: then the part ends here, and the next turn goes on with
-    the same page.
+    Log the failure of one item and go on with the others. If AWS throttles or is down, the part
+    ends here, and the next turn goes on with the same page.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a deleted job leaves behind, cleared up within bounded turns."""
+"""Clears up what a deleted job leaves behind, in turns of bounded length."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from chalicelib.tables.runs import RunsTable
 
 AGAIN = timedelta(seconds=15)
 BATCH = 500
-"""Records of a job that are removed between two looks at the time."""
+"""Records of a job that are removed between two checks of the deadline."""
 AT_ONCE = 100
-"""Runs that are cancelled, or announced, between two looks at the time."""
+"""Runs that are cancelled, or announced, between two checks of the deadline."""
 ENOUGH = 1.0
-"""Seconds of the caller's time under which no further batch is begun."""
+"""No further batch is begun with fewer seconds left than this."""
 
 
 @dataclass(slots=True)
@@ -41,16 +41,16 @@ class Deletion:
 
     def turn(self, job: Job) -> bool:
         """
-        Go on with clearing up after a job that is `deleting`; whether nothing is left.
+        Go on with clearing up after a job that is `deleting`; returns whether nothing is left.
 
         1. Rules, so that nothing fires any more.
-        2. What is in flight is cancelled, and must be known to have stopped: until then the runs
-           stay, since they are the way from a task back to here.
+        2. Runs in flight are cancelled. They stay until their tasks are known to have stopped,
+        since a task's event finds its job through its run.
         3. Log group and task definitions.
         4. Runs, in batches; counts and the job itself come last.
 
-        Each step finds by itself what is left of it, so dying anywhere, or two turns at once, only
-        repeats calls that say "gone already".
+        Each step finds by itself what is left to do, so dying anywhere, or two turns at once, only
+        repeats removals of what is gone already.
         """
         self.rules.remove([rule["Name"] for rule in self.rules.of_job(job.job_id)])
         if not self._stopped(job):
@@ -71,8 +71,8 @@ class Deletion:
         """
         Whether nothing of the job is in flight; cancels what is, and asks ECS about it.
 
-        First what has no task yet, whose cancel needs no call to ECS: else it would start while
-        the others are being stopped.
+        Runs without a task come first, since their cancel needs no call to ECS: else they would
+        start while the others are being stopped.
         """
         live = self.runs_table.live(job.job_id)
         pending = [run_id for run_id, status in live if status == PENDING]

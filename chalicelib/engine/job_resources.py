@@ -1,4 +1,4 @@
-"""What AWS holds for a job besides its record: task definition, log group, rules."""
+"""A job's resources in AWS besides its record: task definition, log group, rules."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from chalicelib.tables.records import Job
 Rule = dict[str, Any]
 
 _SIZEABLE: dict[str, Any] = {"env": {}, "secrets": {}, "command": None, "entrypoint": None}
-"""The fields whose size is the caller's choice, each with the value that takes no room."""
+"""The fields whose size the caller chooses, each with its smallest value."""
 _A_LOT = task_definitions.MAX_BYTES // 10
 """
-Bytes from which a field is named. What is too large together has at least one such field: the
-other fields of a definition take less than a tenth of it.
+A field of at least this many bytes is named in the error. A definition that is too large has at
+least one such field, since its other fields take less than a tenth of it.
 """
 
 
 @dataclass(slots=True)
 class JobResources:
-    """Makes them before a job is stored, and takes back what was made for nothing."""
+    """Makes a job's resources before it is stored, and removes them if it is not stored."""
 
     ecs: Ecs
     rules: Rules
@@ -48,7 +48,7 @@ class JobResources:
             raise InvalidFields([FieldError("image", why)]) from refusal
 
     def _too_large(self, job_id: str, spec: Mapping[str, Any], size: int) -> InvalidFields:
-        """Names every field that takes much of the definition, the largest first."""
+        """The error that names every large field of the definition, the largest first."""
         takes: dict[str, int] = {}
         for name, least in _SIZEABLE.items():
             without = task_definitions.render(job_id, {**spec, name: least}, self.settings)
@@ -82,7 +82,7 @@ class JobResources:
         self.rules.remove([rule["Name"] for rule in rules])
 
     def take_back(self, job_id: str, definition: str, rules: list[Rule]) -> None:
-        """Remove what was made for a job that was not stored; the audit finds what stays."""
+        """Remove what was made for a job that was not stored; the audit removes the rest."""
         with log.and_continue("left to the audit", job_id=job_id):
             self.remove_rules(rules)
             self.cloudwatch_logs.delete_group(self.settings.log_group(job_id))
@@ -92,7 +92,7 @@ class JobResources:
         self, job: Job, before: list[Rule], after: list[Rule], definition: str | None
     ) -> None:
         """
-        Undo what was made for a change that was not stored; the audit mends what stays.
+        Undo what was made for a change that was not stored; the audit corrects the rest.
 
         `definition`: the revision that was registered for it, if any.
         """

@@ -3,7 +3,7 @@ What happens to a claimed run: launched, seen, stopped, finished or retried.
 
 Everything here may be done twice, by two processes at once, or die between any two calls:
 each write is conditional on the run being as it was read, RunTask carries a token, StopTask may
-be repeated, and a live run keeps a `look_at` by which the sweep comes back to it.
+be repeated, and a live run keeps a `look_at`, at which the sweep looks at it again.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from chalicelib.tables.run_records import Run
 from chalicelib.tables.runs import RunsTable, expiry
 
 TURNS = 8
-"""How often a step is decided again after a concurrent write of the run."""
+"""How often a step is decided anew after a concurrent write of the run."""
 AT_ONCE = 100
-"""Runs that a reader has ECS asked about, and held runs that are looked at when one has stopped."""
+"""Runs that one read asks ECS about, and waiting runs that are looked at when one has stopped."""
 
 
 @dataclass(slots=True)
@@ -46,16 +46,18 @@ class Lifecycle:
 
     def settle(self, run: Run, decide: Callable[[Run], Step | None]) -> Run | None:
         """
-        Store the step that `decide` takes for a run, and do what follows; the run as it is then.
+        Store the step that `decide` chooses for a run, and do what follows; returns the run
+        afterwards.
 
         1. Store the step, on condition that the run is as `decide` saw it; else read it again and
-           decide again. None: it is gone, with its job.
+           decide again. None: the run was deleted with its job.
         2. Stop the task that must not go on. Dying before it is fine: the run is live and has a
            `look_at`, and the sweep stops it again.
-        3. Announce what became terminal, and let go what waited for it. Dying before is fine too:
-           `announce` keeps the run in the sweep's index, and so does `waits_for` the other run.
+        3. Announce a run that became terminal, and launch what waited for it. Dying before is fine
+        too: `announce` keeps the run in the sweep's index, and `waits_for` keeps the waiting run
+        there.
 
-        Once the step is stored, nothing that fails is the caller's any more.
+        Once the step is stored, no failure is raised to the caller any more.
         """
         for _ in range(TURNS):
             step = decide(run)
@@ -101,7 +103,7 @@ class Lifecycle:
                 self.release(run.job_id)
 
     def stop(self, run: Run, task_arn: str) -> None:
-        """Have ECS stop a task of a run; where ECS does not answer, the sweep asks it again."""
+        """Stop a task of a run; if ECS does not answer, the sweep repeats it."""
         reason = f"Jobyard: {run.stop_reason or 'not the current task of its run'}"
         with log.and_continue("stopping left to the sweep", task=task_arn, **run.log_ids):
             self.ecs.stop(task_arn, reason)
@@ -110,10 +112,10 @@ class Lifecycle:
         """
         Put a terminal run on the operator's event bus, at least once.
 
-        `announce` is taken off the run only after the bus took the event, so dying in between, or a
-        bus that is down, repeats it by the sweep; it is never in the way of the transition. Until
-        then retention does not begin either: the run must not expire with its event unsent. Where
-        the operator has taken the bus out of the settings, there is nobody to tell.
+        `announce` is removed from the run only after the bus took the event. If the process dies in
+        between, or the bus is down, the sweep sends it again; the transition never waits for it.
+        Until then retention does not begin, since a run must not expire before its event is sent.
+        If the operator has removed the bus from the settings, nothing is sent.
         """
         if not run.announce:
             return
@@ -132,16 +134,16 @@ class Lifecycle:
         """
         Start the ECS task of a run's current attempt.
 
-        1. Take the launch for LAUNCH_LEASE, unless the claim did: from here on a task may exist,
-           and until then no other launcher asks for one.
-        2. RunTask; run, attempt and launch number are the client token, so asking again is safe.
+        1. Lease the launch for LAUNCH_LEASE, unless the claim did. From here on a task may exist,
+        and no other launcher calls RunTask before the lease ends.
+        2. RunTask; run, attempt and launch number are the client token, so a repetition is safe.
         3. Record the task, unless its own event came first.
 
-        A refusal that may pass, and a throttle of every attempt, leave the run waiting, and the
-        sweep tries again; a refusal that will not pass fails the attempt. But a refusal counts
-        only where it proves that the launch has no task. An earlier request that got no answer,
-        perhaps of a process that died, may have created one: then the same token is sent until
-        ECS answers it.
+        After a refusal that may pass, or if every request was throttled, the run waits and the
+        sweep tries again; a refusal that will not pass fails the attempt. A refusal counts only
+        where it proves that the launch has no task. An earlier request that got no answer, perhaps
+        of a process that died, may have created one: then the same token is sent until ECS answers
+        it.
         """
         now = self.clock.now()
         was_asked = run.requested_at is not None and (run.look_at is None or run.look_at <= now)
@@ -173,15 +175,15 @@ class Lifecycle:
         log.warning("launch refused", why=why, **run.log_ids)
         if answer.is_denial:
             log.denied("launch refused", "RunTask", answer.code, why, **run.log_ids)
-        # the lease as this launcher holds it; a later one means that another launcher asks, too
+        # the lease as this launcher holds it; a later one means that another launcher calls RunTask
+        # too
         held = leased_until if answer.proves_no_task or not was_asked else None
         return self._refused(run, answer, held)
 
     def _refused(self, run: Run, refusal: Refusal, held: datetime | None) -> Run | None:
         """
-        Store that ECS refused a launch.
-
-        It has no task if nobody else has asked for it: `held` is the lease under which that is so.
+        Store that ECS refused a launch. The launch has no task if no other launcher has requested
+        one, which is so while the run still has the lease `held`.
         """
         launched = (run.attempt, run.launch)
 
@@ -195,7 +197,7 @@ class Lifecycle:
         return self.settle(run, decide)
 
     def _record(self, run: Run, task_arn: str) -> Run | None:
-        """The task of a launch is known: note it, and stop it where it is not wanted any more."""
+        """Record the task of a launch, and stop it if its run must not go on."""
         launched = (run.attempt, run.launch)
 
         def decide(r: Run) -> Step | None:
@@ -213,9 +215,8 @@ class Lifecycle:
 
     def apply_task(self, task: Task) -> Run | None:
         """
-        A task's state-change event: late, doubled or out of order, it can do no harm.
-
-        A task of ours whose run is gone must not go on; a task that is not ours is not touched.
+        Apply a task's state-change event, which may come late, twice or out of order. A task of
+        Jobyard's whose run is gone is stopped; other tasks are left alone.
         """
         owner = ecs_task.owner(task.started_by)
         if owner is None:
@@ -235,7 +236,7 @@ class Lifecycle:
         Ask ECS about runs in flight, in one call for the first 100 that have a task, and store what
         is new; the runs as they are then, in the order given, less those that are gone.
 
-        Where ECS, or the table, cannot answer, they are as they were stored.
+        If ECS or the table cannot answer, the runs are returned as they were stored.
         """
         asked = [run for run in runs if run.live and run.task_arn][:AT_ONCE]
         if not asked:
@@ -251,11 +252,12 @@ class Lifecycle:
         return [run for run in known if run is not None]
 
     def describe_tasks(self, runs: Sequence[Run]) -> Described:
-        """What ECS says of the tasks of runs, each with one."""
+        """What ECS says about the tasks of runs, each of which has one."""
         return self.ecs.describe([str(run.task_arn) for run in runs])
 
     def apply_description(self, run: Run, described: Described) -> Run | None:
-        """A run with a task, once what ECS says of that is stored; None: it is gone."""
+        """Store what ECS says about a run's task; returns the run afterwards, None if it is
+        gone."""
         arn, now = run.task_arn, self.clock.now()
         if arn in described.tasks:
             task = described.tasks[arn]
@@ -267,16 +269,15 @@ class Lifecycle:
         else:
             return run
         if after is not None and after.live:
-            # for the reader; stored when something changes, or by the sweep
+            # only for the reader; stored with the next change, or by the sweep
             after.observed_at = now
         return after
 
     def cancel(self, run: Run, reason: str) -> Run | None:
         """
-        Cancel a run that is not over; one that is stays as it is.
-
-        Whichever of cancel and finish is stored first decides. The stop reason is stored before
-        StopTask is called, so dying in between leaves a live run that the sweep stops.
+        Cancel a run that is not over; a terminal one stays as it is. Of a cancel and a finish, the
+        one that is stored first decides. The stop reason is stored before StopTask is called, so
+        dying in between leaves a live run that the sweep stops.
         """
 
         def decide(r: Run) -> Step | None:
@@ -286,10 +287,10 @@ class Lifecycle:
 
     def release(self, job_id: str) -> None:
         """
-        Launch the runs of a job that were held back until others had stopped, where they have.
+        Launch those runs of a job that waited for others to stop, if these have stopped.
 
-        Called when a cancelled run's container has ended. Dying before the launch leaves the held
-        run with its `look_at`, and the sweep comes here too.
+        Called when a cancelled run's container has ended. Dying before the launch leaves the
+        waiting run its `look_at`, and the sweep calls this too.
         """
         live = self.runs_table.live(job_id)
         pending = [run_id for run_id, status in live if status == run_states.PENDING][:AT_ONCE]

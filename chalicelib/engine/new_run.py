@@ -1,4 +1,4 @@
-"""The runs that a job begins: by hand, or for a slot of its schedule."""
+"""New runs of a job: triggered by hand, or for a slot of its schedule."""
 
 from __future__ import annotations
 

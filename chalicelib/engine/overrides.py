@@ -1,4 +1,4 @@
-"""What RunTask is told besides the task definition: a run's own command and variables."""
+"""RunTask's overrides: a run's own command and variables."""
 
 from __future__ import annotations
 

@@ -25,11 +25,11 @@ from chalicelib.tables.run_records import Run
 from chalicelib.tables.runs import RunsTable, expiry
 
 ADVANCE_TRIES = 6
-"""With half a second of pauses between them; then the slot is left to the next sweep."""
+"""With pauses of half a second in all; after that the next sweep handles the slot."""
 PROMPT = timedelta(minutes=2)
-"""Slots younger than this start besides the newest, however late they are noticed."""
+"""Besides the newest slot, those younger than this start too."""
 RECORDED_MISSES = 100
-"""Of a longer gap only the newest misses are recorded one by one."""
+"""After a longer gap only the newest misses are recorded one by one."""
 ASKED_AT_ONCE = 100
 """Of the runs that a slot finds in flight: how many are looked at, or cancelled, at once."""
 FIRE_GRACE = timedelta(seconds=90)
@@ -48,11 +48,10 @@ class Scheduler:
 
     def fired(self, project: str, job_id: str, slot: datetime) -> str:
         """
-        A rule's fire, for the slot that it carries: what came of it, in a word.
-
-        The slot may be ahead of this machine's clock, so the later of the two counts. A rule may
-        fire at more minutes than its schedule, more than once, hours late, or for a job that is
-        changed, paused or gone: those are answers, not errors.
+        Handle a rule's fire for the slot in its event; returns the outcome in a word. The slot may
+        be ahead of this machine's clock, so the later of the two counts. A rule may fire at more
+        minutes than its schedule, more than once, hours late, or for a job that is changed, paused
+        or gone: each is an outcome, not an error.
         """
         job = self.jobs_table.get(project, job_id)
         if job is None or not job.is_active:
@@ -88,7 +87,7 @@ class Scheduler:
             job = fresh
 
     def _advance_once(self, job: Job, until: datetime) -> bool:
-        """False: the job changed meanwhile, and it must be thought through again."""
+        """False: the job changed meanwhile, and the caller must decide again."""
         plan = schedule.Schedule(job.spec["schedule"], job.spec["timezone"])
         assert job.next_slot is not None  # the caller has looked
         slots, older = plan.due(job.next_slot, until, RECORDED_MISSES)
@@ -107,7 +106,7 @@ class Scheduler:
         return self.jobs_table.move_cursor(job, next_slot, work_at(next_slot))
 
     def _record(self, job: Job, slot: datetime, code: str, message: str, count: int) -> None:
-        """Put a slot that does not start into the history."""
+        """Record a slot that does not start in the history."""
         now = self.clock.now()
         run = slot_run(job, slot, now)
         run.status = run_states.CANCELLED
@@ -127,7 +126,7 @@ class Scheduler:
         Claim and launch a slot's run, as the job's concurrency policy says; False: the job changed.
 
         `forbid` and `replace` read the gate, then what is in flight, and claim on condition of the
-        gate: whoever claimed in between, by hand or by schedule, raised it.
+        gate: every claim in between, manual or scheduled, has raised it.
         """
         policy = job.spec["concurrency_policy"]
         now = self.clock.now()
@@ -150,7 +149,7 @@ class Scheduler:
             now=now,
         )
         if "run" in failed:
-            return True  # claimed before; whoever did, or the sweep, launches it
+            return True  # claimed before; its claimer, or the sweep, launches it
         if failed:
             return False
         if policy != "allow":
@@ -164,8 +163,8 @@ class Scheduler:
 
     def _in_flight(self, job: Job, run: Run) -> list[str]:
         """
-        Ids of a job's other runs in flight, after asking ECS about them: a record whose event was
-        lost must not block the slot.
+        Ids of a job's other runs in flight. ECS is asked about them first, since a run whose event
+        was lost must not block the slot.
         """
         others = [run_id for run_id, _ in self.runs_table.live(job.job_id) if run_id != run.run_id]
         if not others:
@@ -177,9 +176,8 @@ class Scheduler:
 
     def replace(self, run: Run) -> None:
         """
-        Make way for a slot's run: cancel what it waits for, and launch it once that has stopped.
-
-        Run again by the sweep until it is launched, so dying between two cancels is fine.
+        Cancel the runs that a slot's run replaces, and launch it once they have stopped. The sweep
+        repeats this until it is launched, so dying between two cancels is fine.
         """
         first = (run.waits_for or [])[:ASKED_AT_ONCE]
         for other in self.runs_table.of_job(run.job_id, first):

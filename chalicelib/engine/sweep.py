@@ -1,5 +1,5 @@
 """
-The sweep: every minute, whatever events and callers left undone.
+The sweep: does every minute what events and callers left undone.
 
 It works from two sparse indexes, so its cost follows what is in flight or due, never the
 history. Each item is read again before it is acted on, since a global index lags; each act is a

@@ -48,7 +48,7 @@ def created(message: str, data: Any, location: str) -> Answer:
 
 
 def replayed(message: str, data: Any) -> Answer:
-    """What an earlier request with the same Idempotency-Key made, as it is now."""
+    """The answer to a repeated Idempotency-Key: what the earlier request made, as it is now."""
     return Answer(200, message, data, {"Idempotent-Replayed": "true"})
 
 
@@ -58,7 +58,7 @@ def multi(message: str, data: Any) -> Answer:
 
 
 def tagged(answer: Answer, version: int) -> Answer:
-    """With the ETag of the version of the job that it shows."""
+    """The answer with the ETag of the job's version that it shows."""
     return replace(answer, headers={**answer.headers, "ETag": preconditions.etag(version)})
 
 

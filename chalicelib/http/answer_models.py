@@ -202,7 +202,7 @@ class Series(Answered):
 
 
 class FailedSeries(Answered):
-    """A metric that could not be read, or that there is not."""
+    """A metric that could not be read or does not exist."""
 
     status: Literal["error"]
     message: str

@@ -99,7 +99,7 @@ class Api(Chalice):
         return self._register("DELETE", path, **access)
 
     def check_closed(self) -> None:
-        """TypeError where a route came in without a role, as one of a blueprint does."""
+        """Raises TypeError if a route was registered without a role, as by a blueprint."""
         for path, methods in self.routes.items():
             for method in methods:
                 if (method, path) not in self.endpoints:
@@ -126,10 +126,9 @@ class Api(Chalice):
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """
-        Answer an event of API Gateway, whatever happens with an envelope.
-
-        In this order, within one deadline: the route, the token, its tenancy and role, the query
-        parameters; then the handler, which reads the body.
+        Answer an event of API Gateway, always with an envelope. In this order, within one deadline:
+        the route, the token, its tenancy and role, the query parameters; then the handler, which
+        reads the body.
         """
         clock = self.system.clock
         started = clock.monotonic()
@@ -204,7 +203,7 @@ def _seconds(context: Any) -> float:
 
 
 def _check_forms(request: Request) -> None:
-    """What does not look like an id names nothing: no call is spent on it."""
+    """A path part that does not have an id's form is NotFound without any AWS call."""
     for name, value in request.path.items():
         form, message = PATH_FORMS[name]
         if not form.fullmatch(value):

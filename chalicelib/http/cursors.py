@@ -17,9 +17,9 @@ def encode_cursor(kind: str, scope: str, payload: dict[str, Any]) -> str:
     """
     An opaque place in the list `kind` of `scope` (a project, a job, a run), safe in a URL.
 
-    It is not signed: there is nothing in it to protect. Whoever forges one moves within the list
-    that they may read, because the use-case looks under its own partition key whatever a cursor
-    says. For the same reason its content is input like any other, and checked before use.
+    It is not signed, because it protects nothing. A forged cursor only moves within the list that
+    its caller may read, since the use-case queries its own partition key whatever the cursor says.
+    Its content is checked before use, as any input is.
     """
     text = render([kind, _scope_hash(scope), payload])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
@@ -27,7 +27,7 @@ def encode_cursor(kind: str, scope: str, payload: dict[str, Any]) -> str:
 
 def decode_cursor(kind: str, scope: str, text: str, **forms: re.Pattern[str]) -> dict[str, Any]:
     """
-    The payload of a cursor of this very list; BadRequest for any other text.
+    The payload of a cursor of this list; BadRequest for any other text.
 
     Each of `forms` names a part of the payload, which must be a string of that form.
     """

@@ -29,7 +29,7 @@ def method(event: Mapping[str, Any]) -> str:
 
 def match(event: Mapping[str, Any], routes: Iterable[str]) -> tuple[str, dict[str, str]] | None:
     """
-    The route that an event is for, and its path's parameters, not decoded; None: none of ours.
+    The route that an event is for, and its path's parameters, not decoded; None: no route.
 
     API Gateway has matched it already, unless the event came through a catch-all resource.
     """
@@ -83,7 +83,7 @@ def parameters(event: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def body(event: Mapping[str, Any]) -> bytes:
-    """The body's bytes; BadRequest if they are said to be base64 and are not."""
+    """The body's bytes; BadRequest if the event says that they are base64 and they are not."""
     given = event.get("body")
     if given is None:
         return b""
@@ -92,7 +92,7 @@ def body(event: Mapping[str, Any]) -> bytes:
             return base64.b64decode(given, validate=True)
         except (binascii.Error, ValueError) as error:
             raise BadRequest("The body could not be decoded.") from error
-    # half a surrogate pair cannot be UTF-8: kept, for the reader of the body to refuse
+    # half a surrogate pair cannot be UTF-8: keep it, and let the body's parser refuse it
     return given if isinstance(given, bytes) else str(given).encode("utf-8", "surrogatepass")
 
 

@@ -1,8 +1,8 @@
 """
 The API's description of itself: OpenAPI 3.1 from the route table and the models that validate.
 
-What a route needs is taken from where it is registered (path, role, query model); what its body
-and its answers are, from operations.py, under the name of its handler.
+A route's path, role and query model come from its registration; its body and answers come from
+operations.py, under the name of its handler.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _ERROR_SCHEMAS = {412: "VersionConflict", 422: "InvalidFields"}
 
 
 def build(endpoints: Mapping[tuple[str, str], Endpoint]) -> dict[str, Any]:
-    """The OpenAPI document of these routes; KeyError for a handler that nothing is said about."""
+    """The OpenAPI document of these routes; KeyError for a handler that operations.py lacks."""
     ids = _operation_ids(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for (method, path), endpoint in endpoints.items():
@@ -148,7 +148,7 @@ def _query_parameters(query: type[Query]) -> list[dict[str, Any]]:
 
 
 def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    # one that is not there is absent: null is a default of ours, nothing that could be sent
+    # null is our default for an absent parameter; a client cannot send it
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     found = dict(kinds[0] if kinds else schema)
     description = found.pop("description", "")

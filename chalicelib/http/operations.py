@@ -13,7 +13,7 @@ from chalicelib.http import answer_models
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What the route table does not know of a handler."""
+    """What the route table does not know about a handler."""
 
     summary: str
     data: type[answer_models.Answered] | None = None

@@ -1,4 +1,4 @@
-"""What may stand behind the `?`: query parameters as validated models (pure)."""
+"""Query parameters as validated models (pure)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RFC_3339 = re.compile(
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """`90s`, `15m`, `6h`, `1h30m`, `7d`; None if `text` is none of that kind."""
+    """A duration such as `90s`, `15m`, `6h`, `1h30m`, `7d`; None if `text` is none."""
     found = _DURATION.fullmatch(text)
     if not found:
         return None
@@ -149,7 +149,7 @@ class Query(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
     repeatable: ClassVar[frozenset[str]] = frozenset()
-    """Parameters that may be there more than once: their field is the list of all of them."""
+    """Parameters that may be given more than once: their field is the list of all values."""
 
 
 class ListJobs(Query):

@@ -1,7 +1,7 @@
 """
 A request as a handler sees it: headers, body and query, read strictly.
 
-Whatever is wrong is said all at once; what a handler gets is valid.
+One answer names everything that is wrong; a handler gets only valid values.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Request:
     now: datetime
     request_id: str
     system: System
-    """What it is for: everything that handlers act through."""
+    """Everything that handlers act through."""
     caller: Caller | None = None
     """Whose token it is; None on a public route."""
 
@@ -84,8 +84,8 @@ class Request:
         """
         The JSON body as a `model`.
 
-        UnsupportedMediaType, TooLarge, BadRequest for what is no strict JSON, InvalidFields for
-        JSON that is no such model.
+        UnsupportedMediaType; TooLarge; BadRequest for a body that is not strict JSON; InvalidFields
+        for JSON that does not fit the model.
         """
         return validate(model, self._json(), self.tenancy)
 
@@ -148,17 +148,15 @@ class Request:
         return preconditions.read(self.headers.get("if-match"))
 
     def once(self, body: BaseModel) -> Once | None:
-        """What makes a repetition of this request harmless; None where it carries no key."""
+        """The Idempotency-Key and the body's hash; None where the request has no key."""
         key = self.idempotency_key
         return None if key is None else Once(key, body_hash(body))
 
 
 def body_hash(body: BaseModel) -> str:
     """
-    Tells whether two requests with one Idempotency-Key ask for the same.
-
-    The order of names does not count, nor does a default that is spelled out, nor defaults that
-    a new version of Jobyard adds meanwhile.
+    A hash that is equal for two bodies that ask for the same. The order of names does not count,
+    nor does a default that is sent explicitly, nor a default that a later version of Jobyard adds.
     """
     asked = body.model_dump(mode="json", exclude_defaults=True)
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

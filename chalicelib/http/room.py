@@ -43,7 +43,7 @@ class Rendered(Generic[T]):
         self._shown: dict[int, dict[str, Any]] = {}
 
     def fits(self, record: T) -> bool:
-        """Whether `record` fits beside those that this was asked of before."""
+        """Whether `record` fits beside the records that were passed before."""
         shown = self._view(record)
         if not self._changes(record):
             self._shown[id(record)] = shown
@@ -65,6 +65,6 @@ class LineRoom:
         return len(json.dumps(json.dumps(message, ensure_ascii=False))) + _LINE_OVERHEAD
 
     def cut(self, message: str) -> str:
-        """As much of a line that no answer could carry as fits with certainty."""
+        """The beginning of a line that is too long for any answer, as much as certainly fits."""
         kept = (MAX_BODY - _LINE_OVERHEAD) // _WIDEST - len(_CUT)
         return message[:kept] + _CUT

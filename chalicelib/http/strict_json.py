@@ -18,17 +18,17 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def decode(body: bytes) -> Any:
     """
-    The value that `body` is the JSON text of.
+    The value of the JSON text `body`.
 
-    BadRequest for what is no JSON in UTF-8, and for JSON that is not portable: a name twice in
-    one object, a lone surrogate, NaN or Infinity, an integer of over 19 digits, a number out of
-    the range of a double, nesting deeper than MAX_DEPTH.
+    BadRequest for what is not JSON in UTF-8, and for JSON that is not portable: a name twice in one
+    object, a lone surrogate, NaN or Infinity, an integer of over 19 digits, a number out of the
+    range of a double, nesting deeper than MAX_DEPTH.
     """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadRequest(f"The body is not UTF-8: byte {error.start} is invalid.") from error
-    _check_depth(text)  # first: a parser that recurses must not see it
+    _check_depth(text)  # checked first: a recursive parser must not get it
     try:
         value = json.loads(
             text,
@@ -100,5 +100,5 @@ def _check_unicode(value: Any, where: str) -> None:
 
 
 def quoted(text: str, limit: int = 64) -> str:
-    """`text` as an error may repeat it: quoted, escaped and cut."""
+    """`text` as an error message may quote it: escaped and cut."""
     return json.dumps(text if len(text) <= limit else text[:limit] + "…", ensure_ascii=False)

@@ -20,7 +20,7 @@ def job(record: Job) -> dict[str, Any]:
         "id": record.job_id,
         "workspace_id": record.workspace_id,
         "project_id": record.project_id,
-        "managed_by": None,  # of a job that was stored before there was this field
+        "managed_by": None,  # absent in a job that was stored before this field existed
         **record.spec,
         "version": int(record.version),
         "created_at": iso(record.created_at),
@@ -62,7 +62,7 @@ def run(record: Run) -> dict[str, Any]:
 
 
 def run_event(record: Run) -> dict[str, Any]:
-    """A run as the operator's event bus carries it: the same, and where it belongs."""
+    """A run as in an event on the operator's bus: with its workspace and project."""
     workspace_id, project_id = record.project.split("#", 1)
     return {"workspace_id": workspace_id, "project_id": project_id, **run(record)}
 
@@ -101,7 +101,7 @@ def status(found: JobStatus) -> dict[str, Any]:
         "cancelled": int(stats.cancelled),
         "skipped": int(stats.skipped),
     }
-    # the contract leaves skipped slots out of every count but their own
+    # the contract counts skipped slots only under `skipped`
     counts["total"] = sum(counts.values()) - counts["skipped"]
     is_scheduled = job.spec["schedule"] is not None
     return {

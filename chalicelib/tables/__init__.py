@@ -1,1 +1,1 @@
-"""What DynamoDB remembers: the records, and every conditional write on them."""
+"""The records in DynamoDB, and every conditional write of them."""

@@ -1,13 +1,12 @@
 """
-PynamoDB's connection over a client of ours.
-
-The only module that overrides what PynamoDB and botocore keep to themselves.
-- The client is the system's own, since PynamoDB's neither heeds our deadline nor is created
-  under a lock (botocore does not create clients thread-safely).
-- `_get_schema` describes a model's keys and indexes. PynamoDB makes it of a model alone when the
+PynamoDB's connection over a client of ours. The only module that overrides private parts of
+PynamoDB and botocore.
+- The client is the system's own, since PynamoDB's ignores our deadline and is not created under a
+  lock (botocore does not create clients thread-safely).
+- `_get_schema` describes a model's keys and indexes. PynamoDB derives it from a model only if the
   model connects by itself; ours do not, so that two systems can use them in one process.
-- `_ItemParser` leaves out botocore's search through the ten kinds of values. For a page of
-  twenty runs that was a third of the time (docs/benchmarks.md).
+- `_ItemParser` leaves out botocore's check of each value against all ten types. That took a third
+  of the time of a page of twenty runs (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class OwnConnection(Connection):
         )
 
     def add_table(self, name: str, model: type[Model]) -> None:
-        """Let requests name the table `name`, whose keys and indexes are those of `model`."""
+        """Tell the connection about the table `name`, with the keys and indexes of `model`."""
         schema = model._get_schema()
         described: dict[str, Any] = {
             "TableName": name,
@@ -63,7 +62,8 @@ class _ParserFactory(ResponseParserFactory):
 
 
 class _ItemParser(JSONParser):
-    """Takes a string, a number or a boolean of an item as JSON gave it: botocore changes none."""
+    """Takes strings, numbers and booleans of an item as the JSON parser made them, as botocore does
+    too."""
 
     def _handle_structure(self, shape: Any, value: Any) -> Any:
         if shape.name == "AttributeValue" and ("S" in value or "N" in value or "BOOL" in value):

@@ -50,7 +50,7 @@ class Database:
     """The stage's tables, through one connection that is made at first use."""
 
     table_names: Mapping[str, str]
-    """By the `table` of the records that each holds."""
+    """Table names by the `table` of their records."""
     region: str
     clients: aws.Clients
     clock: Clock
@@ -64,7 +64,7 @@ class Database:
 
     @property
     def client(self) -> Any:
-        """The botocore client that everything here goes through."""
+        """The botocore client of every request."""
         return self._connection.client
 
     def name_of(self, model: type[Record]) -> str:
@@ -101,7 +101,7 @@ class Database:
         return [model.from_raw_data(item) if item else None for model, item in raw]
 
     def _until_all(self, operation: str, wanted: Any, left: str) -> Iterator[dict[str, Any]]:
-        """The answers to a batch; what DynamoDB leaves is sent again, until the deadline."""
+        """The answers to a batch; unprocessed keys are sent again, until the deadline."""
         for _ in self.clock.tries(None, first=0.05, longest=1.0):
             yield (answer := self._dispatch(operation, {"RequestItems": wanted}))
             wanted = answer.get(left)
@@ -219,10 +219,9 @@ class Database:
 
     def _written(self, send: Callable[[], object]) -> bool:
         """
-        Whether a conditional write was made.
-
-        While a transaction on the item is under way DynamoDB refuses other writes of it, and
-        botocore does not repeat them: this does, with jitter.
+        Send a conditional write; returns whether it was made. DynamoDB refuses it while a
+        transaction on the item is under way, and botocore does not repeat it then: this does, with
+        jitter.
         """
         for _ in self._conflict_tries():
             try:
@@ -241,7 +240,7 @@ class Database:
         return self.clock.tries(CONFLICT_TRIES, first=0.02, longest=0.5)
 
     def delete_many(self, model: type[Record], keys: Iterable[tuple[str, str | None]]) -> None:
-        """Remove records of one table, WRITE_BATCH a call, whether they are there or not."""
+        """Remove records of one table, WRITE_BATCH a call; those that do not exist are no error."""
         requests = [{"DeleteRequest": {"Key": _raw_key(pk, sk)}} for pk, sk in keys]
         for start in range(0, len(requests), WRITE_BATCH):
             wanted = {self.name_of(model): requests[start : start + WRITE_BATCH]}
@@ -252,8 +251,8 @@ class Database:
         """
         Store everything: the positions in `items` whose condition failed; none: it was stored.
 
-        A conflict with another transaction on the same item proves that nothing was stored, so
-        it is sent again, with jitter, until the deadline; botocore does not do that.
+        A conflict with another transaction on the same item proves that nothing was stored, so the
+        transaction is sent again, with jitter, until the deadline; botocore does not repeat it.
         """
         for _ in self._conflict_tries():
             try:

@@ -10,7 +10,7 @@ from chalicelib.tables.records import Record
 
 
 def just_below(key: str) -> str:
-    """The end of a range of sort keys that leaves out `key` and what sorts behind it."""
+    """The upper end of a range of sort keys that excludes `key` and what sorts after it."""
     return f"{key[:-1]}{chr(ord(key[-1]) - 1)}\x7f"
 
 

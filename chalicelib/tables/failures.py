@@ -21,7 +21,7 @@ def translated(error: PynamoDBException, what: str) -> Exception:
 
 
 def code_of(error: PynamoDBException) -> str | None:
-    """AWS's code; None where there was no answer, which PynamoDB's own property cannot tell."""
+    """AWS's error code; None if there was no answer, a case that PynamoDB's own property lacks."""
     return aws.error_code(error.cause) if isinstance(error.cause, ClientError) else None
 
 

@@ -26,7 +26,7 @@ def name_key(name: str) -> str:
 
 @dataclass(slots=True)
 class JobsTable:
-    """Jobs, their names and Idempotency-Keys, and where the audit goes on."""
+    """Jobs, their names and Idempotency-Keys, and the audit's position."""
 
     database: Database
     settings: Settings
@@ -111,7 +111,7 @@ class JobsTable:
         return failed
 
     def move_cursor(self, job: Job, next_slot: datetime | None, work_at: datetime | None) -> bool:
-        """Advance the schedule's cursor, on condition that nobody else has: see `scheduler`."""
+        """Advance the schedule's cursor, on condition that it is unchanged: see `scheduler`."""
         here = Job.pk.exists() & (Job.state == ACTIVE) & (Job.version == job.version)
         here &= Job.next_slot == job.next_slot
         changes = {
@@ -123,9 +123,8 @@ class JobsTable:
 
     def mark_deleting(self, job: Job, now: datetime) -> bool:
         """
-        Make a job invisible and free its name; the sweep does the rest.
-
-        False: it is not the version that was read (its name may have changed), or is gone already.
+        Make a job invisible and free its name; the sweep does the rest. False: the job has another
+        version than the one read (its name may have changed), or is gone already.
         """
         transaction = Transaction(self.database)
         changes = {
@@ -146,7 +145,7 @@ class JobsTable:
         return True
 
     def put_off(self, job: Job, until: datetime) -> bool:
-        """Have the sweep look at a job that is being deleted again at `until`."""
+        """Set when the sweep looks again at a job that is being deleted."""
         here = Job.pk.exists() & (Job.state == DELETING)
         return self.database.update(job, [Job.work_at.set(until)], here)
 
@@ -180,8 +179,8 @@ class JobsTable:
         """
         The jobs with these ids, also those being deleted; None where there is none.
 
-        The names of things in AWS carry a job's id and not its project. A job's counts stay as
-        long as the job, and say where it is.
+        Names in AWS contain a job's id and not its project. The record of a job's counts has the
+        project and exists as long as the job.
         """
         wanted = list(dict.fromkeys(job_ids))
         counts = self.database.get_many([(Stats, job_id, "stats") for job_id in wanted])
@@ -190,14 +189,13 @@ class JobsTable:
         return {job_id: by_id.get(job_id) for job_id in wanted}
 
     def place(self, part: str) -> Place:
-        """Where a part of the audit goes on."""
+        """The position at which a part of the audit goes on."""
         return self.database.get(Place, "audit", part) or Place("audit", part)
 
     def keep_place(self, place: Place, token: str | None, done_at: datetime | None) -> None:
         """
-        Note where a part of the audit goes on, and when it had looked at everything.
-
-        Unconditional: two audits at once only do some pages twice.
+        Store the position at which a part of the audit goes on, and when the part was last
+        complete. Unconditional: two audits at once only do some pages twice.
         """
         self.database.update(place, actions_of(Place, {"token": token, "done_at": done_at}))
 

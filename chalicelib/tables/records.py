@@ -2,8 +2,8 @@
 What is stored: the records of the jobs and tokens tables, as PynamoDB models.
 
 A model here describes attributes and nothing else. Only `database` sends requests, so that each
-write names the state it expects, and so that no model belongs to one system of a process. Keys
-and indexes are defined by infra/stack.yaml; a test compares.
+write states its condition, and so that several systems in one process can use the models. Keys and
+indexes are defined by infra/stack.yaml; a test compares.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class SortedRecord(Record):
         return type(self)(**self.attribute_values)
 
     def apply(self, changes: dict[str, Any]) -> None:
-        """Make the object what a transaction has stored: DynamoDB answers no new values to it."""
+        """Bring the object up to date with what a transaction stored: DynamoDB does not answer the
+        new values."""
         for name, value in changes.items():
             setattr(self, name, value)
 
@@ -90,7 +91,8 @@ class Job(SortedRecord):
     next_slot = maybe(UTCDateTimeAttribute(null=True))
     """The schedule's cursor: every slot before it has its run or its recorded miss."""
     gate = whole()
-    """Raised by every claim under `forbid` and `replace`: two of them cannot both see none."""
+    """Raised by every claim under `forbid` and `replace`, so that of two concurrent claims one
+    fails."""
     work_shard = maybe(UnicodeAttribute(null=True))
     work_at = maybe(UTCDateTimeAttribute(null=True))
     created_at = UTCDateTimeAttribute()
@@ -149,7 +151,7 @@ class Place(SortedRecord):
 
 
 class Token(Record):
-    """`pk` = SHA-256 of the token, in hex: knowing the table opens nothing."""
+    """`pk` = SHA-256 of the token, in hex: reading the table gives no valid token."""
 
     table = "tokens"
     workspace_id = UnicodeAttribute()
@@ -166,7 +168,7 @@ class Token(Record):
 
     @property
     def token_id(self) -> str:
-        """Names the token to its operator and in logs; nothing can be made of it."""
+        """Names the token to its operator and in logs; it gives no access."""
         return self.pk[:12]
 
     def is_expired(self, now: datetime) -> bool:

@@ -64,11 +64,12 @@ class InFlightIndex(GlobalSecondaryIndex["Run"]):
 
 
 class Run(SortedRecord):
-    """`pk = job_…, sk = run_…`: everything a run needs, without reading its job again."""
+    """`pk = job_…, sk = run_…`: all that a run needs, so that its job need not be read again."""
 
     table = "runs"
     rev = whole()
-    """Raised by every write and the condition of every write: who read an older one lost."""
+    """Raised by every write and the condition of every write: a writer that read an older one
+    fails."""
     project = UnicodeAttribute()
     job_version = whole()
     status = UnicodeAttribute()
@@ -100,13 +101,14 @@ class Run(SortedRecord):
     # where it is
     attempt = whole()
     launch = whole()
-    """Part of the client token; raised only when it is proved that the last one runs no more."""
+    """Part of the client token; raised only once the last launch is known to have no running
+    task."""
     waiting_since = UTCDateTimeAttribute()
-    """Since when the current attempt could have run."""
+    """When the current attempt became due to be launched."""
     waits_for = maybe(JSONAttribute(null=True))
     """`replace`: ids of the runs that must have stopped before it is launched."""
     requested_at = maybe(UTCDateTimeAttribute(null=True))
-    """First RunTask of the current launch; absent: none was asked for."""
+    """First RunTask of the current launch; absent: none was sent."""
     refusal = maybe(JSONAttribute(null=True))
     """Why the last launch was refused, while it waits to be tried again."""
     task_arn = maybe(UnicodeAttribute(null=True))
@@ -163,7 +165,7 @@ class Run(SortedRecord):
 
 
 class TaskOwner(SortedRecord):
-    """`sk = task#…`: whose an ECS task is; the way from a log stream's name to its run."""
+    """`sk = task#…`: the run of an ECS task, to find the run from the name of a log stream."""
 
     table = "runs"
     run_id = UnicodeAttribute()
@@ -176,7 +178,7 @@ class Stats(SortedRecord):
 
     table = "runs"
     project = UnicodeAttribute()
-    """Where the job is: the way from a job's id, as AWS's names carry it, to the job."""
+    """The job's project: with it a job is found from its id alone, which names in AWS contain."""
     succeeded = whole(default=0)
     failed = whole(default=0)
     cancelled = whole(default=0)

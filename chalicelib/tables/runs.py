@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SKIPPED = "skipped"
 SLACK = timedelta(days=2)
-"""More than an attempt can wait for capacity, for its start and for its retry."""
+"""Longer than an attempt can wait for capacity, for its start and for its retry."""
 _FIRST, _LAST = "run_", "run_~"
 
 
@@ -81,7 +81,8 @@ class RunsTable:
         return next(iter(page), None)
 
     def live(self, job_id: str) -> list[tuple[str, str]]:
-        """(run id, status) of what is in flight, oldest first; costs what it answers."""
+        """(run id, status) of the runs in flight, oldest first; its cost depends on their number
+        alone."""
         return [(run.sk, run.status) for run in self.database.query(Run, job_id, index="live")]
 
     def live_runs(self, job_id: str) -> list[Run]:
@@ -118,7 +119,7 @@ class RunsTable:
         self.database.delete_many(Run, keys)
 
     def of_tasks(self, job_id: str, task_ids: Collection[str]) -> dict[str, tuple[str, int]]:
-        """Run id and attempt of those of a job's tasks that are known, by their ids."""
+        """Run id and attempt of those of a job's tasks that are recorded, by task id."""
         found = self.database.get_many(
             [(TaskOwner, job_id, f"task#{task_id}") for task_id in sorted(task_ids)]
         )
@@ -127,9 +128,8 @@ class RunsTable:
 
     def change(self, run: Run, changes: dict[str, Any]) -> bool:
         """
-        Change a run that nobody else has written since it was read; None removes an attribute.
-
-        False: somebody has, and nothing was changed.
+        Change a run, on condition that it was not written since it was read; None removes an
+        attribute. False: it was, and nothing was changed.
         """
         changes = self._complete(run, changes)
         actions = actions_of(Run, changes)
@@ -145,7 +145,7 @@ class RunsTable:
         """
         Make a run terminal and count it, in one transaction; `outcome` is its status, or `skipped`.
 
-        False: somebody has written the run since it was read, and nothing was changed.
+        False: the run was written since it was read, and nothing was changed.
         """
         changes = self._complete(run, changes)
         transaction = Transaction(self.database)
@@ -158,8 +158,8 @@ class RunsTable:
 
     def _own_task(self, transaction: Transaction, run: Run, task_arn: str) -> None:
         """
-        Note whose a task is, in the transaction that tells the run: its log stream carries the
-        task's id alone.
+        Record the run of a task, in the transaction that stores the task in the run: the name of a
+        log stream has only the task's id.
         """
         owner = TaskOwner(run.job_id, f"task#{_task_id(task_arn)}")
         owner.run_id, owner.attempt = run.run_id, run.attempt
@@ -229,7 +229,8 @@ class RunsTable:
 
     def record_skip(self, run: Run, job: Job, *, count: int) -> bool:
         """
-        Put a slot that does not start, and count it (`count`: with the older ones it stands for).
+        Record a slot that does not start, and count it (`count`: with the older ones it stands
+        for).
 
         False: the slot has its record already, or its job is not active any more.
         """
@@ -249,7 +250,7 @@ def _committed(transaction: Transaction, run: Run, changes: dict[str, Any]) -> b
 
 
 def _new_task(run: Run, changes: dict[str, Any]) -> str | None:
-    """ARN of the task that a change is the first to tell of, be it that of an attempt that ends."""
+    """ARN of the task that a change is the first to mention, also that of an attempt that ends."""
     ended: list[dict[str, Any]] = changes.get("past_attempts") or [{}]
     arn: str | None = changes.get("task_arn") or ended[-1].get("task_arn")
     return None if arn == run.task_arn else arn
@@ -261,7 +262,7 @@ def _unchanged(run: Run) -> Condition:
 
 
 def _latest_end(run: Run) -> datetime:
-    """When a run can have ended at the latest: what is to expire with it may not before."""
+    """The latest time at which a run can have ended: its task records must not expire earlier."""
     attempts = run.max_attempts - run.attempt + 1
     return run.waiting_since + attempts * (timedelta(seconds=run.timeout_seconds) + SLACK)
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 def shard(record_id: str, count: int, due_at: datetime | None) -> str | None:
     """
-    `0` to `count` - 1, always the same for one id; None for a record that nothing is due for:
-    both keys of a sparse index are there, or neither.
+    `0` to `count` - 1, always the same for one id; None for a record with nothing due, since a
+    sparse index needs both of its keys or neither.
     """
     if due_at is None:
         return None

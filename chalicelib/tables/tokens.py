@@ -16,14 +16,13 @@ class TokensTable:
     database: Database
 
     def find(self, digest: str) -> Token | None:
-        """The token of that SHA-256, read consistently: a revoked one is gone at once."""
+        """The token with that SHA-256, read consistently, so that a revoked token is not found."""
         return self.database.get(Token, digest)
 
     def touch(self, token: Token, day: str) -> bool:
         """
-        Remember that `token` was used on `day`.
-
-        False: somebody else did, or it was revoked meanwhile, and nothing was changed.
+        Record that `token` was used on `day`. False: that was recorded already, or the token was
+        revoked meanwhile; nothing was changed.
         """
         unused = Token.last_used.does_not_exist() | (Token.last_used < day)
         return self.database.update(token, [Token.last_used.set(day)], Token.pk.exists() & unused)
@@ -38,5 +37,5 @@ class TokensTable:
         return self.database.scan(Token)
 
     def delete(self, token: Token) -> None:
-        """Revoke a token; one that is gone already is fine."""
+        """Revoke a token; does nothing for one that is gone already."""
         self.database.delete_many(Token, [(token.pk, None)])

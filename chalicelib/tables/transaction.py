@@ -1,4 +1,4 @@
-"""Several conditional writes that DynamoDB makes together or not at all."""
+"""Several conditional writes, of which DynamoDB makes all or none."""
 
 from __future__ import annotations
 

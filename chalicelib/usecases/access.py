@@ -2,9 +2,9 @@
 Tokens and roles: who is calling, and what they may do.
 
 A token is `jyd_`, 256 random bits and a CRC-32, in hex: secret scanners can find it, and a typing
-error or garbage is refused without asking the database. The CRC protects nothing. A flood of
-well-formed unknown tokens costs one read each, a fraction of the function call that it rides on,
-and the gateway's throttling bounds both.
+error or garbage is refused without a read of the table. The CRC protects nothing. Each well-formed
+unknown token costs one read, a fraction of the function call that carries it; the gateway's
+throttling limits both.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Tokens:
 
     def authenticate(self, header: str | None, now: datetime) -> Caller:
         """
-        Who sent this Authorization header; Unauthenticated says nobody with a valid token.
+        Who sent this Authorization header; Unauthenticated if it has no valid token.
 
-        1. Refuse what is no token of ours by its form, without a call.
+        1. Refuse what does not have a token's form, without a call.
         2. Look it up by its hash, at most every 30 s in a warm function.
         3. On the first use of a day, note the day; failing to is no reason to refuse.
         """
@@ -92,10 +92,9 @@ class Tokens:
         now: datetime,
     ) -> tuple[str, Token]:
         """
-        A new token: its text, which is nowhere to be read again, and its stored record.
-
-        `projects` None: all of the workspace; `life` None: until it is revoked. A token whose
-        record could not be stored is worth nothing: a crash leaves nothing to clear up.
+        A new token: its text, which cannot be read again later, and its stored record. `projects`
+        None: all of the workspace; `life` None: until it is revoked. A token is only valid once its
+        record is stored, so a crash leaves nothing to clear up.
         """
         text = _new_text()
         expires_at = now + life if life is not None else None
@@ -160,5 +159,6 @@ def _checksum(body: str) -> str:
 
 
 def digest_of(text: str) -> str:
-    """What is stored of a token. Its 256 random bits need no slow hash and no salt."""
+    """The SHA-256 that is stored instead of a token. Its 256 random bits need no slow hash and no
+    salt."""
     return hashlib.sha256(text.encode()).hexdigest()

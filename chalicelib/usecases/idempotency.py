@@ -1,7 +1,6 @@
 """
-Idempotency-Keys: a request that creates, sent again with its key, answers with what it made.
-
-The record of a key is written in the transaction that creates, so neither is without the other.
+Idempotency-Keys: a creating request that is repeated with its key answers with what it made. The
+record of a key is written in the transaction that creates, so neither exists without the other.
 """
 
 from __future__ import annotations

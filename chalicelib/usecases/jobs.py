@@ -26,7 +26,7 @@ from chalicelib.usecases.paging import Fits, Page, take
 from chalicelib.usecases.runs import Runs, active
 
 INLINE_DELETE = 4.0
-"""Seconds that the answer to a delete spends on clearing up before it leaves that to the sweep."""
+"""Seconds that a DELETE spends on clearing up before it leaves the rest to the sweep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,11 @@ class Jobs:
         Create a job: the job, and whether this call made it.
 
         1. Look whether the name is free, and what the Idempotency-Key made before.
-        2. Make what AWS must hold for it: task definition, log group, rules.
+        2. Make its resources in AWS: task definition, log group, rules.
         3. Store it, with its name and key, in one transaction.
 
-        Dying before 3 leaves things in AWS whose names carry a job that does not exist: the audit
-        removes them. A rule that fires meanwhile finds no job.
+        Dying before 3 leaves resources in AWS whose names carry the id of a job that does not
+        exist: the audit removes them. A rule that fires meanwhile finds no job.
         """
         now = self.clock.now()
         if once is not None:
@@ -127,8 +127,8 @@ class Jobs:
         """
         What the Idempotency-Key made; without one, the name is taken.
 
-        The key is read once more: a request with the same key may have stored both between the
-        reads of the name and of the key, which BatchGetItem does not make at one moment.
+        The key is read once more, because BatchGetItem does not read the name and the key at one
+        moment: a request with the same key may have stored both in between.
         """
         key = None if once is None else self.jobs_table.key(project, once.key_id)
         made = None if once is None else once.made_by(key, now)
@@ -146,23 +146,23 @@ class Jobs:
         """
         Change a job; it takes effect on the next run.
 
-        `if_match` is checked on what is read, and 3 stores over that very version alone.
+        `if_match` is checked on the version that is read, and 3 stores only over that version.
 
         1. Where the schedule changes, advance the old one first: a slot that is due already keeps
-           its run. The new one begins with the first slot after now, never before.
+           its run. The new schedule begins with the first slot after now.
         2. Register the container if it changed, and put the rules that changed.
         3. Store the new version, on condition that the job is still the one that was read; else
            all is done again, after a pause, on what it is now.
         4. Remove the rules that are not needed any more.
 
-        Dying after 2 leaves rules that wake the schedule at other times than it is due at, which
-        does nothing; the sweep advances what is due, and the audit mends the rules.
+        Dying after 2 leaves rules that fire at minutes at which nothing is due, which does nothing;
+        the sweep advances what is due, and the audit corrects the rules.
         """
         asked: tuple[int, dict[str, Any], datetime] | None = None
         for _ in contention.tries(self.clock):
             job = self.get(project, job_id)
             if asked == (job.version, job.spec, job.updated_at):
-                return job  # stored by an attempt that botocore got no answer to, and repeated
+                return job  # botocore repeated a write whose answer was lost
             if_match.check(int(job.version))
             current = stored_spec(job.spec)
             old = current.model_dump(mode="json")
@@ -230,8 +230,8 @@ class Jobs:
         """
         A job's latest run, refreshed, its counts and its next slot.
 
-        What is in flight is read before what has finished: a run that finishes in between is
-        counted twice in that one answer, never not at all.
+        Runs in flight are read before the counts: a run that finishes in between is counted twice
+        in this one answer and never left out.
         """
         latest = self.runs.latest(project, job_id)
         live = self.runs_table.live(job_id)

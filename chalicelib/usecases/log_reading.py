@@ -1,9 +1,9 @@
 """
 Reading the lines of several sources that follow one another, as a run's attempts do.
 
-A *place* is a source and a position in it; it is what a cursor holds. Reading ends as soon as
-the limit is reached, and early when the answer's room or its time is used up: then it says so,
-and the place to go on from is exact as well.
+A *place* is a source and a position in it; it is what a cursor holds. Reading ends when the limit
+is reached, or earlier when the answer's size or time is used up. Then the result says so, and the
+place to go on from is exact as well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_PAGES = 50
 SECONDS = 13.0
 """No call begins later, and the longest takes 5.5 s more (cloud.aws): an answer within 20 s."""
 SLACK = 1.0
-"""With fewer seconds than this left no other page is begun."""
+"""No further page is read with fewer seconds left than this."""
 
 
 class Room(Protocol):
@@ -147,7 +147,8 @@ def _place(source: Source, at: Position | None) -> Place:
 
 
 def _find_first(sources: Sequence[Source], place: Place) -> tuple[int, Position | None]:
-    """Where to read on; if its task is gone, which was replaced before it ran, what follows."""
+    """Where to read on; if the place's task is gone, replaced before it ran, the source after
+    it."""
     for index, source in enumerate(sources):
         if _is_at(source, place):
             return index, place.at
@@ -195,7 +196,8 @@ class _Answer:
         """
         The next page; None if not a line of it fits, or it cannot be read now.
 
-        A page that fits in part is read again up to what fits: only so are its positions exact.
+        A page that fits only in part is read again with a lower limit, so that its positions are
+        exact.
         """
         limit = self._lines
         while True:

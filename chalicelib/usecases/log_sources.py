@@ -10,8 +10,8 @@ What lines can be read from, in either direction and from an exact position.
   CloudWatch's token.
 
 The forward token of a page without events is never kept for a stream that is still written to:
-CloudWatch answers one that lies two hours ahead (to be seen in boto/boto3#3718), and whoever
-followed from there would lose every line until then.
+CloudWatch's token lies two hours ahead (boto/boto3#3718 shows one), and a caller who followed from
+it would lose every line until then.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class SearchSource:
 
     @property
     def _settled(self) -> int:
-        """Up to where a search that found nothing need not look again."""
+        """A search that found nothing need not repeat what lies before this."""
         return self.now - LATE_MS
 
     def older(self, at: Position | None, limit: int) -> Page:
@@ -195,7 +195,7 @@ class SearchSource:
             reached = events[-1].timestamp if events else at.time
             still_to_pass = None if is_passed else at.event
             return events, Position(page.token, (start, end), reached, still_to_pass)
-        if from_head and end < self.end:  # a token's range, which ended when it was made
+        if from_head and end < self.end:  # the token's range ended when the token was made
             return events, _at(events[-1]) if events else Position(time=end)
         return events, None
 

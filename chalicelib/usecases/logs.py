@@ -3,8 +3,9 @@ The lines of a run, or of all runs of a job.
 
 A run's lines are those of its attempts' streams, `run/main/{task id}`, one after the other: an
 attempt starts only after the task of the one before has STOPPED. Without a filter each stream is
-read by CloudWatch's own tokens, so that following a run loses and repeats nothing. With one, and
-for a job, lines are searched; those that CloudWatch delivers late may be missed by who follows.
+read by CloudWatch's own tokens, so that following a run loses and repeats nothing. With a filter,
+and for a job, lines are searched; a caller who follows may miss those that CloudWatch delivers
+late.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ STREAM_PREFIX = f"run/{CONTAINER}/"
 """Before the task id in a stream's name: awslogs-stream-prefix and the container's name."""
 JOB_WINDOW = timedelta(hours=24)
 SKEW_MS = 60_000
-"""By how much the clocks of those who stamp lines and of those who stamp tasks may differ."""
+"""How far the clocks that stamp lines and those that stamp tasks may differ."""
 
 FindRuns = Callable[[str, set[str]], Mapping[str, tuple[str, int]]]
 """Run id and attempt of those of a job's tasks, named by their ids, that are known."""
@@ -67,9 +68,9 @@ class JobLogs:
         """
         The newest lines of a run in the window, by default its whole life, or those at `cursor`.
 
-        `run` must have been read before: if its task had ended by then, so had its output, which
-        the log driver sends before a task is STOPPED. Costs one call to CloudWatch a page read.
-        BadRequest for a cursor of another query, or one too old; Unavailable.
+        `run` must have been read before: if its task had ended by then, its output was complete,
+        since the log driver sends it before a task is STOPPED. Costs one call to CloudWatch a page
+        read. BadRequest for a cursor of another query, or one too old; Unavailable.
         """
         now = self.clock.now()
         at = _at(asked, now, default=EPOCH)
@@ -151,7 +152,7 @@ class Line:
     timestamp: int
     message: str
     run_id: str | None
-    """None where it is not known: the run has not learnt of its task yet."""
+    """None where it is not known: the run does not know its task yet."""
     attempt: int | None
 
 
@@ -172,13 +173,13 @@ _Milliseconds = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class Cursor(BaseModel):
-    """What a cursor holds: the window and the filter it was made with, and a place."""
+    """The content of a cursor: the window and the filter it was made with, and a place."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     start: _Milliseconds
     end: _Milliseconds | None
-    """None: still open, what is written next is in the window."""
+    """None: the window is open, and lines that are written later belong to it."""
     filter: str | None = Field(max_length=1_024)
     back: bool
     attempt: int = Field(ge=0, le=1_000)

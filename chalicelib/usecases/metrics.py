@@ -44,12 +44,12 @@ _FAILURES = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric that the API offers, and Container Insights' one that it is made of."""
+    """A metric of the API, and the metric of Container Insights that it comes from."""
 
     source: str
     unit: str
     scale: float
-    """What one of the source's unit is in `unit`."""
+    """How many of `unit` one of the source's unit is."""
     is_total: bool
     """The sum over the tasks that run at a time, rather than their average."""
 

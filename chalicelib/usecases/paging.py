@@ -1,4 +1,4 @@
-"""A page of a list: as many records as were asked for, as one answer carries, as time allows."""
+"""A page of a list, limited by the number asked for, by the answer's size and by time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from chalicelib.clock import Clock
 T = TypeVar("T")
 
 SPARE_SECONDS = 5.0
-"""Of the caller's time, left for what follows the reading of a page."""
+"""Seconds of the caller's deadline that are left for what follows the reading of a page."""
 
 
 class Page(NamedTuple, Generic[T]):
-    """Records, and the id of the last one where the list goes on behind it."""
+    """Records, and the id of the last one if the list goes on after it."""
 
     records: list[T]
     last: str | None

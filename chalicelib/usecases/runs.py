@@ -25,7 +25,7 @@ from chalicelib.usecases.idempotency import Once, key_reused
 from chalicelib.usecases.paging import Fits, Page, take
 
 LOOK_SECONDS = 5.0
-"""How long a read may ask ECS before it answers what is stored."""
+"""Seconds after which a read stops waiting for ECS and answers what is stored."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,8 @@ class Runs:
         return fresh[0]
 
     def refreshed(self, runs: Sequence[Run]) -> list[Run]:
-        """What a reader is shown: never an error because ECS cannot answer just now."""
+        """The runs for a reader: as they are stored if ECS cannot answer just now, never an
+        error."""
         try:
             with self.clock.deadline(LOOK_SECONDS):
                 return self.lifecycle.refresh(runs)
@@ -81,8 +82,8 @@ class Runs:
         """
         Runs newest first, and the run id to go on before.
 
-        Those in flight among the newest 100 of the page are refreshed; a run that thereby leaves
-        the `status` asked for is left out.
+        Those in flight among the newest 100 of the page are refreshed; a run that has another
+        `status` afterwards is left out.
         """
         active(self.jobs_table.get(project, job_id), job_id)
         now = self.clock.now()
@@ -106,12 +107,12 @@ class Runs:
         """
         Start a run of a job by hand: the run, and whether this call made it.
 
-        1. Read the job and what the Idempotency-Key made. A key that was used decides, whatever
-           the job is by now: the answer is what it made.
+        1. Read the job and what the Idempotency-Key made. A key that was used before decides, even
+           if the job has changed: the answer is what it made.
         2. Claim the run, on condition that the job is still that version and the key still
-           unused; else all is done again, after a pause, on what they are now.
-        3. Launch it. Whatever ECS says, the run is claimed and will reach an end: dying here
-           leaves it to the sweep. The answer is the pending run that was claimed.
+           unused; else all of it is repeated, after a pause, on what they are now.
+        3. Launch it. Whatever ECS answers, the run is claimed and will end: dying here leaves it to
+           the sweep. The answer is the pending run that was claimed.
         """
         for _ in contention.tries(self.clock):
             now = self.clock.now()
@@ -175,7 +176,7 @@ def no_such_run(run_id: str) -> NotFound:
 
 
 def _overridden(run: Run, wanted: RunOverrides) -> Run:
-    """`run` with what its caller wants otherwise; 422 where that is over ECS's limit."""
+    """`run` with its caller's overrides; 422 where they exceed ECS's limit."""
     if wanted.command is not None:
         run.command = wanted.command
         run.overridden = True

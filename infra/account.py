@@ -24,7 +24,7 @@ AWS_HOST = re.compile(r"https://[a-z0-9.-]+\.(amazonaws\.com|amazonaws\.com\.cn|
 
 
 class Refused(Exception):
-    """Nothing was done; the message says why, and what to do."""
+    """The command did nothing; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Account:
 
 def announce(stage: str, act: str) -> Account:
     """
-    Find out where we are and say it, before anything is done there.
+    Find out the account and region and print them, before anything is done there.
 
     Raises Refused for a stage that cannot be a name, for credentials or a region that are missing,
     and for an endpoint that is not AWS: a shell that has sourced `.local/env` would otherwise put

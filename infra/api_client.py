@@ -20,11 +20,11 @@ AT_ONCE = 4
 
 
 class NotOk(Exception):
-    """The API answered otherwise than it should."""
+    """The API answered with another status than expected."""
 
 
 class NoAnswer(NotOk):
-    """None came; whether the request was carried out is not known."""
+    """No answer came; it is unknown whether the request was carried out."""
 
 
 @dataclass(frozen=True, slots=True)

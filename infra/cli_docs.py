@@ -3,7 +3,7 @@ Write docs/cli.md from the commands' own help.
 
     python -m infra.cli_docs
 
-The page cannot say what a command does not: a test compares them.
+A test compares the page with the commands.
 """
 
 from __future__ import annotations

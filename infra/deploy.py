@@ -32,7 +32,7 @@ UNBORN = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"
 FAILED_IMPORT = frozenset({"IMPORT_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_FAILED"})
 """States of a stack whose last operation was an import, and that failed."""
 UNDER_WAY = frozenset({"DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "IMPORT_ROLLBACK_IN_PROGRESS"})
-"""What an earlier command may have begun, and died before its end."""
+"""States of an operation that an earlier command may have begun before it died."""
 PACE = {"Delay": 3, "MaxAttempts": 400}
 """How botocore's waiters ask CloudFormation: 20 minutes at most."""
 

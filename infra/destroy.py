@@ -33,7 +33,7 @@ from infra.account import Refused
 from infra.deploy import FUNCTIONS, delete_stack, find_stack, kept_tables, stack_name
 
 PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 12})
-"""DeregisterTaskDefinition is limited to one a second, whatever we would like."""
+"""DeregisterTaskDefinition is limited to one a second."""
 TASKS_GONE_SECONDS = 300
 """A task has its stop timeout (at most 120 s), and then its network interface is taken down."""
 SHOWN_JOBS = 20
@@ -41,7 +41,7 @@ SHOWN_JOBS = 20
 
 
 def halt(stage: str) -> None:
-    """No function of the stage runs from here on; `make deploy` takes this away again."""
+    """Halt every function of the stage; `make deploy` ends the halt."""
     functions = boto3.client("lambda")
     for name in FUNCTIONS:
         try:
@@ -49,7 +49,7 @@ def halt(stage: str) -> None:
                 FunctionName=f"jobyard-{stage}-{name}", ReservedConcurrentExecutions=0
             )
         except functions.exceptions.ResourceNotFoundException:
-            continue  # the stack never got as far as this function, or is half deleted
+            continue  # the stack's creation failed before this function, or its deletion after it
 
 
 def remove_rules(stage: str) -> int:

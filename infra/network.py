@@ -19,7 +19,7 @@ import boto3
 
 FEW_ADDRESSES = 32
 SERVICES = ("ecr.api", "ecr.dkr", "s3", "logs")
-"""What every task needs; one with secrets needs secretsmanager or ssm besides."""
+"""The services that every task needs; one with secrets also needs secretsmanager or ssm."""
 HTTPS = 443
 
 

@@ -40,7 +40,8 @@ SERVICES = ("cloudwatch", "dynamodb", "ecs", "events", "logs")
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What the dependencies are built for: pip's names for a Python and a C library."""
+    """The platform that the dependencies are built for, in pip's names for a Python and a C
+    library."""
 
     python: str
     wheels: tuple[str, ...]

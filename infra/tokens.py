@@ -92,7 +92,7 @@ def listed(tokens: Tokens, workspace: str | None) -> list[Token]:
 
 def revoke(tokens: Tokens, given: str) -> Token:
     """
-    Take back the token of that id, or of which that is the text.
+    Revoke the token with that id or that text.
 
     Functions that know it accept it for 30 s more. Refused unless exactly one is meant.
     """
@@ -130,7 +130,7 @@ def _life(text: str) -> timedelta | None:
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    # what make passes empty was not given
+    # make passes an empty value for an option that was not given
     parser = argparse.ArgumentParser(prog="infra.tokens", description=__doc__.split("\n")[1])
     parser.add_argument("--stage", default="")
     commands = parser.add_subparsers(dest="command", required=True)

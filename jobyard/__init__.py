@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Client", "__version__"]
 
 __version__: str
-"""Of the installed package; its number is in chalicelib/__init__.py, which the wheel lacks."""
+"""The installed package's version; the number is in chalicelib/__init__.py, which the wheel
+lacks."""
 
 
 def __getattr__(name: str) -> Any:

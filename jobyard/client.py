@@ -30,7 +30,7 @@ def is_run_id(text: str) -> bool:
 
 
 def is_over(run: Mapping[str, Any]) -> bool:
-    """Nothing of the run changes any more: a cancelled one's container has stopped, too."""
+    """Nothing about the run changes any more; a cancelled run's container has stopped too."""
     return run["status"] in ENDED and run["finished_at"] is not None
 
 
@@ -51,7 +51,7 @@ class Client:
         project: str,
         notify: Notify = lambda message: None,
     ) -> None:
-        """`notify` is told in a sentence when a request is repeated."""
+        """`notify` is called with a sentence when a request is repeated."""
         self.transport = Transport(url, token, notify=notify)
         self.url = self.transport.url
         self.workspace = workspace
@@ -86,7 +86,7 @@ class Client:
         return self._data("GET", f"/jobs/{_id(job_id)}")
 
     def find_job(self, name_or_id: str) -> Json:
-        """The job of that id, or of that very name; Refused (404) where there is none."""
+        """The job with that id, or with exactly that name; Refused (404) where there is none."""
         if is_job_id(name_or_id):
             return self.get_job(name_or_id)
         for job in self.jobs(name=name_or_id, limit=1):

@@ -1,5 +1,6 @@
 """
-Where the API is and who asks: flags, then the environment, then a profile of the config file.
+The API's URL, token, workspace and project: from flags, then the environment, then a profile of the
+config file.
 
 The file holds tokens, so only its owner may read it.
 """

@@ -34,12 +34,12 @@ NOT_HERE: dict[str, str] = {
     "exec": "no shell into a running task",
     "count": "one task for each run",
 }
-"""What of a manifest Jobyard has no field for, and what to do about it."""
+"""A part of a manifest that Jobyard has no field for, and what to do about it."""
 
 
 @dataclass(slots=True)
 class Imported:
-    """Jobs as a manifest has them, and what a person has to see to."""
+    """Jobs as manifest entries, and notes on what a person must do."""
 
     jobs: list[Json] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -96,7 +96,7 @@ def _over(low: Json, high: Mapping[str, Any]) -> Json:
 
 
 def _job(name: str, manifest: Json, notes: list[str]) -> Json:
-    """One job; what is to be done by hand goes to `notes`."""
+    """One job; what must be done by hand goes to `notes`."""
 
     def note(text: str) -> None:
         notes.append(f"{name}: {text}")

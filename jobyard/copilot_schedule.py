@@ -15,7 +15,7 @@ from collections.abc import Callable
 from jobyard import job_fields
 
 Note = Callable[[str], None]
-"""Takes what a person has to see to."""
+"""Takes a note on what a person must check."""
 
 _UNITS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
@@ -81,7 +81,7 @@ def _digits(weekday: str) -> str:
 
 
 def _field(part: str, last: int) -> str:
-    """`?` is any; AWS's `5/15` goes on to the end, which standard cron has to be told."""
+    """`?` means any; AWS's `5/15` goes on to the last value, which standard cron must be given."""
     if part == "?":
         return "*"
     return ",".join(

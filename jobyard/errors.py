@@ -18,7 +18,7 @@ PASSING = frozenset({429, 502, 503, 504})
 
 
 class JobyardError(Exception):
-    """Something that the person at the keyboard should read."""
+    """An error whose text is for the person who uses the command."""
 
 
 class FieldError(NamedTuple):
@@ -54,7 +54,7 @@ class Unreachable(JobyardError):
 
 
 class SettingsError(JobyardError):
-    """Where the API is, or who asks, is not known."""
+    """The API's URL, the token, the workspace or the project is not known."""
 
 
 class Problem(NamedTuple):

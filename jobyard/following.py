@@ -1,8 +1,8 @@
 """
 Follow a run: its state as it changes, and each line of its output once and in order.
 
-The API's cursors carry the place in the output, so that a lost answer, a 503 or a restart of the
-API in between changes nothing: the same cursor is read again.
+The API's cursors contain the place in the output, so a lost answer, a 503 or a restart of the API
+loses no line: the same cursor is read again.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ if TYPE_CHECKING:
 PAGE = 10_000
 """Lines in one answer, at most: the API's own limit."""
 KEPT_PAGES = 20
-"""Pages that are held while the beginning is looked for; of more, the newer are read again."""
+"""Pages that are kept while the beginning is searched for; if there are more, the newer ones are
+read again."""
 OUTAGE_PATIENCE = 300.0
 """Seconds without any answer after which following gives up."""
 STATE_SECONDS = (0.4, 1.5)
-"""Between two looks at the run, at first and at most: its end is known within the latter."""
+"""Seconds between two reads of the run, at first and at most; its end is known within the
+latter."""
 LINES_SECONDS = (0.5, 5.0)
-"""Between two looks at its output, while lines come and after a silence."""
+"""Seconds between two reads of its output, while lines come and after a silence."""
 SLOWER = 1.4
 
 
 class RunFollower:
     """
-    What a run does from now on, or has done.
-
-    `poll` asks what is due and answers new lines; `seconds_left` is the time to the next one.
+    Follows one run, in flight or over. `poll` makes the reads that are due and returns new lines;
+    `seconds_left` is the time to the next read.
     """
 
     def __init__(

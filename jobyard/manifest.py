@@ -78,7 +78,7 @@ def read(text: str, file: str, environment: Mapping[str, str]) -> Manifest:
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
-    """A value of `defaults` is read for each job, and wrong only once."""
+    """A value of `defaults` is read for each job, but a mistake in it is reported once."""
     return list(dict.fromkeys(problems))
 
 
@@ -177,7 +177,7 @@ def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
 def _job(
     reader: Reader, node: yaml.Node, where: str, fields: dict[str, Any], lines: dict[str, int]
 ) -> WantedJob | None:
-    """The job, its nulls resolved; what only shows once all of its fields are there is noted."""
+    """The job, its nulls resolved; mistakes across its fields are noted."""
     if not isinstance(node, yaml.MappingNode):
         return None
     for name in REQUIRED:

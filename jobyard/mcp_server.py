@@ -23,7 +23,7 @@ MAX_LINES = 1_000
 MAX_RUNS = 200
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=True)
 ACTS = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
-"""A run does what its container does, and a cancelled one is stopped in the middle of it."""
+"""Neither is harmless: a run does whatever its container does, and a cancel stops it halfway."""
 
 INSTRUCTIONS = (
     "Jobyard runs containers to completion, on demand or on a cron schedule. A job is what to run; "
@@ -101,7 +101,7 @@ class Tools:
         return {"logs": page["logs"]}
 
     def get_status(self, job: str | None = None) -> Json:
-        """Get how a job does (latest run, counts, next run), or how all jobs do, failing first."""
+        """Get the state of a job (latest run, counts, next run), or of all jobs, failing first."""
         if job is not None:
             return self._client.job_status(self._client.find_job(job)["id"])
         return {"jobs": [one.as_dict() for one in overview.activity(self._client)]}
@@ -121,7 +121,7 @@ class Tools:
 
 
 def _said(tool: Callable[..., Any]) -> Callable[..., Any]:
-    """An error of the API's is the agent's to read, with each invalid field."""
+    """Give the API's error to the agent, with each invalid field."""
 
     @functools.wraps(tool)
     def called(*args: Any, **given: Any) -> Any:

@@ -51,7 +51,7 @@ class JobActivity:
 
 
 def activity(client: Client, tags: Iterable[str] = ()) -> list[JobActivity]:
-    """Every job with how it does: failing first, then those in flight, then by name."""
+    """Every job with its state: failing first, then those in flight, then by name."""
     try:
         jobs = list(client.jobs(tags=list(tags), include_activity=True))
     except Refused as refused:

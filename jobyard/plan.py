@@ -1,8 +1,8 @@
 """
 What differs between a manifest and the jobs that exist, and what apply would do (pure).
 
-A job that carries another `managed_by`, or none, is not the manifest's: it is neither changed
-nor removed unless it is adopted.
+A job with another `managed_by`, or none, does not belong to the manifest: it is neither changed nor
+removed unless it is adopted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REFUSE = "refuse"
 KEEP = "keep"
 """Nothing to do."""
 LEAVE = "leave"
-"""It is this manifest's, which does not have it any more, and nobody asked to prune."""
+"""It belongs to this manifest, which does not have it any more, and --prune was not given."""
 
 ACTS = frozenset({CREATE, CHANGE, REMOVE})
 SCHEDULE = frozenset({"schedule", "timezone", "paused"})
@@ -162,7 +162,7 @@ def _normal(name: str, value: Any) -> Any:
 
 
 def _with_renames(actions: list[Action], gone: list[Json], prune: bool) -> list[Action]:
-    """A note at each creation that looks like another name for a job that goes."""
+    """A note at each creation that looks like a new name of a removed job."""
     return [_with_rename(action, gone, prune) for action in actions]
 
 

@@ -1,5 +1,5 @@
 """
-What a person or a program sees: tables, JSON, YAML, sparklines.
+Output for people and programs: tables, JSON, YAML, sparklines.
 
 Tables are plain text in columns where the stream is no terminal; on one they have colour and are
 cut to its width, by rich, which is imported then.
@@ -62,7 +62,8 @@ def has_colour(stream: TextIO) -> bool:
 
 
 def one_line(text: str) -> str:
-    """Text from elsewhere that stands in a line of ours: no control character, no line's end."""
+    """Text from elsewhere, safe within a line of output: without control characters and line
+    ends."""
     return _CONTROL.sub("?", text.replace("\r\n", "\n").replace("\n", " ").replace("\t", " "))
 
 
@@ -102,7 +103,7 @@ def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], out: TextI
         for index, column in enumerate(columns)
     ]
     widths = _fitting(columns, longest, console.width)
-    # what still does not fit is wrapped by the terminal, and nothing of it is lost
+    # the terminal wraps what still does not fit, so nothing is lost
     console.width = max(console.width, sum(widths) + GAP * len(widths))
     drawn = Table(box=None, padding=(0, GAP, 0, 0), header_style="bold", pad_edge=False)
     for column, width in zip(columns, widths, strict=True):
@@ -119,7 +120,7 @@ def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], out: TextI
 
 
 def _fitting(columns: Sequence[Column], longest: Sequence[int], width: int) -> list[int]:
-    """The columns' widths: of those that may shrink the widest gives way, until all fit."""
+    """The columns' widths: the widest of those that may shrink is made narrower, until all fit."""
     widths = list(longest)
     while sum(widths) + GAP * len(widths) > width:
         candidates = [
@@ -197,6 +198,6 @@ def usd(cost: Any) -> str:
 
 
 def quiet_after_closed_pipe() -> None:
-    """The reader has gone: Python's own flush at exit must find somewhere to write."""
+    """Replace a stdout whose reader has gone, so that Python's flush at exit does not fail."""
     descriptor = os.open(os.devnull, os.O_WRONLY)
     os.dup2(descriptor, sys.stdout.fileno())

@@ -1,5 +1,5 @@
 """
-One request to the API and its answer; what may pass is asked again, for a bounded time.
+One request to the API and its answer; passing failures are retried, for a bounded time.
 
 Every request may be repeated: a GET changes nothing, a POST that creates carries an
 Idempotency-Key, and what a repeated change or removal means is known to client.py.
@@ -35,7 +35,7 @@ from jobyard.errors import PASSING, FieldError, Refused, Unreachable
 PATIENCE = 60.0
 """Seconds that a request is repeated for, unless the caller says otherwise."""
 FIRST_PATIENCE = 3.0
-"""The same where no connection was ever made: a wrong URL should not take a minute to say so."""
+"""The same where no connection was ever made, so that a wrong URL is reported soon."""
 MAX_DELAY = 10.0
 """Seconds between two tries, without a Retry-After."""
 MAX_RETRY_AFTER = 30.0
@@ -45,7 +45,7 @@ READ_SECONDS = 35.0
 CONNECTIONS = 8
 
 _OBJECT = re.compile(r"^<?\w+\(.*?\)[^:]*: ")
-"""How urllib3 begins: with the connection that failed."""
+"""How urllib3's messages begin: with the connection that failed."""
 
 Notify = Callable[[str], None]
 

@@ -29,7 +29,7 @@ def verify(
     stage: str, url: str, image: str, *, skip: Mapping[str, str], at_once: int = AT_ONCE
 ) -> Verified:
     """
-    Try the stage at `url` with containers of `image`, and print what happens.
+    Run the steps against the stage at `url` with containers of `image`, and print the results.
 
     `skip` names steps that cannot be tried, each with its reason. No more than `at_once` requests
     are under way at a time.

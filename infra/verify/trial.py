@@ -24,7 +24,7 @@ PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 6})
 
 
 class Wrong(Exception):
-    """The stage does not do what it should; the message says what it did."""
+    """The stage does something else than it should; the message says what."""
 
 
 class Skipped(Exception):
@@ -158,7 +158,7 @@ class Trial:
             self.ended.wait(PAUSE)
 
     def answer(self, method: str, path: str, *, token: str | None = None) -> Answer:
-        """Any answer to a request without a body, asked for again where none comes."""
+        """Any answer to a request without a body, which is repeated if no answer comes."""
         for left in reversed(range(TRIES)):
             try:
                 return self.api.call(method, path, token=token)

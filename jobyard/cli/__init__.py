@@ -1,4 +1,4 @@
-"""The `jobyard` command: its groups of commands, and what an error becomes."""
+"""The `jobyard` command: its groups of commands, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "create": ("jobs:create", "Create a job."),
         "update": ("jobs:update", "Change fields of a job; the others stay."),
         "delete": ("jobs:delete", "Delete a job with its runs and its output."),
-        "pause": ("jobs:pause", "Stop a job's schedule; runs by hand still work."),
-        "resume": ("jobs:resume", "Let a job's schedule go on from now."),
+        "pause": ("jobs:pause", "Stop a job's schedule; manual runs still work."),
+        "resume": ("jobs:resume", "Resume a job's schedule from now on."),
     },
     "Runs": {
         "run": ("runs:run", "Run a job now, with its own command or another one."),
@@ -34,7 +34,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "metrics": ("logs:metrics", "Show CPU and memory as sparklines, beside the limits."),
     },
     "The project": {
-        "status": ("overview:status", "Show how a job does, or the whole project."),
+        "status": ("overview:status", "Show the state of a job, or of the whole project."),
         "upcoming": ("overview:upcoming", "List the next fires of all jobs."),
         "open": ("overview:open_console", "Open the console in the browser."),
     },
@@ -50,16 +50,15 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "mcp": ("settings:mcp", "Serve jobs, runs and logs to an agent, by MCP."),
     },
 }
-"""Each command's module and name in it, and the first sentence of its help.
-
-The module is imported when its command is used: `jobyard --help` starts in half the time. A test
-holds the sentences to those of the commands.
+"""Each command's module and its name there, and the first sentence of its help. A module is
+imported when its command is used, so that `jobyard --help` starts in half the time. A test compares
+the sentences with those of the commands.
 """
 _WHERE = {name: where for section in SECTIONS.values() for name, (where, _) in section.items()}
 
 
 class ClosedPipe(Exception):
-    """Whoever read stdout has gone. Click would turn the BrokenPipeError into status 1."""
+    """The reader of stdout has closed it. Click would turn the BrokenPipeError into status 1."""
 
 
 class Sections(click.Group):
@@ -108,7 +107,7 @@ def command(ctx: click.Context, /, profile: str | None, **flags: str | None) -> 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit status, which docs/cli.md lists."""
     for stream in (sys.stdout, sys.stderr):
-        # a container's output may hold what the terminal's encoding lacks
+        # a container's output may contain characters that the terminal's encoding lacks
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a TextIOWrapper
     try:
         code = command.main(arguments, "jobyard", standalone_mode=False)
@@ -129,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def report(error: JobyardError) -> int:
-    """Say what is wrong on stderr; the exit status for it."""
+    """Print what is wrong to stderr; returns the exit status."""
     if isinstance(error, ManifestError):
         for problem in error.problems:
             click.echo(str(problem), err=True)

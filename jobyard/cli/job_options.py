@@ -1,4 +1,4 @@
-"""The options of `create` and `update`, and the fields of a job that they stand for."""
+"""The options of `create` and `update`, and the job fields that they set."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def job_options(command: F) -> F:
 
 
 def fields(given: dict[str, Any], command: tuple[str, ...]) -> dict[str, Any]:
-    """What was given, as fields of the API; what was not given is not there."""
+    """The given options as fields of the API; an option that was not given is absent."""
     found: dict[str, Any] = {}
     for name, value in given.items():
         if value is None or value == ():

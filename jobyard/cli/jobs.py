@@ -75,7 +75,7 @@ def _row(one: JobActivity, now: datetime, wide: bool) -> list[Cell]:
 
 
 def duration(run: Json | None, now: datetime) -> str:
-    """How long a run took, or takes so far."""
+    """How long a run took, or has taken so far."""
     if run is None or run["started_at"] is None:
         return ""
     ended = run["finished_at"]
@@ -195,7 +195,7 @@ def update(
         changes["env"] = {key: value for key, value in env.items() if key not in unset_env}
     if not changes:
         raise click.UsageError("nothing to change: name a field, see `jobyard update --help`")
-    # the variables were read above, so nobody else may have changed them meanwhile
+    # the variables were read above: refuse the change if somebody changed the job meanwhile
     version = job["version"] if "env" in changes else None
     changed = session.client.update_job(job["id"], changes, if_version=version)
     session.done(f"Updated {changed['name']}{_next(changed)}.", changed, changed["name"])
@@ -206,10 +206,7 @@ def update(
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @with_session
 def delete(session: Session, name: str, yes: bool) -> None:
-    """Delete a job with its runs and its output.
-
-    What is in flight is stopped.
-    """
+    """Delete a job with its runs and its output. Runs in flight are stopped."""
     job = session.client.find_job(name)
     confirm(f"Delete {job['name']} with all of its runs and output?", yes)
     session.client.delete_job(job["id"])
@@ -221,7 +218,7 @@ def delete(session: Session, name: str, yes: bool) -> None:
 @output
 @with_session
 def pause(session: Session, name: str) -> None:
-    """Stop a job's schedule; runs by hand still work."""
+    """Stop a job's schedule; manual runs still work."""
     job = session.client.update_job(session.client.find_job(name)["id"], {"paused": True})
     session.done(f"Paused {job['name']}.", job, job["name"])
 
@@ -231,9 +228,6 @@ def pause(session: Session, name: str) -> None:
 @output
 @with_session
 def resume(session: Session, name: str) -> None:
-    """Let a job's schedule go on from now.
-
-    Nothing that was due while it was paused is made up for.
-    """
+    """Resume a job's schedule from now on. Slots that were due while it was paused do not start."""
     job = session.client.update_job(session.client.find_job(name)["id"], {"paused": False})
     session.done(f"Resumed {job['name']}{_next(job)}.", job, job["name"])

@@ -1,4 +1,4 @@
-"""Commands on what runs leave behind: logs, metrics."""
+"""Commands on output and metrics: logs, metrics."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from jobyard.client import Client, Json
 
 JOB_SECONDS = (1.0, 5.0)
-"""Between two looks at the output of a job that is followed, while lines come and after."""
+"""Seconds between two reads of a followed job's output, while lines come and afterwards."""
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "bright_cyan", "bright_magenta")
 SHORT = 6
-"""Last characters of a run's id, which tell apart the runs that one sees together."""
+"""Last characters of a run's id: enough to tell apart the runs in one listing."""
 SPARK_WIDTH = 40
 
 
@@ -77,7 +77,7 @@ def _pages(
     run = target.run
     if run is not None and limit is None and not (query["since"] or query["end"]):
         reader = RunReader(client, run, query["filter"])
-        # of a run in flight, what there is by now
+        # for a run in flight, the lines so far
         while not reader.is_done:
             lines = reader.read()
             yield {"logs": lines}
@@ -102,7 +102,7 @@ def _pages(
 
 
 def _writer(session: Session, timestamps: bool, *, with_run: bool) -> Any:
-    """What puts lines on stdout."""
+    """Returns a function that prints lines to stdout."""
 
     def show(lines: list[Json]) -> None:
         if session.format == "json":
@@ -129,7 +129,8 @@ def _prefix(run_id: str | None, is_coloured: bool) -> str:
 
 
 def _follow_run(session: Session, run: Json, text: str | None, show: Any) -> int:
-    """To the run's end; 0, since it is the output that was asked for."""
+    """Follow to the run's end; returns 0 whatever the run's verdict, since its output was asked
+    for."""
     from jobyard.following import RunFollower
 
     follower = RunFollower(session.client, run, filter_text=text)
@@ -143,7 +144,7 @@ def _follow_run(session: Session, run: Json, text: str | None, show: Any) -> int
 
 
 def _follow_job(session: Session, job_id: str, query: dict[str, Any], show: Any) -> None:
-    """Until interrupted: a job is never over."""
+    """Follow until interrupted, since a job has no end."""
     session.client.transport.patience = waiting.OUTAGE_PATIENCE
     page = session.client.job_logs(job_id, **query)
     wait = JOB_SECONDS[0]

@@ -52,7 +52,7 @@ def _read(session: Session, file: str, *, prune: bool, adopt: bool) -> Read:
     from jobyard import manifest, plan
 
     found = manifest.read(_text(file), file, os.environ)
-    # where the manifest says whose jobs it has, an option or a variable must not say otherwise
+    # an option or a variable must not contradict the manifest's workspace and project
     for name, value in (("workspace", found.workspace), ("project", found.project)):
         given = session.flags.get(name)
         if value is not None and given not in (None, value):
@@ -185,7 +185,7 @@ def _show_unless_table(session: Session, read: Read) -> None:
 
 
 def did(session: Session, read: Read, action: Action) -> bool:
-    """Do one action and say so; whether it could be done."""
+    """Do one action and print it; returns whether it succeeded."""
     try:
         _do(session, read.plan.managed_by, action)
     except Refused as refused:

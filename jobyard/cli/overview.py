@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 @output
 @with_session
 def status(session: Session, name: str | None) -> None:
-    """Show how a job does, or the whole project.
-
-    Of the project: what fails and why, what is in flight, and what is next.
+    """Show the state of a job, or of the whole project. For a project: which jobs fail and why,
+    what is in flight, and what is next.
     """
     if name is not None:
         job = session.client.find_job(name)

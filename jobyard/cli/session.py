@@ -1,4 +1,4 @@
-"""What every command has at hand: the settings, a client, and where its output goes."""
+"""What every command uses: the settings, a client, and its output."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Session:
         return self.format == "table"
 
     def emit(self, data: Any, names: Sequence[str], table: Callable[[], None]) -> None:
-        """Show `data` in the format that was asked for: nothing else goes to stdout."""
+        """Show `data` in the chosen format; nothing else goes to stdout."""
         if self.format == "json":
             click.echo(render.as_json(data))
         elif self.format == "yaml":
@@ -60,7 +60,7 @@ class Session:
             table()
 
     def done(self, message: str, data: Json, name: str) -> None:
-        """Something was changed: say so, and show it where a format was asked for."""
+        """Report a change, and show its result if a format was chosen."""
         self.emit(data, [name], lambda: None)
         say(message)
 
@@ -81,7 +81,7 @@ def end(code: int) -> Never:
 
 
 def confirm(question: str, is_agreed: bool) -> None:
-    """Ask, unless it was agreed to by --yes; a UsageError where nobody can be asked."""
+    """Ask for consent, unless --yes gave it; a UsageError where nobody can be asked."""
     if is_agreed:
         return
     if not sys.stdin.isatty():

@@ -64,7 +64,7 @@ class Progress:
         self._said = state
 
     def hide(self) -> None:
-        """Make room for a line of another's."""
+        """Clear the line before other output is printed."""
         if self._is_shown:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
@@ -189,7 +189,7 @@ def _interrupted(session: Session, run: Json, on_interrupt: str) -> int:
 
 
 def exit_status(run: Json) -> int:
-    """What the command ends with: the container's exit code, or what stands for having none."""
+    """The command's exit status: the container's exit code, or the status for a run without one."""
     if run["status"] == "succeeded":
         return OK
     if run["status"] == "cancelled":

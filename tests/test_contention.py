@@ -11,8 +11,7 @@ import pytest
 
 from chalicelib.engine import contention
 from chalicelib.http import api
-from tests.reliability import operations
-from tests.reliability.operations import Act
+from tests.reliability.operations import Act, jobs, runs
 from tests.reliability.wire import refused
 from tests.reliability.world import World, make_world
 from tests.yard import Answer, Yard
@@ -87,7 +86,7 @@ def world() -> Iterator[World]:
         yield made
 
 
-@pytest.mark.parametrize("prepare", [operations.update_name, operations.trigger, operations.delete])
+@pytest.mark.parametrize("prepare", [jobs.update_name, runs.trigger, jobs.delete])
 def test_who_loses_every_time_is_refused_within_their_time(
     world: World, prepare: Callable[[World], Act]
 ) -> None:

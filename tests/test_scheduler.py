@@ -6,11 +6,10 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from infra.local.fidelity.operations import Failure
-from tests.yard import START, Yard
+from tests.yard import START, Yard, rules
 
 MINUTE = timedelta(minutes=1)
 
@@ -20,13 +19,6 @@ def slots(yard: Yard, job: dict[str, Any]) -> list[tuple[str, str, str | None]]:
     return [
         (run["scheduled_for"][11:16], run["status"], run["error"] and run["error"]["code"])
         for run in reversed(yard.runs(job, trigger="schedule"))
-    ]
-
-
-def rules() -> list[tuple[str, str]]:
-    return [
-        (rule["ScheduleExpression"], rule["State"])
-        for rule in boto3.client("events").list_rules()["Rules"]
     ]
 
 
@@ -152,51 +144,6 @@ def test_fires_of_what_is_gone_are_answers(yard: Yard) -> None:
     assert yard.fire(job) == "gone"
 
 
-def test_a_rule_is_as_eventbridge_and_its_reader_want_it(yard: Yard) -> None:
-    """Named within 64 characters, described, tagged, with retries and a dead-letter queue."""
-    job = yard.create(name="nightly", schedule="0 3 1 * 1")
-    events = boto3.client("events")
-    found = events.list_rules()["Rules"]
-    assert len(found) == 2  # day of month or day of week
-    for rule in found:
-        assert len(rule["Name"]) <= 64
-        assert "nightly" in rule["Description"]
-        assert "'0 3 1 * 1' in UTC" in rule["Description"]
-        tags = events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]
-        assert {"Key": "jobyard:job", "Value": job["id"]} in tags
-        (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-        assert target["DeadLetterConfig"]["Arn"].startswith("arn:aws:sqs:")
-        assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
-        assert '"time": <time>' in target["InputTransformer"]["InputTemplate"]
-
-
-def test_when_eventbridge_has_no_room_nothing_is_stored(yard: Yard) -> None:
-    """The caller hears which quota to raise; an update leaves job and rules as they were."""
-    yard.aws.events.rules_per_bus = 1
-    job = yard.create(name="a", schedule="0 3 * * *")
-    refused = yard.call("POST", "/jobs", {"name": "b", "image": "busybox", "schedule": "0 4 * * *"})
-    assert (refused.status, refused.envelope["code"]) == (409, "schedule_quota_reached")
-    assert "quota" in refused.envelope["message"]
-    refused = yard.call("PATCH", f"/jobs/{job['id']}", {"schedule": "0 5 1 * 1"})
-    assert refused.status == 409
-    assert [j["schedule"] for j in yard.call("GET", "/jobs").data["jobs"]] == ["0 3 * * *"]
-    assert rules() == [("cron(0 3 * * ? *)", "ENABLED")]
-    assert len(boto3.client("logs").describe_log_groups()["logGroups"]) == 1
-    assert (
-        len(boto3.client("ecs").list_task_definitions(status="ACTIVE")["taskDefinitionArns"]) == 1
-    )
-
-
-def test_a_target_that_eventbridge_does_not_take_is_an_error(yard: Yard) -> None:
-    """It says so in an answer of 200; the audit clears up the rule."""
-    yard.aws.events.fail_targets_next("InternalException", "try again")
-    answer = yard.call("POST", "/jobs", {"name": "a", "image": "busybox", "schedule": "0 4 * * *"})
-    assert answer.status == 503
-    assert yard.call("GET", "/jobs").data["jobs"] == []
-    yard.audit(hours=2)
-    assert rules() == []
-
-
 def test_forbid_skips_a_slot_while_a_run_is_in_flight(yard: Yard) -> None:
     """Also one started by hand, and one that waits for a retry; the skip is in the history."""
     job = yard.create(schedule="*/5 * * * *", concurrency_policy="forbid", max_retries=1)
@@ -247,27 +194,6 @@ def test_replace_starts_after_the_earlier_run_has_stopped(yard: Yard) -> None:
     second = yard.runs(job, trigger="schedule")[0]
     yard.finish(second)
     assert yard.counts(job) == {"succeeded": 1, "cancelled": 1, "total": 2}
-
-
-def test_the_audit_puts_rules_right(yard: Yard) -> None:
-    """One removed by hand comes back, a changed one is mended, a stray one goes."""
-    yard.create(name="a", schedule="0 3 * * *")
-    yard.create(name="b", schedule="0 4 * * *")
-    events = boto3.client("events")
-    first, second = (rule["Name"] for rule in events.list_rules()["Rules"])
-    events.remove_targets(Rule=first, Ids=["fire"])
-    events.delete_rule(Name=first)
-    events.put_rule(Name=second, ScheduleExpression="cron(0 0 * * ? *)", State="DISABLED")
-    events.put_rule(
-        Name="jobyard-test-job_01ARZ3NDEKTSV4RRFFQ69G5FAV-0", ScheduleExpression="rate(1 day)"
-    )
-    yard.audit(hours=2)
-    assert sorted(rules()) == [
-        ("cron(0 3 * * ? *)", "ENABLED"),
-        ("cron(0 4 * * ? *)", "ENABLED"),
-    ]
-    for rule in (first, second):
-        assert len(events.list_targets_by_rule(Rule=rule)["Targets"]) == 1
 
 
 @pytest.mark.parametrize("seed", range(6))

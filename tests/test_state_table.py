@@ -11,7 +11,7 @@ from chalicelib.domain import time_limits, transitions
 from chalicelib.domain.refusals import refused
 from chalicelib.domain.run_step import Step
 from chalicelib.domain.state_table import TABLE, Happens, State, Then, state_of
-from tests.test_transitions import HOUR, MINUTE, NOW, Run, could_not_start, running, stopped, task
+from tests.sample_runs import HOUR, MINUTE, NOW, Run, could_not_start, running, stopped, task
 
 LATER = NOW + 3 * HOUR
 STARTED: dict[str, Any] = {

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 from moto import mock_aws
 
 import app
@@ -257,3 +258,11 @@ def make_yard(stage: str, clock: Clock | None = None) -> Iterator[Yard]:
     with mock_aws(), fidelity.install(now=clock) as aws:
         provision.create(stage)
         yield Yard(aws, clock)
+
+
+def rules() -> list[tuple[str, str]]:
+    """(expression, state) of each EventBridge rule."""
+    return [
+        (rule["ScheduleExpression"], rule["State"])
+        for rule in boto3.client("events").list_rules()["Rules"]
+    ]

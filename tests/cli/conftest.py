@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import local_stack
+from tests.cli import local_stack, schedule_endpoint
 from tests.cli.local_stack import Shell
 from tests.cli.relay import Relay
 
@@ -44,3 +44,16 @@ def relay(stack: dict[str, str]) -> Iterator[Relay]:
 def relayed(shell: Shell, relay: Relay) -> Shell:
     """The same shell, behind the relay."""
     return Shell(shell.directory, {**shell.settings, "JOBYARD_URL": relay.url})
+
+
+@pytest.fixture(scope="module")
+def with_schedule(stack: dict[str, str]) -> Iterator[Relay]:
+    """The API with GET /schedule."""
+    made = schedule_endpoint.relay(stack["JOBYARD_URL"])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def project(shell: Shell, with_schedule: Relay) -> Shell:
+    return Shell(shell.directory, {**shell.settings, "JOBYARD_URL": with_schedule.url})

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,35 +12,10 @@ from hypothesis import strategies as st
 
 from jobyard import manifest, plan
 from jobyard.cli import main
-from jobyard.errors import Refused
 from jobyard.render import as_yaml
-from tests.cli import schedule_endpoint
 from tests.cli.local_stack import Shell
-from tests.cli.relay import Relay, lost
-
-Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def with_schedule(stack: dict[str, str]) -> Iterator[Relay]:
-    """The API with GET /schedule."""
-    made = schedule_endpoint.relay(stack["JOBYARD_URL"])
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def project(shell: Shell, with_schedule: Relay) -> Shell:
-    return Shell(shell.directory, {**shell.settings, "JOBYARD_URL": with_schedule.url})
-
-
-def write(shell: Shell, jobs: list[Json], **head: Any) -> None:
-    text = as_yaml({"version": 1, **head, "jobs": jobs})
-    (shell.directory / "jobs.yaml").write_text(text)
-
-
-HELLO = {"name": "hello", "image": "busybox", "command": ["echo", "hi"]}
-NIGHTLY = {"name": "nightly", "image": "etl:${TAG}", "schedule": "0 3 * * 1-5"}
+from tests.cli.manifest_project import HELLO, NIGHTLY, Json, write
+from tests.cli.relay import Relay
 
 
 def test_a_plan_shows_what_would_be_done_and_does_nothing(project: Shell) -> None:
@@ -164,6 +135,7 @@ def test_a_manifest_with_mistakes_changes_nothing(project: Shell) -> None:
 
 
 names = st.sampled_from(["a", "b", "c", "d"])
+
 fields = st.fixed_dictionaries(
     {"image": st.sampled_from(["i", "j:1"])},
     optional={
@@ -176,7 +148,9 @@ fields = st.fixed_dictionaries(
         "paused": st.booleans(),
     },
 )
+
 jobs = st.dictionaries(names, fields, max_size=4)
+
 owners = st.sampled_from([None, "another", "the manifest"])
 
 
@@ -270,40 +244,3 @@ def test_a_stage_without_the_schedule_endpoint_is_planned_all_the_same(shell: Sh
     shown = shell("plan").stdout
     assert "next fires: this stage does not tell them beforehand" in shown
     assert "1 to create" in shown
-
-
-def test_a_change_in_between_is_a_conflict_that_is_shown(project: Shell) -> None:
-    """Somebody answers the question only after another has changed the job."""
-    write(project, [HELLO])
-    project("apply", "--yes")
-    write(project, [{**HELLO, "image": "mine"}])
-    master, slave = pty.openpty()
-    asked = project.start("apply", stdin=slave)
-    assert asked.stderr is not None
-    assert "Do 1 change?" in read_some(asked.stderr.fileno())
-    project("update", "hello", "--image", "theirs")
-    os.write(master, b"y\n")
-    out, err = asked.communicate(timeout=60)
-    os.close(slave)
-    os.close(master)
-    assert asked.returncode == 1, out
-    assert "somebody changed it since the plan, so nothing was overwritten" in err
-    assert "0 done, 1 not." in err
-    assert project.json("get", "hello")["image"] == "theirs"
-
-
-def read_some(descriptor: int) -> str:
-    return os.read(descriptor, 4096).decode()
-
-
-def test_a_change_whose_answer_is_lost_is_no_conflict(relayed: Shell, relay: Relay) -> None:
-    """The second try finds its own change, made by the first."""
-    relayed.create("one", "true")
-    with relayed.client() as client:
-        job = client.find_job("one")
-        relay.faults.append(lost)
-        changed = client.update_job(job["id"], {"max_retries": 3}, if_version=job["version"])
-        assert (changed["max_retries"], changed["version"]) == (3, job["version"] + 1)
-        with pytest.raises(Refused) as caught:
-            client.update_job(job["id"], {"max_retries": 4}, if_version=job["version"])
-        assert (caught.value.status, caught.value.code) == (412, "version_conflict")

@@ -10,9 +10,15 @@ import pytest
 from moto import mock_aws
 
 from chalicelib import clock as clocks
+from chalicelib.domain.job_spec import JobCreate
+from chalicelib.http.answer import Answer, created, ok
+from chalicelib.http.api import PROJECT, Api
+from chalicelib.http.queries import ListRuns
+from chalicelib.http.request import Request
 from chalicelib.settings import read_settings
 from chalicelib.system import System
 from infra.local import provision
+from tests.http.small_api import JOB
 
 hypothesis.settings.register_profile("jobyard", deadline=None)  # the machine may be busy
 hypothesis.settings.load_profile("jobyard")
@@ -68,3 +74,33 @@ def token(
         workspace, role, projects=projects, name="test", life=life, now=NOW
     )
     return text
+
+
+@pytest.fixture
+def app(system: System) -> Api:
+    """Routes of every kind; each answers what it was given."""
+    app = Api("test", lambda: system)
+
+    @app.get("/health", role=None)
+    def health(request: Request) -> Answer:
+        return ok("up")
+
+    @app.post(PROJECT + "/jobs", role="write")
+    def create(request: Request) -> Answer:
+        return created("made", {"name": request.parse(JobCreate).name}, f"jobs/{JOB}")
+
+    @app.get(PROJECT + "/jobs/{job_id}/runs", role="read", query=ListRuns)
+    def list_runs(request: Request, job_id: str) -> Answer:
+        return ok("runs", {"limit": request.query(ListRuns).limit, "project": request.project})
+
+    @app.delete(PROJECT + "/jobs/{job_id}/runs/{run_id}", role="run")
+    @app.post(PROJECT + "/jobs/{job_id}/runs/{run_id}/cancel", role="run")
+    def cancel(request: Request, job_id: str, run_id: str) -> Answer:
+        return ok("cancelled", {"job": job_id, "run": run_id})
+
+    return app
+
+
+@pytest.fixture
+def write(system: System) -> str:
+    return token(system)

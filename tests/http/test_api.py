@@ -4,84 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 from chalice.app import Blueprint
 
-from chalicelib.domain.errors import Conflict, FieldError, InvalidFields, Unavailable
-from chalicelib.domain.job_spec import JobCreate
-from chalicelib.http.answer import Answer, created, ok
+from chalicelib.http.answer import Answer, ok
 from chalicelib.http.api import PROJECT, Api
-from chalicelib.http.queries import ListRuns
 from chalicelib.http.request import Request
 from chalicelib.system import System
 from tests.http.conftest import Clock, token
-
-JOB = "job_01KAR0Z3J5T8WQ2V4X6Y8ZABCD"
-RUN = "run_01KAR0Z3J5T8WQ2V4X6Y8ZABCD"
-BASE = "/workspaces/acme/projects/etl"
-CONTEXT = SimpleNamespace(aws_request_id="r-1", get_remaining_time_in_millis=lambda: 30_000)
-
-
-@pytest.fixture
-def app(system: System) -> Api:
-    """Routes of every kind; each answers what it was given."""
-    app = Api("test", lambda: system)
-
-    @app.get("/health", role=None)
-    def health(request: Request) -> Answer:
-        return ok("up")
-
-    @app.post(PROJECT + "/jobs", role="write")
-    def create(request: Request) -> Answer:
-        return created("made", {"name": request.parse(JobCreate).name}, f"jobs/{JOB}")
-
-    @app.get(PROJECT + "/jobs/{job_id}/runs", role="read", query=ListRuns)
-    def list_runs(request: Request, job_id: str) -> Answer:
-        return ok("runs", {"limit": request.query(ListRuns).limit, "project": request.project})
-
-    @app.delete(PROJECT + "/jobs/{job_id}/runs/{run_id}", role="run")
-    @app.post(PROJECT + "/jobs/{job_id}/runs/{run_id}/cancel", role="run")
-    def cancel(request: Request, job_id: str, run_id: str) -> Answer:
-        return ok("cancelled", {"job": job_id, "run": run_id})
-
-    return app
-
-
-@pytest.fixture
-def write(system: System) -> str:
-    return token(system)
-
-
-def call(
-    app: Api,
-    method: str,
-    path: str,
-    bearer: str | None = None,
-    body: bytes | None = None,
-    query: dict[str, list[str]] | None = None,
-    context: Any = CONTEXT,
-) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, envelope and headers; through a catch-all resource, as the strangest event comes."""
-    headers = {"Content-Type": "application/json"} if body is not None else {}
-    if bearer is not None:
-        headers["Authorization"] = f"Bearer {bearer}"
-    response = app(
-        {
-            "requestContext": {"resourcePath": "/{proxy+}", "httpMethod": method},
-            "path": path,
-            "headers": headers,
-            "multiValueQueryStringParameters": query,
-            "body": body.decode() if body is not None else None,
-        },
-        context,
-    )
-    return response["statusCode"], json.loads(response["body"]), response["headers"]
+from tests.http.small_api import BASE, JOB, RUN, call
 
 
 def test_a_route_without_a_role_does_not_start() -> None:
@@ -206,69 +141,6 @@ def test_an_id_of_another_form_is_404_without_a_look(app: Api, write: str, path:
     status, envelope, _ = call(app, "GET", path, write)
     assert (status, envelope["code"]) == (404, "not_found")
     assert len(envelope["message"]) < 200
-
-
-def raising(app: Api, error: Callable[[], BaseException]) -> Api:
-    @app.get("/raise", role=None)
-    def fail(request: Request) -> Answer:
-        raise error()
-
-    return app
-
-
-def test_an_error_of_ours_is_its_envelope_with_its_headers(app: Api) -> None:
-    """Code, data and headers come from the error tree."""
-    raising(app, lambda: Unavailable("AWS is throttling.", retry_after=7))
-    status, envelope, headers = call(app, "GET", "/raise")
-    assert (status, envelope) == (
-        503,
-        {"status": "error", "message": "AWS is throttling.", "code": "unavailable", "data": None},
-    )
-    assert headers["Retry-After"] == "7"
-
-
-def test_invalid_fields_and_conflicts_carry_their_data_and_code(app: Api) -> None:
-    """One envelope for all."""
-    errors = iter([InvalidFields([FieldError("a", "b")]), Conflict("x", code="job_name_taken")])
-    raising(app, lambda: next(errors))
-    assert call(app, "GET", "/raise")[1]["data"] == {"errors": [{"field": "a", "message": "b"}]}
-    assert call(app, "GET", "/raise")[1]["code"] == "job_name_taken"
-
-
-def test_a_defect_is_a_500_that_says_nothing_and_a_log_line_that_says_where(
-    app: Api, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The caller gets no trace, the operator does."""
-    raising(app, lambda: KeyError("secret detail"))
-    status, envelope, _ = call(app, "GET", "/raise")
-    assert (status, envelope["code"], envelope["data"]) == (500, "internal", None)
-    assert "secret" not in json.dumps(envelope)
-    first, last = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (first["level"], first["exception"], first["resource"]) == (
-        "error",
-        "KeyError",
-        "/raise",
-    )
-    assert any("test_api.py" in frame for frame in first["stack"])
-    assert (last["message"], last["status"]) == ("request", 500)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "RunTask"),
-        ClientError({"Error": {"Code": "InternalServerError", "Message": ""}}, "X"),
-        EndpointConnectionError(endpoint_url="http://x"),
-    ],
-)
-def test_aws_down_or_throttling_is_a_503_even_where_nobody_caught_it(
-    app: Api, error: Exception
-) -> None:
-    """Trying again helps, so the caller must hear that it does."""
-    raising(app, lambda: error)
-    status, envelope, headers = call(app, "GET", "/raise")
-    assert (status, envelope["code"]) == (503, "unavailable")
-    assert int(headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize(("left_ms", "expected"), [(30_000, 17.0), (10_000, 8.0), (900_000, 17.0)])

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 import app
 from chalicelib.http.cursors import encode_cursor
 from infra.local.provision import ACCOUNT
-from tests.http.odd_requests import VALUES, Maker, Sent
+from tests.http.odd_requests import Maker, Sent
+from tests.http.odd_values import VALUES
 from tests.yard import IMAGE, Context, Yard, make_yard
 
 REQUESTS, BATCH = 8_500, 50

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 from docker.errors import DockerException
+from moto import mock_aws
 
 from infra.local.engines import Engine
 from infra.local.engines.choice import NoEngine, choose
 from infra.local.engines.docker import DockerEngine
 from infra.local.engines.process import ProcessEngine
+from infra.local.fidelity.ecs import EcsFidelity
+from tests.local.ecs_requests import Clock, client
 from tests.local.local_yard import LocalYard, local_yard
 from tests.local.own_podman import OwnPodman
 
@@ -104,3 +107,16 @@ def process_yard(tmp_path: Path) -> Iterator[LocalYard]:
     """The local Fargate with processes, for what does not depend on the engine."""
     with local_yard(ProcessEngine({}), tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ecs(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[EcsFidelity]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    with mock_aws(), EcsFidelity.install(now=clock) as fidelity:
+        client().create_cluster(clusterName="yard")
+        yield fidelity

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.reliability import invariants, operations
-from tests.reliability.operations import OPERATIONS
+from tests.reliability import invariants
+from tests.reliability.operations import OPERATIONS, audits, jobs
 from tests.reliability.wire import Failing, HttpAnswer, refused
 from tests.reliability.world import World
 
@@ -83,7 +83,7 @@ def test_another_change_of_the_rule_is_waited_out(
 
 def test_changes_without_end_are_a_503_that_leaves_nothing_behind(world: World) -> None:
     """It was an `internal` 500; asked again later, it may succeed."""
-    act = operations.create_scheduled(world.fresh())
+    act = jobs.create_scheduled(world.fresh())
     meet, met = busy("events.PutTargets", 1_000)
     with world.wire.failing(asking=meet):
         answer = act()
@@ -96,7 +96,7 @@ def test_changes_without_end_are_a_503_that_leaves_nothing_behind(world: World) 
 
 def test_a_caller_without_time_is_not_kept_waiting(world: World) -> None:
     """A delete answers within its few seconds and leaves the rule to the sweep."""
-    act = operations.delete(world.fresh())
+    act = jobs.delete(world.fresh())
 
     def slow(_: int, name: str) -> Any:
         if name.startswith("events."):
@@ -114,8 +114,8 @@ def test_a_caller_without_time_is_not_kept_waiting(world: World) -> None:
 @pytest.mark.parametrize(
     ("prepare", "call"),
     [
-        (operations.audit_rules, "events.PutRule"),
-        (operations.audit_leftovers, "events.DeleteRule"),
+        (audits.audit_rules, "events.PutRule"),
+        (audits.audit_leftovers, "events.DeleteRule"),
     ],
 )
 def test_the_audit_takes_another_change_for_no_defect(

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -27,151 +25,16 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from pynamodb.exceptions import PynamoDBException
 
-from chalicelib.domain.errors import JobyardError
-from infra.local.fidelity.operations import NOTHING, Failure
 from infra.local.fidelity.run_task import EcsError
 from infra.local.fidelity.tasks import Task
-from tests.reliability import intruders, invariants
-from tests.reliability.intruders import Intruder, Meeting
-from tests.reliability.wire import Death, Failing, die, refused, throttled, unanswered
+from tests.reliability import invariants
+from tests.reliability.walk_client import Client, Promises
+from tests.reliability.walk_faults import ENDS, FAULTS, NONE, REFUSALS, Fault, pick
 from tests.reliability.world import World
-from tests.yard import IMAGE, PROJECT, Answer
 
 WALKS = int(os.environ.get("JOBYARD_WALKS", "200"))
 STEPS = int(os.environ.get("JOBYARD_WALK_STEPS", "30"))
-
-
-T = TypeVar("T")
-
-
-def pick(*options: T) -> st.SearchStrategy[T]:
-    """One of them, each as likely: `sampled_from` comes back to the same few too often."""
-    return st.integers(0, 2**24).map(lambda number: options[number % len(options)])
-
-
-# --- what may go wrong ----------------------------------------------------------------------
-
-
-KINDS: dict[str, tuple[str, Failing]] = {
-    "dies before": ("asking", die),
-    "dies after": ("answered", die),
-    "throttled": ("asking", lambda _, name: throttled(name)),
-    "unanswered": ("asking", lambda _, name: unanswered(name)),
-    "made, unanswered": ("answered", lambda _, name: unanswered(name)),
-    "down": ("asking", lambda _, name: refused(name, "503", "Service Unavailable", 503)),
-}
-"""Each with the moment at which it happens."""
-MEANWHILE: dict[str, Intruder] = {
-    "meets a sweep": intruders.a_sweep,
-    "meets an end": intruders.an_end,
-    "meets an unheard end": intruders.an_unheard_end,
-    "meets a cancel": intruders.a_cancel,
-    "meets a read": intruders.a_read,
-    "meets a trigger": intruders.a_trigger,
-    "meets a fire": intruders.a_fire,
-}
-"""What somebody else does at that call; it goes on as if nothing had been."""
-CALLS = [
-    *["ecs.RunTask"] * 3,
-    "ecs.StopTask",
-    "ecs.DescribeTasks",
-    "dynamodb.TransactWriteItems",
-    "dynamodb.UpdateItem",
-]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What happens at some AWS call of an operation: by number, or all of one name from there."""
-
-    kind: str = "none"
-    where: int | str = 1
-
-    @contextlib.contextmanager
-    def on(self, world: World) -> Iterator[None]:
-        if self.kind in MEANWHILE:
-            meeting = Meeting(world, MEANWHILE[self.kind], self.where)
-            with world.wire.failing(asking=meeting):
-                yield
-            meeting.check()
-        elif self.kind in KINDS:
-            moment, fail = KINDS[self.kind]
-
-            def at(count: int, name: str) -> Any:
-                return fail(count, name) if self.where in (count, name) else None
-
-            with world.wire.failing(**{moment: at}):
-                yield
-        else:
-            yield
-
-    @property
-    def is_failure(self) -> bool:
-        """Whether AWS, or the process, fails with it."""
-        return self.kind in KINDS
-
-
-NONE = Fault()
-FAULTS = st.builds(
-    Fault,
-    pick(*["none"] * 4, *sorted(KINDS), *sorted(MEANWHILE)),
-    pick(*CALLS, *range(1, len(CALLS) + 1)),
-)
-
-REFUSALS: list[Callable[[], Any]] = [
-    lambda: Failure("RESOURCE:ENI"),
-    lambda: Failure("Capacity is unavailable at this time. Please try again later."),
-    lambda: NOTHING,
-    lambda: EcsError("ThrottlingException", "Rate exceeded"),
-    lambda: EcsError("ServerException", "Service Unavailable."),
-    lambda: EcsError("InvalidParameterException", "Request limit exceeded."),
-    lambda: EcsError("AccessDeniedException", "No."),
-]
-
-ENDS: dict[str, Callable[[World, Task], None]] = {
-    "start": lambda world, task: world.ecs.start(task.arn),
-    "exit 0": lambda world, task: world.ecs.stop(task.arn, exit_code=0),
-    "exit 1": lambda world, task: world.ecs.stop(task.arn, exit_code=1),
-    "no exit code": lambda world, task: world.ecs.stop(task.arn, exit_code=None),
-    "out of memory": lambda world, task: world.ecs.stop(
-        task.arn, exit_code=137, reason="OutOfMemoryError: Container killed due to memory usage"
-    ),
-    "spot": lambda world, task: world.ecs.stop(
-        task.arn, exit_code=0, stop_code="SpotInterruption", stopped_reason="Interrupted."
-    ),
-    "pull timeout": lambda world, task: world.ecs.fail_to_start(
-        task.arn, "CannotPullContainerError: i/o timeout"
-    ),
-    "no such image": lambda world, task: world.ecs.fail_to_start(
-        task.arn, "CannotPullContainerError: not found"
-    ),
-}
-
-
-# --- what was promised ------------------------------------------------------------------------
-
-
-@dataclass
-class Promises:
-    """What was answered with a success, and must hold for ever."""
-
-    jobs: dict[str, str] = field(default_factory=dict)
-    """Id of each job that was created and not deleted: its name."""
-    runs: dict[str, str] = field(default_factory=dict)
-    """Id of each run that was triggered: its job."""
-    cancelled: set[str] = field(default_factory=set)
-    keys: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(job or project, Idempotency-Key) → what it made."""
-    doubtful: set[str] = field(default_factory=set)
-    """Jobs whose delete was asked for, and not answered."""
-    versions: dict[str, int] = field(default_factory=dict)
-    """Of each job, as it was last answered."""
-    renamed: set[str] = field(default_factory=set)
-    """Jobs whose change was asked for, and not answered."""
-    is_doubtful: bool = False
-    """Whether a name may be taken, or free, by something that was not answered."""
 
 
 SCHEDULES = pick(None, None, "*/5 * * * *", "*/7 * * * *", "0 * * * *", "0 13 1 * 1")
@@ -200,7 +63,7 @@ SPECS = st.fixed_dictionaries(
 )
 
 
-class Walk(RuleBasedStateMachine):
+class Walk(Client, RuleBasedStateMachine):
     """
     One walk: STEPS of the rules below, in an order that hypothesis chooses.
 
@@ -208,7 +71,6 @@ class Walk(RuleBasedStateMachine):
     walk: so every walk has requests and time, and most have everything.
     """
 
-    world: World
     lengths: list[int]
     """Steps of each walk that was made."""
 
@@ -238,43 +100,6 @@ class Walk(RuleBasedStateMachine):
         if alive:
             # raised here it would meet Jobyard's own `except`
             self.overlaps.append(f"{task.started_by} was begun beside {alive}")
-
-    def _under(self, fault: Fault, act: Callable[[], Any]) -> Any:
-        """Do it, and let that happen to it; None where the process died."""
-        answer = None
-        try:
-            with fault.on(self.world):
-                answer = act()
-        except Death:
-            pass
-        except (JobyardError, ClientError, BotoCoreError, PynamoDBException):
-            # events, fires and sweeps may fail for want of AWS; they are asked again
-            if not fault.is_failure:
-                raise
-        self.world.observe()
-        return answer
-
-    def _call(
-        self,
-        fault: Fault,
-        method: str,
-        path: str,
-        body: Any = None,
-        key: str | None = None,
-        version: int | None = None,
-    ) -> Answer | None:
-        headers = {} if key is None else {"Idempotency-Key": key}
-        if version is not None:
-            headers["If-Match"] = f'"{version}"'
-        answer: Answer | None = self._under(
-            fault, lambda: self.world.yard.call(method, path, body, headers=headers)
-        )
-        if answer is not None:
-            assert answer.status != 500, answer.envelope
-            if answer.status == 503:
-                assert fault.is_failure, answer.envelope
-                assert "Retry-After" in answer.headers
-        return answer
 
     # --- the API ----------------------------------------------------------------------------
 
@@ -307,96 +132,6 @@ class Walk(RuleBasedStateMachine):
                 self.cancel(fault, run, path)
             else:
                 self.read(fault, path)
-
-    def create(self, fault: Fault, spec: dict[str, Any], key: str | None) -> None:
-        answer = self._call(fault, "POST", "/jobs", {"image": IMAGE, **spec}, key)
-        if answer is None or answer.status == 503:
-            self.promised.is_doubtful = True
-        elif answer.status == 409:
-            assert answer.envelope["code"] in ("job_name_taken", "idempotency_key_reused")
-        else:
-            assert answer.status == (200 if "Idempotent-Replayed" in answer.headers else 201)
-            job_id = answer.data["id"]
-            if answer.status == 201:
-                is_taken = spec["name"] in self.promised.jobs.values()
-                assert not is_taken or self.promised.is_doubtful
-            self.promised.jobs[job_id] = answer.data["name"]
-            self.promised.versions[job_id] = answer.data["version"]
-            if key is not None:
-                assert self.promised.keys.setdefault((PROJECT, key), job_id) == job_id
-
-    def _version(self, data: st.DataObject, job: str) -> int | None:
-        """What If-Match shall name: nothing, what was answered last, or one that never was."""
-        known = self.promised.versions[job]
-        return data.draw(pick(None, None, known, known, known + 1000), label="If-Match")
-
-    def _is_conflict(self, answer: Answer, job: str, version: int | None) -> bool:
-        """A 412, which must be right: the job is at another version than was named."""
-        known = self.promised.versions[job]
-        if answer.status != 412:
-            assert answer.status == 404 or version in (None, known), "a wrong version was taken"
-            return False
-        assert version is not None and answer.data["version"] != version
-        assert version != known or job in self.promised.renamed
-        self.promised.versions[job] = answer.data["version"]
-        return True
-
-    def update(self, fault: Fault, job: str, patch: dict[str, Any], version: int | None) -> None:
-        answer = self._call(fault, "PATCH", f"/jobs/{job}", patch, version=version)
-        if answer is None or answer.status == 503:
-            self.promised.renamed.add(job)
-            self.promised.is_doubtful = True
-        elif self._is_conflict(answer, job, version):
-            pass
-        elif answer.status == 200:
-            assert answer.data["version"] >= self.promised.versions[job]
-            self.promised.versions[job] = answer.data["version"]
-            self.promised.jobs[job] = answer.data["name"]
-        else:
-            self._gone_or(answer, job, {409})
-
-    def delete(self, fault: Fault, job: str, version: int | None) -> None:
-        answer = self._call(fault, "DELETE", f"/jobs/{job}", version=version)
-        if answer is None or answer.status == 503:
-            self.promised.doubtful.add(job)
-            self.promised.is_doubtful = True
-        elif not self._is_conflict(answer, job, version):
-            self._gone_or(answer, job, {200})
-            self.promised.jobs.pop(job, None)
-            self.promised.doubtful.discard(job)
-
-    def trigger(self, fault: Fault, job: str, key: str | None) -> None:
-        answer = self._call(fault, "POST", f"/jobs/{job}/runs", None, key)
-        if answer is None or answer.status == 503:
-            return
-        if answer.status not in (200, 201):
-            self._gone_or(answer, job, set())
-            return
-        run_id = answer.data["id"]
-        self.promised.runs[run_id] = job
-        if key is not None:
-            assert self.promised.keys.setdefault((job, key), run_id) == run_id
-
-    def cancel(self, fault: Fault, run: str, path: str) -> None:
-        answer = self._call(fault, "POST", f"{path}/cancel")
-        if answer is None or answer.status == 503:
-            return
-        self._gone_or(answer, self.promised.runs[run], {200, 409})
-        if answer.status == 200:
-            self.promised.cancelled.add(run)
-
-    def read(self, fault: Fault, path: str) -> None:
-        answer = self._call(fault, "GET", path)
-        if answer is not None and answer.status not in (200, 503):
-            self._gone_or(answer, path.split("/")[2], set())
-
-    def _gone_or(self, answer: Answer, job: str, others: set[int]) -> None:
-        """One of `others`, or a 404 of a job that is deleted, or may be."""
-        if answer.status in others:
-            return
-        assert answer.status == 404, answer.envelope
-        assert job not in self.promised.jobs or job in self.promised.doubtful
-        self.promised.jobs.pop(job, None)
 
     # --- AWS --------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.reliability import invariants, operations
+from tests.reliability import invariants
+from tests.reliability.operations import jobs
 from tests.reliability.wire import Failing, refused
 from tests.reliability.world import World
 
@@ -26,7 +27,7 @@ def refusing_registrations(times: int) -> Failing:
 
 def test_what_ecs_finds_wrong_with_a_container_is_told_without_the_account(world: World) -> None:
     """No message of an answer shows an account id."""
-    act = operations.create(world.fresh())
+    act = jobs.create(world.fresh())
     why = "Role arn:aws:iam::123456789012:role/a is not valid"
     refuse = lambda _, name: (  # noqa: E731 - one case of one test
         refused(name, "ClientException", why, 400) if name == "ecs.RegisterTaskDefinition" else None
@@ -40,7 +41,7 @@ def test_what_ecs_finds_wrong_with_a_container_is_told_without_the_account(world
 
 def test_a_registration_is_tried_again_for_a_moment(world: World) -> None:
     """Within the request."""
-    act = operations.create(world.fresh())
+    act = jobs.create(world.fresh())
     with world.wire.failing(asking=refusing_registrations(2)):
         assert act().status == 201
     invariants.hold_in_the_end(world)
@@ -48,7 +49,7 @@ def test_a_registration_is_tried_again_for_a_moment(world: World) -> None:
 
 def test_a_role_that_ecs_cannot_assume_yet_is_a_503_that_says_what_to_check(world: World) -> None:
     """Not a 422: nothing may be wrong with the request."""
-    act = operations.create(world.fresh())
+    act = jobs.create(world.fresh())
     with world.wire.failing(asking=refusing_registrations(99)):
         answer = act()
     assert (answer.status, answer.envelope["code"]) == (503, "unavailable")

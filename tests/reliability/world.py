@@ -14,30 +14,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from botocore import endpoint
-from moto.dynamodb.models import dynamodb_backends
-from moto.ecs.models import ecs_backends
-from moto.events.models import events_backends
-from moto.logs.models import logs_backends
-from pynamodb.models import Model
 
 from chalicelib.domain import ecs_task
-from chalicelib.system import System
-from chalicelib.tables.records import Job, JobKey, Name
-from chalicelib.tables.run_records import Run, RunKey, Stats
-from infra.local import REGION
 from infra.local.fidelity.tasks import Task
-from infra.local.provision import ACCOUNT
+from tests.reliability.contents import Contents
+from tests.reliability.virtual_time import VirtualTime, WorldClock
 from tests.reliability.wire import Wire
-from tests.yard import PROJECT, START, WORKSPACE, Clock, Yard, make_yard
-
-M = TypeVar("M", bound=Model)
+from tests.yard import PROJECT, START, WORKSPACE, Yard, make_yard
 
 PATIENCE = 400
 """Minutes in which everything that was begun must have come to its end."""
+
 BUS = "notices"
 
 
@@ -50,34 +41,7 @@ class ScheduleSeen:
     since: datetime
 
 
-class VirtualTime:
-    """In place of the module `time`: nobody really sleeps, and only sleeping takes time."""
-
-    def __init__(self) -> None:
-        self.elapsed = 0.0
-
-    def monotonic(self) -> float:
-        return self.elapsed
-
-    def sleep(self, seconds: float) -> None:
-        self.elapsed += seconds
-
-
-class WorldClock(Clock):
-    """The yard's time, in which waiting takes no real time either."""
-
-    def __init__(self, time: VirtualTime) -> None:
-        super().__init__()
-        self._time = time
-
-    def monotonic(self) -> float:
-        return self._time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        self._time.sleep(seconds)
-
-
-class World:
+class World(Contents):
     """A yard in which time passes by itself."""
 
     def __init__(self, yard: Yard, wire: Wire, time: VirtualTime, chance: Random) -> None:
@@ -132,100 +96,6 @@ class World:
         """
         self.yard.set_up(replace(self._settings, **changes))
         self.on.sweep.launchers = 1
-
-    @property
-    def on(self) -> System:
-        return self.yard.system
-
-    # --- what there is, seen without asking -------------------------------------------------
-
-    def _table(self, name: str) -> Any:
-        return dynamodb_backends[ACCOUNT][REGION].tables[name]
-
-    @property
-    def _definitions(self) -> dict[str, dict[int, Any]]:
-        found: dict[str, dict[int, Any]] = ecs_backends[ACCOUNT][REGION].task_definitions
-        return found
-
-    @property
-    def _rules(self) -> dict[str, Any]:
-        found: dict[str, Any] = events_backends[ACCOUNT][REGION].event_buses["default"].rules
-        return found
-
-    @property
-    def _groups(self) -> dict[str, Any]:
-        found: dict[str, Any] = logs_backends[ACCOUNT][REGION].groups
-        return found
-
-    def _raw(self, table: str) -> list[dict[str, Any]]:
-        return [
-            {name: value.to_json() for name, value in item.attrs.items()}
-            for item in self._table(table).all_items()
-        ]
-
-    def _records(self, table: str, model: type[M], prefix: str) -> list[M]:
-        return [
-            model.from_raw_data(raw)
-            for raw in self._raw(table)
-            if raw["sk"]["S"].startswith(prefix)
-        ]
-
-    def put(self, run: Run) -> None:
-        """A run as it is, past every condition: for histories of thousands."""
-        self._table(self.on.settings.runs_table).put_item(run.serialize())
-
-    def jobs(self) -> list[Job]:
-        """Every job, also those that are being deleted."""
-        return self._records(self.on.settings.jobs_table, Job, "job_")
-
-    def names(self) -> list[Name]:
-        return self._records(self.on.settings.jobs_table, Name, "name#")
-
-    def job_keys(self) -> list[JobKey]:
-        return self._records(self.on.settings.jobs_table, JobKey, "key#")
-
-    def runs(self) -> list[Run]:
-        return self._records(self.on.settings.runs_table, Run, "run_")
-
-    def run_keys(self) -> list[RunKey]:
-        return self._records(self.on.settings.runs_table, RunKey, "key#")
-
-    def stats(self) -> list[Stats]:
-        return self._records(self.on.settings.runs_table, Stats, "stats")
-
-    def rules(self) -> dict[str, dict[str, Any]]:
-        """Of each rule its expression, its state and its targets."""
-        return {
-            name: {
-                "ScheduleExpression": rule.scheduled_expression,
-                "State": rule.state,
-                "Targets": rule.targets,
-            }
-            for name, rule in self._rules.items()
-        }
-
-    def remove_rule(self, name: str) -> None:
-        """As somebody would by hand."""
-        del self._rules[name]
-
-    def change_rule(self, name: str, expression: str | None) -> None:
-        """As somebody would by hand; None: its target is taken away."""
-        if expression is None:
-            self._rules[name].targets.clear()
-        else:
-            self._rules[name].scheduled_expression = expression
-
-    def groups(self) -> list[str]:
-        return list(self._groups)
-
-    def definitions(self) -> list[str]:
-        """ARNs of the active task definitions."""
-        return [
-            definition.arn
-            for revisions in self._definitions.values()
-            for definition in revisions.values()
-            if definition.status == "ACTIVE"
-        ]
 
     # --- what happens in it -----------------------------------------------------------------
 

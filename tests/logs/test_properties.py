@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from chalicelib.usecases import log_reading
 from chalicelib.usecases.logs import LogPage
-from tests.log_world import UP_TO, World, make_world, texts
+from tests.logs.log_world import UP_TO, World, make_world, texts
 
 QUICK = settings(
     max_examples=50,

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from chalicelib.cloud.logs import quoted
 from chalicelib.domain.errors import Unavailable
 from infra.local.fidelity.log_patterns import BadPattern, matcher
-from tests.log_world import World, make_world
+from tests.logs.log_world import World, make_world
 
 STREAM = "run/main/aaaa"
 

@@ -157,3 +157,7 @@ def _asked(query: LogsQuery, cursor: dict[str, Any] | None) -> LogsRequest:
 
 def texts(page: LogPage) -> list[str]:
     return [line.message for line in page.lines]
+
+
+def numbered(first: int, last: int) -> list[str]:
+    return [str(number) for number in range(first, last + 1)]

@@ -1,0 +1,50 @@
+"""Applying while somebody else changes the same jobs, and while answers are lost."""
+
+from __future__ import annotations
+
+import os
+import pty
+
+import pytest
+
+from jobyard.errors import Refused
+from tests.cli.local_stack import Shell
+from tests.cli.manifest_project import HELLO, write
+from tests.cli.relay import Relay, lost
+
+
+def test_a_change_in_between_is_a_conflict_that_is_shown(project: Shell) -> None:
+    """Somebody answers the question only after another has changed the job."""
+    write(project, [HELLO])
+    project("apply", "--yes")
+    write(project, [{**HELLO, "image": "mine"}])
+    master, slave = pty.openpty()
+    asked = project.start("apply", stdin=slave)
+    assert asked.stderr is not None
+    assert "Do 1 change?" in read_some(asked.stderr.fileno())
+    project("update", "hello", "--image", "theirs")
+    os.write(master, b"y\n")
+    out, err = asked.communicate(timeout=60)
+    os.close(slave)
+    os.close(master)
+    assert asked.returncode == 1, out
+    assert "somebody changed it since the plan, so nothing was overwritten" in err
+    assert "0 done, 1 not." in err
+    assert project.json("get", "hello")["image"] == "theirs"
+
+
+def read_some(descriptor: int) -> str:
+    return os.read(descriptor, 4096).decode()
+
+
+def test_a_change_whose_answer_is_lost_is_no_conflict(relayed: Shell, relay: Relay) -> None:
+    """The second try finds its own change, made by the first."""
+    relayed.create("one", "true")
+    with relayed.client() as client:
+        job = client.find_job("one")
+        relay.faults.append(lost)
+        changed = client.update_job(job["id"], {"max_retries": 3}, if_version=job["version"])
+        assert (changed["max_retries"], changed["version"]) == (3, job["version"] + 1)
+        with pytest.raises(Refused) as caught:
+            client.update_job(job["id"], {"max_retries": 4}, if_version=job["version"])
+        assert (caught.value.status, caught.value.code) == (412, "version_conflict")

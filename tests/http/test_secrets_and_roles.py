@@ -1,0 +1,113 @@
+"""Which secrets and which role a job of a workspace may name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from chalicelib.domain.fields import Tenancy
+from tests.http.job_bodies import HERE, ROLE, SECRET, errors, spec
+
+
+def test_a_name_is_either_plain_or_secret() -> None:
+    """ECS refuses a variable that is both."""
+    assert set(errors(env={"A": "1"}, secrets={"A": SECRET})) == {"secrets.A"}
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        SECRET,
+        SECRET + ":key::",
+        SECRET + ":key:AWSCURRENT:0123-ab",
+        "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/db",
+    ],
+)
+def test_secrets_under_the_stage_s_prefixes_are_taken(arn: str) -> None:
+    """`{workspace}` stands for the job's own."""
+    assert spec(secrets={"A": arn}).secrets == {"A": arn}
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "",
+        "db",
+        "arn:aws:s3:::bucket",
+        SECRET.replace("acme", "evil"),
+        SECRET.replace("acme/", "acme-2/"),
+        SECRET + "\n",
+        SECRET + ":a:b",
+        SECRET.replace("jobs/acme", "*"),
+        "arn:aws:ssm:eu-west-1:123456789012:parameter/acme-2/db",
+        "arn:aws:ssm:eu-west-1:123456789012:parameter/acmee",
+        "arn:aws:ssm:us-east-1:123456789012:parameter/acme/db",
+        "arn:aws:ssm:eu-west-1:210987654321:parameter/acme/db",
+        "arn:aws-cn:ssm:eu-west-1:123456789012:parameter/acme/db",
+    ],
+)
+def test_other_secrets_are_refused(arn: str) -> None:
+    """Another workspace's, region's, account's or partition's, or none; no account is named."""
+    found = errors(secrets={"A": arn})
+    assert set(found) == {"secrets.A"}
+    assert not re.search("[0-9]{12}", found["secrets.A"])
+
+
+def test_a_refused_secret_is_told_where_secrets_may_be() -> None:
+    """Everything of the stage's prefixes but the account's number."""
+    other = SECRET.replace("123456789012", "210987654321")
+    assert errors(secrets={"A": other})["secrets.A"] == (
+        "must begin with arn:aws:secretsmanager:eu-west-1:<account>:secret:jobs/acme/ or "
+        "arn:aws:ssm:eu-west-1:<account>:parameter/acme, where <account> is the stage's own AWS "
+        "account"
+    )
+
+
+def test_a_stage_without_prefixes_allows_no_secret() -> None:
+    """Closed unless its operator opens it, and the error says whom to ask."""
+    closed = Tenancy("dev", "acme", (), HERE.iam_prefix)
+    assert "operator" in errors(closed, secrets={"A": SECRET})["secrets.A"]
+
+
+def test_without_a_tenancy_no_role_and_no_secret_is_allowed() -> None:
+    """Validation that was not told whose job it is cannot open anything."""
+    found = errors(None, secrets={"A": SECRET}, task_role_arn=ROLE)
+    assert set(found) == {"secrets.A", "task_role_arn"}
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "",
+        "etl",
+        ROLE.replace("acme", "acme-2"),
+        ROLE.replace("dev", "prod"),
+        ROLE.replace("/acme/etl", "/acme"),
+        ROLE.replace("role/", "role/x/"),
+        ROLE.replace("iam", "sts"),
+        ROLE + "\n",
+        ROLE + "*",
+        "arn:aws:iam::123456789012:role/jobyard/dev/acme/",
+    ],
+)
+def test_a_role_outside_the_workspace_s_path_is_refused(arn: str) -> None:
+    """The path is named, so that the reader knows where to make one."""
+    assert "/jobyard/dev/acme/" in errors(task_role_arn=arn)["task_role_arn"]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [ROLE.replace("123456789012", "210987654321"), ROLE.replace("arn:aws:", "arn:aws-cn:")],
+)
+def test_a_role_of_another_account_or_partition_is_refused(arn: str) -> None:
+    """When the job is saved, since no run could ever have it; neither account is named."""
+    found = errors(task_role_arn=arn)["task_role_arn"]
+    assert "account and partition" in found and "/jobyard/dev/acme/" in found
+    assert not re.search("[0-9]{12}", found)
+
+
+def test_a_role_deeper_under_the_path_is_taken() -> None:
+    """IAM paths may go on."""
+    deeper = ROLE.replace("/etl", "/team/etl")
+    assert spec(task_role_arn=deeper).task_role_arn == deeper

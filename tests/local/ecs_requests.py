@@ -1,0 +1,65 @@
+"""Requests to ECS through botocore, which validates the answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = START
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def pass_(self, **delta: float) -> None:
+        self.time += timedelta(**delta)
+
+
+def client() -> Any:
+    """Untyped: the requests here are wrong on purpose, or built from parts."""
+    return boto3.client("ecs", config=Config(retries={"total_max_attempts": 1}))
+
+
+def register(**container: Any) -> str:
+    definition = client().register_task_definition(
+        family="job",
+        requiresCompatibilities=["FARGATE"],
+        networkMode="awsvpc",
+        cpu="256",
+        memory="512",
+        containerDefinitions=[{"name": "main", "image": "busybox", **container}],
+    )
+    return str(definition["taskDefinition"]["taskDefinitionArn"])
+
+
+def run(**request: Any) -> dict[str, Any]:
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}
+    if "taskDefinition" not in request:
+        request["taskDefinition"] = register()
+    answer = client().run_task(
+        cluster="yard", launchType="FARGATE", networkConfiguration=network, **request
+    )
+    return dict(answer)
+
+
+def launch(**request: Any) -> str:
+    return str(run(**request)["tasks"][0]["taskArn"])
+
+
+def describe(*arns: str, **request: Any) -> dict[str, Any]:
+    return dict(client().describe_tasks(cluster="yard", tasks=list(arns), **request))
+
+
+def refusal(**request: Any) -> ClientError:
+    with pytest.raises(ClientError) as caught:
+        run(**request)
+    return caught.value

@@ -1,0 +1,156 @@
+"""What RunTask does and moto does not: client tokens, refusals, limits, tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.local.fidelity.ecs import NOTHING, EcsError, EcsFidelity, Failure
+from tests.local.ecs_requests import Clock, client, describe, launch, refusal, register, run
+
+
+def test_the_same_client_token_starts_one_task(ecs: EcsFidelity) -> None:
+    """Asking again with the same request answers the task that there is."""
+    definition = register()
+    first = launch(clientToken="t", taskDefinition=definition)
+    assert launch(clientToken="t", taskDefinition=definition) == first
+    assert launch(clientToken="u", taskDefinition=definition) != first
+    assert len(ecs.tasks) == 2
+
+
+def test_a_token_with_other_parameters_is_a_conflict_that_names_the_task(ecs: EcsFidelity) -> None:
+    """ConflictException carries the ARNs in `resourceIds`."""
+    definition = register()
+    arn = launch(clientToken="t", taskDefinition=definition)
+    error = refusal(clientToken="t", taskDefinition=definition, startedBy="someone")
+    assert error.response["Error"]["Code"] == "ConflictException"
+    assert dict(error.response)["resourceIds"] == [arn]
+    assert len(ecs.tasks) == 1
+
+
+def test_a_token_of_a_stopped_task_answers_statuses_and_expires_an_hour_later(
+    ecs: EcsFidelity, clock: Clock
+) -> None:
+    """The token lives as long as its task and one hour more; then it starts a second task."""
+    definition = register()
+    arn = launch(clientToken="t", taskDefinition=definition)
+    ecs.stop(arn)
+    clock.pass_(minutes=59)
+    task = run(clientToken="t", taskDefinition=definition)["tasks"][0]
+    assert task == {"taskArn": arn, "lastStatus": "STOPPED", "desiredStatus": "STOPPED"}
+    clock.pass_(minutes=1)
+    assert launch(clientToken="t", taskDefinition=definition) != arn
+
+
+def test_a_token_expires_after_a_day_though_its_task_runs(ecs: EcsFidelity, clock: Clock) -> None:
+    """The lower of 24 hours and the task's life plus one hour."""
+    definition = register()
+    arn = launch(clientToken="t", taskDefinition=definition)
+    ecs.start(arn)
+    clock.pass_(hours=24)
+    assert launch(clientToken="t", taskDefinition=definition) != arn
+
+
+def test_run_task_can_answer_with_a_failure_or_with_nothing_or_an_error(ecs: EcsFidelity) -> None:
+    """In that order, once each, and then it works; no task was made meanwhile."""
+    ecs.refuse_next(Failure("RESOURCE:ENI"))
+    ecs.refuse_next(NOTHING)
+    ecs.refuse_next(EcsError("ThrottlingException", "Rate exceeded"))
+    definition = register()
+    answer = run(taskDefinition=definition)
+    assert (answer["tasks"], answer["failures"]) == ([], [{"reason": "RESOURCE:ENI"}])
+    answer = run(taskDefinition=definition)
+    assert (answer["tasks"], answer["failures"]) == ([], [])
+    assert refusal(taskDefinition=definition).response["Error"]["Code"] == "ThrottlingException"
+    assert ecs.tasks == []
+    assert launch(taskDefinition=definition)
+
+
+def test_other_operations_can_be_refused_too(ecs: EcsFidelity) -> None:
+    """A throttled DescribeTasks is what a sweep has to survive."""
+    arn = launch()
+    ecs.refuse_next(EcsError("ServerException", "Service Unavailable"), operation="DescribeTasks")
+    with pytest.raises(ClientError, match="Service Unavailable"):
+        client().describe_tasks(cluster="yard", tasks=[arn])
+    assert describe(arn)["tasks"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"startedBy": "no spaces"}, "startedBy"),
+        ({"startedBy": "x" * 129}, "startedBy"),
+        ({"clientToken": "x" * 65}, "clientToken"),
+        ({"tags": [{"key": "aws:mine", "value": ""}]}, "Invalid tag key"),
+        ({"tags": [{"key": f"k{n}", "value": ""} for n in range(51)]}, "Too many tags"),
+        ({"tags": [{"key": "k", "value": "1"}, {"key": "k", "value": "2"}]}, "Duplicate tag keys"),
+        (
+            {"overrides": {"containerOverrides": [{"name": "main", "command": ["x" * 8192]}]}},
+            "Container Overrides length must be at most 8192",
+        ),
+        ({"overrides": {"containerOverrides": [{"name": "other"}]}}, "not a container"),
+        ({"propagateTags": "SERVICE"}, "SERVICE"),
+    ],
+)
+def test_what_ecs_refuses_is_refused(
+    ecs: EcsFidelity, request_: dict[str, Any], message: str
+) -> None:
+    """Each limit of RunTask is an InvalidParameterException, and nothing starts."""
+    error = refusal(**request_)
+    assert error.response["Error"]["Code"] == "InvalidParameterException"
+    assert message in error.response["Error"]["Message"]
+    assert ecs.tasks == []
+
+
+def tagged(**tags: str) -> str:
+    """A task definition with these tags."""
+    definition = client().register_task_definition(
+        family="tagged",
+        requiresCompatibilities=["FARGATE"],
+        networkMode="awsvpc",
+        cpu="256",
+        memory="512",
+        containerDefinitions=[{"name": "main", "image": "busybox"}],
+        tags=[{"key": key, "value": value} for key, value in tags.items()],
+    )
+    return str(definition["taskDefinition"]["taskDefinitionArn"])
+
+
+def test_a_task_has_its_definitions_tags_only_where_they_are_propagated(ecs: EcsFidelity) -> None:
+    """Besides those of the request; RunTask's answer and DescribeTasks show them."""
+    definition, own = tagged(job="1"), [{"key": "team", "value": "data"}]
+    plain = run(taskDefinition=definition, tags=own)["tasks"][0]
+    assert plain["tags"] == own
+    task = run(taskDefinition=definition, tags=own, propagateTags="TASK_DEFINITION")["tasks"][0]
+    assert task["tags"] == [*own, {"key": "job", "value": "1"}]
+    shown = describe(task["taskArn"], include=["TAGS"])["tasks"][0]
+    assert shown["tags"] == task["tags"]
+
+
+def test_a_tag_that_is_given_both_ways_is_refused(ecs: EcsFidelity) -> None:
+    """AWS does not say which value it would have; and both together may be 50."""
+    twice = {"taskDefinition": tagged(job="1"), "propagateTags": "TASK_DEFINITION"}
+    error = refusal(**twice, tags=[{"key": "job", "value": "2"}]).response["Error"]
+    assert "Duplicate tag keys" in error["Message"]
+    many = [{"key": f"k{n}", "value": ""} for n in range(50)]
+    error = refusal(**twice, tags=many).response["Error"]
+    assert "Too many tags" in error["Message"]
+    assert ecs.tasks == []
+
+
+def test_an_inactive_task_definition_cannot_be_launched(ecs: EcsFidelity) -> None:
+    """moto would run it."""
+    arn = register()
+    client().deregister_task_definition(taskDefinition=arn)
+    error = refusal(taskDefinition=arn).response["Error"]
+    assert (error["Code"], error["Message"]) == ("ClientException", "TaskDefinition is inactive")
+
+
+def test_an_unknown_definition_and_an_unknown_cluster_are_errors(ecs: EcsFidelity) -> None:
+    """ClientException and ClusterNotFoundException."""
+    assert refusal(taskDefinition="none:1").response["Error"]["Code"] == "ClientException"
+    with pytest.raises(ClientError) as caught:
+        client().run_task(cluster="none", taskDefinition=register())
+    assert caught.value.response["Error"]["Code"] == "ClusterNotFoundException"

@@ -1,0 +1,37 @@
+"""Lines that contain a text."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.domain.errors import BadRequest
+from tests.logs.log_world import World, texts
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"', "\\", '\\"', '"quoted" \\ back', "a b", "-minus", "?maybe", "{ $.x = 1 }", "[a, b]",
+     "%regex%", "ünïcode ☃", "tab\there", "*", "'single'", "$.x", "Case"],
+)  # fmt: skip
+def test_any_text_is_a_safe_filter(world: World, text: str) -> None:
+    """What means something in a pattern is found as it is, and nothing else is."""
+    run = world.run()
+    task = world.start(run, "a" * 32)
+    world.say(task, f"before {text} after", "another line", "case", text[:-1] or "short")
+    found = [f"before {text} after"]
+    assert texts(world.of_run(run, filter=text)) == found
+    assert texts(world.of_job(filter=text)) == found
+
+
+def test_a_cursor_keeps_its_filter(world: World) -> None:
+    """It may be repeated or left out, but not changed."""
+    run = world.run()
+    task = world.start(run, "a" * 32)
+    world.say(task, "keep 1", "drop 2")
+    page = world.of_run(run, filter="keep")
+    world.move(seconds=1)
+    world.say(task, "keep 3", "drop 4")
+    assert texts(world.of_run(run, page.next_cursor)) == ["keep 3"]
+    assert texts(world.of_run(run, page.next_cursor, filter="keep")) == ["keep 3"]
+    with pytest.raises(BadRequest, match="another filter"):
+        world.of_run(run, page.next_cursor, filter="drop")

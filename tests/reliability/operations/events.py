@@ -1,0 +1,77 @@
+"""ECS's state-change events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.reliability.operations.operation import (
+    PASSES,
+    Act,
+    fire_when_due,
+    launch_unanswered,
+    operation,
+    stray_task,
+)
+from tests.reliability.world import World
+
+
+def _event(world: World, move: Callable[[str], None], **spec: Any) -> Act:
+    run = world.yard.trigger(world.job(name="a", **spec))
+    move(world.yard.task_of(run))
+    event = world.yard.take_events()[-1]
+    return lambda: world.deliver([event])
+
+
+@operation(again=True)
+def event_running(world: World) -> Act:
+    return _event(world, world.ecs.start)
+
+
+@operation(again=True, bus=True)
+def event_stopped(world: World) -> Act:
+    return _event(world, lambda arn: world.ecs.stop(arn, exit_code=0))
+
+
+@operation(again=True, bus=True)
+def event_failed(world: World) -> Act:
+    return _event(world, lambda arn: world.ecs.stop(arn, exit_code=3))
+
+
+@operation(again=True)
+def event_failed_with_a_retry(world: World) -> Act:
+    return _event(world, lambda arn: world.ecs.stop(arn, exit_code=3), max_retries=1)
+
+
+@operation(again=True)
+def event_that_could_not_start(world: World) -> Act:
+    return _event(world, lambda arn: world.ecs.fail_to_start(arn, PASSES))
+
+
+@operation(again=True)
+def event_of_a_cancelled_one(world: World) -> Act:
+    """It stopped, and with it what a newer slot waits for."""
+    _, act = fire_when_due(world, concurrency_policy="replace")
+    (job,) = world.jobs()
+    run = world.yard.trigger({"id": job.job_id})
+    act()
+    world.ecs.stop(world.yard.task_of(run), exit_code=143)
+    event = world.yard.take_events()[-1]
+    return lambda: world.deliver([event])
+
+
+@operation(again=True)
+def event_before_the_launch_was_answered(world: World) -> Act:
+    launch_unanswered(world, world.job(name="a"))
+    world.ecs.start(world.ecs.tasks[0].arn)
+    event = world.yard.take_events()[-1]
+    return lambda: world.deliver([event])
+
+
+@operation(again=True)
+def event_of_a_stray_task(world: World) -> Act:
+    """Its run is gone."""
+    stray_task(world)
+    world.ecs.start(world.ecs.tasks[0].arn)
+    event = world.yard.take_events()[-1]
+    return lambda: world.deliver([event])

@@ -1,0 +1,69 @@
+"""Fires of EventBridge rules."""
+
+from __future__ import annotations
+
+from tests.reliability.operations.operation import (
+    Act,
+    fire_when_due,
+    just_before,
+    operation,
+    wait_for_a_retry,
+)
+from tests.reliability.world import World
+
+
+@operation(again=True)
+def fire(world: World) -> Act:
+    return fire_when_due(world)[1]
+
+
+@operation(again=True)
+def fire_late(world: World) -> Act:
+    """Slots of an hour and a half are due: one starts, the others are recorded as missed."""
+    _, act = fire_when_due(world, schedule="*/30 * * * *")
+    world.clock.move(minutes=35)
+    return act
+
+
+@operation(again=True, bus=True)
+def fire_forbidden(world: World) -> Act:
+    job, act = fire_when_due(world, concurrency_policy="forbid")
+    run = world.yard.trigger(job)
+    world.ecs.start(world.yard.task_of(run))
+    return act
+
+
+@operation(again=True)
+def fire_free(world: World) -> Act:
+    """What was in flight has ended, and its event was lost: it must not block the slot."""
+    job, act = fire_when_due(world, concurrency_policy="forbid")
+    run = world.yard.trigger(job)
+    world.ecs.stop(world.yard.task_of(run), exit_code=0)
+    world.yard.take_events()
+    return act
+
+
+@operation(again=True)
+def fire_replacing(world: World) -> Act:
+    job, act = fire_when_due(world, concurrency_policy="replace", max_retries=1)
+    wait_for_a_retry(world, job)
+    run = world.yard.trigger(job)
+    world.ecs.start(world.yard.task_of(run))
+    return act
+
+
+@operation(again=True)
+def fire_whose_task_is_recorded_by_its_event(world: World) -> Act:
+    """The task's event is handled between RunTask and the write that records the task."""
+    _, act = fire_when_due(world)
+
+    def start() -> None:
+        world.ecs.start(world.ecs.tasks[0].arn)
+        world.deliver(world.yard.take_events())
+
+    just_before(
+        world,
+        "ecs.RunTask",
+        lambda: just_before(world, "dynamodb.TransactWriteItems", start),
+    )
+    return act

@@ -68,6 +68,13 @@ def test_every_route_and_event_is_recorded(played: dict[str, Any]) -> None:
     assert set(handlers) == {"app", "fire", "sweep", "task_changed"}
 
 
+def test_the_command_line_s_help_is_compared_with_a_bare_interpreter() -> None:
+    """Each process is measured, and the goal is judged."""
+    (table,) = found("cli")["tables"]
+    assert all(float(ms) > 0 for ms in column(table, "CPU, ms").values())
+    assert column(table, "goal")["`jobyard --help`"].startswith("≤ 150: ")
+
+
 def test_a_warm_request_s_time_is_its_handler_s_alone(played: dict[str, Any]) -> None:
     """Every call is answered from the tape, and CPU time comes out."""
     table = played["tables"][2]

@@ -6,22 +6,23 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import log
 from chalicelib.domain import ids
 from chalicelib.domain.ecs_task import read_task
-from chalicelib.domain.job_spec import JobCreate, JobPatch, RunOverrides
 from chalicelib.http import views
 from chalicelib.http.answer import Answer, Document, created, multi, ok, replayed, tagged
 from chalicelib.http.api import PROJECT, Api
 from chalicelib.http.cursors import decode_cursor, encode_cursor
-from chalicelib.http.queries import ListJobs, ListRuns, LogsQuery, MetricsQuery
 from chalicelib.http.request import Request
 from chalicelib.http.room import LineRoom, Rendered
 from chalicelib.system import System
-from chalicelib.usecases.logs import LogPage, LogsRequest
-from chalicelib.usecases.metrics import MetricsResult
+
+if TYPE_CHECKING:
+    from chalicelib.http.queries import LogsQuery
+    from chalicelib.usecases.logs import LogPage, LogsRequest
+    from chalicelib.usecases.metrics import MetricsResult
 
 JOBS = f"{PROJECT}/jobs"
 JOB = f"{JOBS}/{{job_id}}"
@@ -46,13 +47,15 @@ def get_openapi(request: Request) -> Answer:
 
 @cache
 def _description() -> dict[str, Any]:
-    from chalicelib.http import openapi  # at first use: nobody else needs it
+    from chalicelib.http import openapi
 
     return openapi.build(app.endpoints)
 
 
-@app.get(JOBS, role="read", query=ListJobs)
+@app.get(JOBS, role="read", query="ListJobs")
 def list_jobs(request: Request) -> Answer:
+    from chalicelib.http.queries import ListJobs
+
     query = request.query(ListJobs)
     scope = f"{request.project}/jobs"
     room = Rendered(views.job)
@@ -71,6 +74,8 @@ def list_jobs(request: Request) -> Answer:
 
 @app.post(JOBS, role="write")
 def create_job(request: Request) -> Answer:
+    from chalicelib.domain.job_spec import JobCreate
+
     spec = request.parse(JobCreate)
     job, is_new = request.system.jobs.create(request.project, spec, request.once(spec))
     shown = views.job(job)
@@ -88,6 +93,8 @@ def get_job(request: Request, job_id: str) -> Answer:
 @app.patch(JOB, role="write")
 @app.put(JOB, role="write")
 def update_job(request: Request, job_id: str) -> Answer:
+    from chalicelib.domain.job_spec import JobPatch
+
     condition, patch = request.if_match, request.parse(JobPatch)
     job = request.system.jobs.update(request.project, job_id, patch, condition)
     updated = ok("The job was updated; it takes effect on the next run.", views.job(job))
@@ -108,6 +115,8 @@ def get_status(request: Request, job_id: str) -> Answer:
 
 @app.post(RUNS, role="run")
 def trigger_run(request: Request, job_id: str) -> Answer:
+    from chalicelib.domain.job_spec import RunOverrides
+
     wanted = request.parse_optional(RunOverrides)
     once = request.once(wanted)
     run, is_new = request.system.runs.trigger(request.project, job_id, wanted, once)
@@ -116,8 +125,10 @@ def trigger_run(request: Request, job_id: str) -> Answer:
     return created("The run was triggered.", views.run(run), f"runs/{run.run_id}")
 
 
-@app.get(RUNS, role="read", query=ListRuns)
+@app.get(RUNS, role="read", query="ListRuns")
 def list_runs(request: Request, job_id: str) -> Answer:
+    from chalicelib.http.queries import ListRuns
+
     query = request.query(ListRuns)
     room = Rendered(views.run, changes=lambda run: run.live is not None)
     page = request.system.runs.list_page(
@@ -150,21 +161,27 @@ def _before(cursor: str | None, kind: str, scope: str, form: re.Pattern[str]) ->
     return None if cursor is None else decode_cursor(kind, scope, cursor, before=form)["before"]
 
 
-@app.get(f"{JOB}/logs", role="read", query=LogsQuery)
+@app.get(f"{JOB}/logs", role="read", query="LogsQuery")
 def get_job_logs(request: Request, job_id: str) -> Answer:
+    from chalicelib.http.queries import LogsQuery
+
     query = request.query(LogsQuery)
     request.system.jobs.get(request.project, job_id)
     return _lines(request.system.logs.of_job(job_id, _asked(query, job_id)), job_id)
 
 
-@app.get(f"{RUN}/logs", role="read", query=LogsQuery)
+@app.get(f"{RUN}/logs", role="read", query="LogsQuery")
 def get_run_logs(request: Request, job_id: str, run_id: str) -> Answer:
+    from chalicelib.http.queries import LogsQuery
+
     query = request.query(LogsQuery)
     run = request.system.runs.find(request.project, job_id, run_id)
     return _lines(request.system.logs.of_run(run, _asked(query, run_id)), run_id)
 
 
 def _asked(query: LogsQuery, scope: str) -> LogsRequest:
+    from chalicelib.usecases.logs import LogsRequest
+
     cursor = None if query.cursor is None else decode_cursor("logs", scope, query.cursor)
     return LogsRequest(query.window, query.limit, query.filter, cursor, LineRoom())
 
@@ -180,15 +197,19 @@ def _lines(page: LogPage, scope: str) -> Answer:
     return ok(f"{len(page.lines)} line(s).{cut}", data)
 
 
-@app.get(f"{JOB}/metrics", role="read", query=MetricsQuery)
+@app.get(f"{JOB}/metrics", role="read", query="MetricsQuery")
 def get_job_metrics(request: Request, job_id: str) -> Answer:
+    from chalicelib.http.queries import MetricsQuery
+
     query = request.query(MetricsQuery)
     request.system.jobs.get(request.project, job_id)
     return _metrics(request.system.metrics.of_job(job_id, query.window, query.names))
 
 
-@app.get(f"{RUN}/metrics", role="read", query=MetricsQuery)
+@app.get(f"{RUN}/metrics", role="read", query="MetricsQuery")
 def get_run_metrics(request: Request, job_id: str, run_id: str) -> Answer:
+    from chalicelib.http.queries import MetricsQuery
+
     query = request.query(MetricsQuery)
     run = request.system.runs.find(request.project, job_id, run_id)
     return _metrics(request.system.metrics.of_run(run, query.window, query.names))

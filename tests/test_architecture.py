@@ -40,9 +40,9 @@ def modules_after(statement: str) -> set[str]:
 
 
 def test_importing_the_app_leaves_out_what_only_some_requests_need() -> None:
-    """No AWS client, no boto3, no croniter: a cold start pays for none of them."""
+    """No AWS client, no validation, no croniter: a cold start pays for none of them."""
     imported = modules_after("import app")
-    for name in ("boto3", "croniter", "chalicelib.http.openapi", "docker", "moto"):
+    for name in ("boto3", "croniter", "pydantic", "chalicelib.http.openapi", "docker", "moto"):
         assert name not in imported, name
     modules_after("import app; assert 'system' not in vars(app.app), 'built at import'")
 

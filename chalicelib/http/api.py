@@ -22,7 +22,6 @@ from chalicelib.domain import ids
 from chalicelib.domain.errors import Forbidden, Internal, JobyardError, MethodNotAllowed, NotFound
 from chalicelib.http import gateway_events
 from chalicelib.http.answer import Answer, refused
-from chalicelib.http.queries import Query
 from chalicelib.http.request import Request
 from chalicelib.usecases.access import ROLES
 
@@ -57,7 +56,8 @@ class Endpoint:
     handler: Callable[..., Answer]
     role: str | None
     """What a token must allow; None: public."""
-    query: type[Query]
+    query: str
+    """The model of its query parameters, by its name in `http/queries.py`."""
 
 
 class Api(Chalice):
@@ -106,7 +106,7 @@ class Api(Chalice):
                     raise TypeError(f"{method} {path}: a route was registered without a role")
 
     def _register(
-        self, method: str, path: str, *, role: str | None, query: type[Query] = Query
+        self, method: str, path: str, *, role: str | None, query: str = "Query"
     ) -> Callable[[Handler], Handler]:
         """
         A handler for a route, called with the Request and the path's other parameters by name.
@@ -155,7 +155,10 @@ class Api(Chalice):
             request = self._authorized(request, endpoint.role, line)
         _check_forms(request)
         line |= request.path  # ids, now that they look like ones
-        request.query(endpoint.query)
+        if request.parameters:
+            from chalicelib.http import queries
+
+            request.query(queries.named(endpoint.query))
         own = {"workspace_id", "project_id"}
         arguments = {name: value for name, value in request.path.items() if name not in own}
         return endpoint.handler(request, **arguments)

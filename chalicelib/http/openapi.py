@@ -15,10 +15,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import chalicelib
+from chalicelib.http import queries
 from chalicelib.http.api import PATH_FORMS, Endpoint
 from chalicelib.http.examples import EXAMPLES
 from chalicelib.http.operations import OPERATIONS, Operation
-from chalicelib.http.queries import Query
 
 _SCHEMAS = "#/components/schemas/"
 _RESPONSES = "#/components/responses/"
@@ -112,7 +112,7 @@ def _operation(operation: Operation, endpoint: Endpoint, path: str) -> dict[str,
     described: dict[str, Any] = {
         "summary": operation.summary,
         "security": [] if endpoint.role is None else [{"token": []}],
-        "parameters": _path_parameters(path) + _query_parameters(endpoint.query),
+        "parameters": _path_parameters(path) + _query_parameters(queries.named(endpoint.query)),
         "responses": _responses(operation, endpoint),
     }
     if endpoint.role is not None:
@@ -142,7 +142,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def _query_parameters(query: type[Query]) -> list[dict[str, Any]]:
+def _query_parameters(query: type[queries.Query]) -> list[dict[str, Any]]:
     properties = query.model_json_schema().get("properties", {})
     return [_query_parameter(name, schema) for name, schema in properties.items()]
 

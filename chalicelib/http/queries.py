@@ -152,6 +152,12 @@ class Query(BaseModel):
     """Parameters that may be given more than once: their field is the list of all values."""
 
 
+def named(name: str) -> type[Query]:
+    """The model that a route names. KeyError: there is none of that name."""
+    found: type[Query] = globals()[name]
+    return found
+
+
 class ListJobs(Query):
     """Without `limit`, everything that one response can carry."""
 

@@ -13,25 +13,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
 from chalicelib.domain import preconditions
 from chalicelib.domain.errors import BadRequest, TooLarge, UnsupportedMediaType
-from chalicelib.domain.fields import Tenancy
 from chalicelib.domain.preconditions import IfMatch
-from chalicelib.domain.validation import field_errors, validate
 from chalicelib.http import strict_json
-from chalicelib.http.queries import Query
 from chalicelib.usecases.idempotency import Once
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pydantic import BaseModel
+
+    from chalicelib.domain.fields import Tenancy
+    from chalicelib.http.queries import Query
     from chalicelib.system import System
     from chalicelib.usecases.access import Caller
 
-M = TypeVar("M", bound=BaseModel)
-Q = TypeVar("Q", bound=Query)
+M = TypeVar("M", bound="BaseModel")
+Q = TypeVar("Q", bound="Query")
 
 MAX_REQUEST_BODY = 256 * 1024
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
@@ -75,6 +74,8 @@ class Request:
     @property
     def tenancy(self) -> Tenancy:
         """What the caller's workspace may name on this stage."""
+        from chalicelib.domain.fields import Tenancy
+
         settings = self.system.settings
         return Tenancy(
             settings.stage, self.workspace_id, settings.secret_prefixes, settings.iam_prefix
@@ -87,11 +88,16 @@ class Request:
         UnsupportedMediaType; TooLarge; BadRequest for a body that is not strict JSON; InvalidFields
         for JSON that does not fit the model.
         """
-        return validate(model, self._json(), self.tenancy)
+        return self._validated(model, self._json())
 
     def parse_optional(self, model: type[M]) -> M:
         """The same, where no body means an empty object."""
-        return self.parse(model) if self.body else validate(model, {}, self.tenancy)
+        return self.parse(model) if self.body else self._validated(model, {})
+
+    def _validated(self, model: type[M], body: Any) -> M:
+        from chalicelib.domain.validation import validate
+
+        return validate(model, body, self.tenancy)
 
     def _json(self) -> Any:
         if len(self.body) > MAX_REQUEST_BODY:
@@ -117,6 +123,10 @@ class Request:
         if not self.parameters:
             # the defaults are valid: a function's first request need not build a validator
             return model.model_construct()  # type: ignore[return-value]  # pydantic's plugin
+        from pydantic import ValidationError
+
+        from chalicelib.domain.validation import field_errors
+
         values: dict[str, Any] = {}
         wrong = []
         for name, given in self.parameters.items():

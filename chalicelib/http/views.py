@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.run_states import PENDING, RUNNING
 from chalicelib.domain.times import iso
-from chalicelib.tables.records import Job
-from chalicelib.tables.run_records import Run
-from chalicelib.usecases.jobs import JobStatus
-from chalicelib.usecases.logs import Line
-from chalicelib.usecases.metrics import Measured, MetricsResult, NotMeasured
+
+if TYPE_CHECKING:
+    from chalicelib.tables.records import Job
+    from chalicelib.tables.run_records import Run
+    from chalicelib.usecases.jobs import JobStatus
+    from chalicelib.usecases.logs import Line
+    from chalicelib.usecases.metrics import Measured, MetricsResult, NotMeasured
 
 
 def job(record: Job) -> dict[str, Any]:
@@ -139,6 +141,8 @@ def metrics(result: MetricsResult) -> dict[str, Any]:
 
 
 def _metric(metric: Measured | NotMeasured) -> dict[str, Any]:
+    from chalicelib.usecases.metrics import Measured
+
     if not isinstance(metric, Measured):
         return {"status": "error", "message": metric.message, "code": metric.code}
     points = [{"timestamp": iso(at), "value": value} for at, value in metric.points]

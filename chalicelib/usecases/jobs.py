@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import log
 from chalicelib.clock import Clock
 from chalicelib.domain import ids
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.job_spec import CONTAINER_FIELDS, JobPatch, JobSpec, apply_patch, stored_spec
 from chalicelib.domain.preconditions import ANY, IfMatch
 from chalicelib.engine import contention
 from chalicelib.engine.deletion import Deletion
@@ -24,6 +23,9 @@ from chalicelib.tables.runs import RunsTable
 from chalicelib.usecases.idempotency import Once, key_reused
 from chalicelib.usecases.paging import Fits, Page, take
 from chalicelib.usecases.runs import Runs, active
+
+if TYPE_CHECKING:
+    from chalicelib.domain.job_spec import JobPatch, JobSpec
 
 INLINE_DELETE = 4.0
 """Seconds that a DELETE spends on clearing up before it leaves the rest to the sweep."""
@@ -158,6 +160,8 @@ class Jobs:
         Dying after 2 leaves rules that fire at minutes at which nothing is due, which does nothing;
         the sweep advances what is due, and the audit corrects the rules.
         """
+        from chalicelib.domain.job_spec import apply_patch, stored_spec
+
         asked: tuple[int, dict[str, Any], datetime] | None = None
         for _ in contention.tries(self.clock):
             job = self.get(project, job_id)
@@ -181,6 +185,8 @@ class Jobs:
         raise contention.gave_up()
 
     def _stored(self, job: Job, old: dict[str, Any], spec: dict[str, Any], now: datetime) -> bool:
+        from chalicelib.domain.job_spec import CONTAINER_FIELDS
+
         changes: dict[str, Any] = {"spec": spec, "updated_at": now}
         if any(spec[name] != old[name] for name in CONTAINER_FIELDS):
             changes["task_definition"] = self.job_resources.register(job.job_id, spec)

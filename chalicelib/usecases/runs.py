@@ -6,13 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from chalicelib import log
 from chalicelib.clock import Clock
 from chalicelib.cloud.ecs import MAX_OVERRIDES
 from chalicelib.domain import ids
 from chalicelib.domain.errors import Conflict, FieldError, InvalidFields, NotFound, Unavailable
-from chalicelib.domain.job_spec import RunOverrides, check_overrides
 from chalicelib.engine import contention
 from chalicelib.engine.lifecycle import Lifecycle
 from chalicelib.engine.new_run import new_run
@@ -23,6 +23,9 @@ from chalicelib.tables.run_records import Run, RunKey
 from chalicelib.tables.runs import RunsTable
 from chalicelib.usecases.idempotency import Once, key_reused
 from chalicelib.usecases.paging import Fits, Page, take
+
+if TYPE_CHECKING:
+    from chalicelib.domain.job_spec import RunOverrides
 
 LOOK_SECONDS = 5.0
 """Seconds after which a read stops waiting for ECS and answers what is stored."""
@@ -114,6 +117,8 @@ class Runs:
         3. Launch it. Whatever ECS answers, the run is claimed and will end: dying here leaves it to
            the sweep. The answer is the pending run that was claimed.
         """
+        from chalicelib.domain.job_spec import check_overrides
+
         for _ in contention.tries(self.clock):
             now = self.clock.now()
             job, made = self._job_and_made(project, job_id, once, now)

@@ -113,6 +113,33 @@ def get_status(request: Request, job_id: str) -> Answer:
     return ok("The job's status.", views.status(status))
 
 
+@app.get(f"{PROJECT}/schedule", role="read", query="PreviewQuery")
+def get_schedule(request: Request) -> Answer:
+    from chalicelib.http.queries import PreviewQuery
+
+    query = request.query(PreviewQuery)
+    found = request.system.schedules.preview(query.expression, query.timezone, query.count)
+    return ok("What the schedule means.", views.schedule(found))
+
+
+@app.get(f"{PROJECT}/upcoming", role="read", query="UpcomingQuery")
+def list_upcoming(request: Request) -> Answer:
+    from chalicelib.http.queries import UpcomingQuery
+
+    query = request.query(UpcomingQuery)
+    found = request.system.schedules.of_project(request.project, query.until, query.limit)
+    return ok(f"{len(found.slots)} slot(s).", views.upcoming(found))
+
+
+@app.get(f"{JOB}/upcoming", role="read", query="UpcomingQuery")
+def list_job_upcoming(request: Request, job_id: str) -> Answer:
+    from chalicelib.http.queries import UpcomingQuery
+
+    query = request.query(UpcomingQuery)
+    found = request.system.schedules.of_job(request.project, job_id, query.until, query.limit)
+    return ok(f"{len(found.slots)} slot(s).", views.upcoming(found))
+
+
 @app.post(RUNS, role="run")
 def trigger_run(request: Request, job_id: str) -> Answer:
     from chalicelib.domain.job_spec import RunOverrides

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from chalicelib.usecases.logs import JobLogs
     from chalicelib.usecases.metrics import JobMetrics
     from chalicelib.usecases.runs import Runs
+    from chalicelib.usecases.schedules import Schedules
 
 
 class System:
@@ -62,6 +63,7 @@ class System:
     tokens: Tokens
     runs: Runs
     jobs: Jobs
+    schedules: Schedules
     logs: JobLogs
     metrics: JobMetrics
 
@@ -115,6 +117,7 @@ _PARTS = {
     "tokens": "usecases.access:Tokens",
     "runs": "usecases.runs:Runs",
     "jobs": "usecases.jobs:Jobs",
+    "schedules": "usecases.schedules:Schedules",
     "logs": "usecases.logs:JobLogs",
     "metrics": "usecases.metrics:JobMetrics",
 }

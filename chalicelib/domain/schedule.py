@@ -75,11 +75,15 @@ class Schedule:
         """The slots of after < slot <= until, ascending; the first `limit` of them if given."""
         return map(_instant, islice(self._slots(_floor(after) + 1, _floor(until) + 1), limit))
 
+    def upcoming(self, after: datetime, count: int) -> list[datetime]:
+        """The first `count` slots after `after`, fewer if the next 50 years hold no more."""
+        start = _floor(after) + 1
+        return list(map(_instant, islice(self._slots(start, start + _LONGEST_WAIT), count)))
+
     def next_slot(self, after: datetime) -> datetime:
         """The first slot after `after`. Raises InvalidSchedule if there is none for 50 years."""
-        start = _floor(after) + 1
-        for minute in self._slots(start, start + _LONGEST_WAIT):
-            return _instant(minute)
+        for slot in self.upcoming(after, 1):
+            return slot
         raise InvalidSchedule(
             f"`{self.expression}` never fires: no date in {self.timezone} has such a "
             "day-of-month, month, day-of-week and time together"

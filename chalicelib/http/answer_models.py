@@ -40,6 +40,9 @@ class Job(Answered):
     secrets: dict[str, str]
     tags: list[str]
     schedule: str | None
+    schedule_text: Annotated[
+        str | None, Field(description="The schedule in words, read only; null: on demand.")
+    ]
     timezone: str
     paused: bool
     concurrency_policy: Literal["allow", "forbid", "replace"]
@@ -66,6 +69,31 @@ class JobList(Answered):
 
     jobs: list[Job]
     next_cursor: Cursor
+
+
+class Schedule(Answered):
+    """What a schedule means."""
+
+    text: Annotated[str, Field(description="In words, without the zone.")]
+    timezone: str
+    slots: Annotated[list[Time], Field(description="Ascending; fewer if 50 years hold no more.")]
+
+
+class Slot(Answered):
+    """A slot to come: a minute at which a job is due."""
+
+    job_id: JobId
+    job_name: str
+    scheduled_for: Time
+
+
+class Upcoming(Answered):
+    """Ascending."""
+
+    slots: list[Slot]
+    is_complete: Annotated[
+        bool, Field(description="Whether these are all; false: `limit`, or time, cut the list.")
+    ]
 
 
 class RunError(Answered):

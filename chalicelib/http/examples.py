@@ -20,6 +20,7 @@ _JOB = {
     "secrets": {},
     "tags": ["team=data", "nightly"],
     "schedule": "0 3 * * 1-5",
+    "schedule_text": "At 03:00, Monday to Friday",
     "timezone": "Europe/Berlin",
     "paused": False,
     "concurrency_policy": "allow",
@@ -98,6 +99,15 @@ EXAMPLES: dict[str, Any] = {
     "JobList": {"jobs": [_JOB], "next_cursor": None},
     "Run": _RUN,
     "RunList": {"runs": [_RUN], "next_cursor": None},
+    "Schedule": {
+        "text": _JOB["schedule_text"],
+        "timezone": _JOB["timezone"],
+        "slots": [_JOB["next_run_at"], "2026-11-25T02:00:00.000Z"],
+    },
+    "Upcoming": {
+        "slots": [{"job_id": _JOB_ID, "job_name": "nightly", "scheduled_for": _JOB["next_run_at"]}],
+        "is_complete": True,
+    },
     "JobStatus": {
         "job_id": _JOB_ID,
         "latest_run": _RUN,

@@ -143,8 +143,12 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _query_parameters(query: type[queries.Query]) -> list[dict[str, Any]]:
-    properties = query.model_json_schema().get("properties", {})
-    return [_query_parameter(name, schema) for name, schema in properties.items()]
+    schema = query.model_json_schema()
+    needed = schema.get("required", ())
+    return [
+        {**_query_parameter(name, part), "required": name in needed}
+        for name, part in schema.get("properties", {}).items()
+    ]
 
 
 def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -166,6 +170,8 @@ def _responses(operation: Operation, endpoint: Endpoint) -> dict[str, Any]:
         statuses += [401, 403, 404, 503]
     if operation.body is not None:
         statuses += [413, 415, 422]
+    if operation.judges_query:
+        statuses.append(422)
     if operation.is_conditional:
         statuses.append(412)
     responses |= {str(status): {"$ref": f"{_RESPONSES}{status}"} for status in sorted(statuses)}

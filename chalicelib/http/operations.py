@@ -28,6 +28,8 @@ class Operation:
     """Whether its success carries the ETag of the job that it shows."""
     is_conditional: bool = False
     """Whether it takes If-Match."""
+    judges_query: bool = False
+    """Whether it answers 422 for what is well-formed as a query and means nothing."""
     links: tuple[str, ...] = ()
     """Operations that take the id of what this one made."""
 
@@ -69,6 +71,11 @@ OPERATIONS = {
         conflict="Others change the job all the time.",
     ),
     "get_status": Operation("A job's latest run, counts and next slot", answer_models.JobStatus),
+    "get_schedule": Operation(
+        "What a schedule means, before a job has it", answer_models.Schedule, judges_query=True
+    ),
+    "list_upcoming": Operation("The next slots of all jobs, ascending", answer_models.Upcoming),
+    "list_job_upcoming": Operation("The next slots of a job, ascending", answer_models.Upcoming),
     "trigger_run": Operation(
         "Trigger a run",
         answer_models.Run,

@@ -134,6 +134,18 @@ Since = Annotated[
         }
     ),
 ]
+Until = Annotated[
+    timedelta | datetime,
+    BeforeValidator(_duration_or_time),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "pattern": f"^({_SPAN}|{_TIME})$",
+            "description": "A duration ahead from now, such as 12h, or a time; 7 days at most.",
+        }
+    ),
+]
 Limit = Annotated[
     int,
     Field(ge=1, le=10_000, description="A page may hold fewer, even none, and still go on."),
@@ -150,6 +162,11 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
     repeatable: ClassVar[frozenset[str]] = frozenset()
     """Parameters that may be given more than once: their field is the list of all values."""
+
+    @classmethod
+    def needs_parameters(cls) -> bool:
+        """Whether one of them has no default."""
+        return any(field.is_required() for field in cls.model_fields.values())
 
 
 def named(name: str) -> type[Query]:
@@ -181,6 +198,29 @@ class ListRuns(Query):
     cursor: Cursor | None = None
     status: Literal["pending", "running", "succeeded", "failed", "cancelled"] | None = None
     trigger: Literal["manual", "schedule"] | None = None
+
+
+class PreviewQuery(Query):
+    """A schedule as a job would have it; whether it is a valid one, is not decided here."""
+
+    expression: Annotated[str, Field(description="As in a job's `schedule`.")]
+    timezone: Annotated[str, Field(description="As in a job's `timezone`.")] = "UTC"
+    count: Annotated[
+        int,
+        Field(ge=1, le=100, description="How many of the next slots."),
+        BeforeValidator(_whole_number),
+    ] = 5
+
+
+class UpcomingQuery(Query):
+    """Slots to come, of the next 24 hours unless `until` says otherwise."""
+
+    until: Until | None = None
+    limit: Annotated[
+        int,
+        Field(ge=1, le=1_000, description="How many slots at most."),
+        BeforeValidator(_whole_number),
+    ] = 100
 
 
 class _WindowQuery(Query):

@@ -120,7 +120,7 @@ class Request:
         BadRequest names all that is wrong: unknown ones, bad values, one given twice that may
         not be.
         """
-        if not self.parameters:
+        if not self.parameters and not model.needs_parameters():
             # the defaults are valid: a function's first request need not build a validator
             return model.model_construct()  # type: ignore[return-value]  # pydantic's plugin
         from pydantic import ValidationError

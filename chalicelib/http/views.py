@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from chalicelib.usecases.logs import Line
     from chalicelib.usecases.metrics import Measured, MetricsResult, NotMeasured
 
+if TYPE_CHECKING:
+    from chalicelib.usecases.schedules import Preview, Upcoming
+
 
 def job(record: Job) -> dict[str, Any]:
     """A job as it is configured."""
@@ -24,11 +27,35 @@ def job(record: Job) -> dict[str, Any]:
         "project_id": record.project_id,
         "managed_by": None,  # absent in a job that was stored before this field existed
         **record.spec,
+        "schedule_text": _in_words(record.spec["schedule"]),
         "version": int(record.version),
         "created_at": iso(record.created_at),
         "updated_at": iso(record.updated_at),
         "next_run_at": iso(record.next_slot),
     }
+
+
+def _in_words(expression: str | None) -> str | None:
+    if expression is None:
+        return None
+    from chalicelib.domain.schedule_text import in_words  # at first use: many jobs have none
+
+    return in_words(expression)
+
+
+def schedule(preview: Preview) -> dict[str, Any]:
+    """What a schedule means."""
+    slots = [iso(at) for at in preview.slots]
+    return {"text": preview.text, "timezone": preview.timezone, "slots": slots}
+
+
+def upcoming(found: Upcoming) -> dict[str, Any]:
+    """The slots to come."""
+    slots = [
+        {"job_id": slot.job_id, "job_name": slot.job_name, "scheduled_for": iso(slot.at)}
+        for slot in found.slots
+    ]
+    return {"slots": slots, "is_complete": found.is_complete}
 
 
 def run(record: Run) -> dict[str, Any]:

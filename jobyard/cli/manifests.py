@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -92,17 +92,12 @@ def _fires(session: Session, found: Manifest, made: Plan) -> dict[str, list[str]
                 return {}
             if not refused.errors:
                 raise
-            problems += [action.wanted.problem(found.file, _named(one)) for one in refused.errors]
+            problems += [action.wanted.problem(found.file, one) for one in refused.errors]
         else:
             fires[action.name] = known["slots"]
     if problems:
         raise ManifestError(problems)
     return fires
-
-
-def _named(error: Any) -> Any:
-    """GET /schedule calls `expression` what a job calls `schedule`."""
-    return error._replace(field="schedule") if error.field == "expression" else error
 
 
 @click.command(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import local_stack, schedule_endpoint
+from tests.cli import local_stack
 from tests.cli.local_stack import Shell
-from tests.cli.relay import Relay
+from tests.cli.relay import Relay, without_schedule
 
 
 @pytest.fixture(scope="session")
@@ -46,14 +46,9 @@ def relayed(shell: Shell, relay: Relay) -> Shell:
     return Shell(shell.directory, {**shell.settings, "JOBYARD_URL": relay.url})
 
 
-@pytest.fixture(scope="module")
-def with_schedule(stack: dict[str, str]) -> Iterator[Relay]:
-    """The API with GET /schedule."""
-    made = schedule_endpoint.relay(stack["JOBYARD_URL"])
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def project(shell: Shell, with_schedule: Relay) -> Shell:
-    return Shell(shell.directory, {**shell.settings, "JOBYARD_URL": with_schedule.url})
+def older(shell: Shell, stack: dict[str, str]) -> Iterator[Shell]:
+    """The same shell, before a stage that is older than GET /schedule."""
+    made = Relay(stack["JOBYARD_URL"], without_schedule)
+    yield Shell(shell.directory, {**shell.settings, "JOBYARD_URL": made.url})
+    made.close()

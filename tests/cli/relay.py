@@ -52,6 +52,14 @@ def lost(seen: Seen, pass_on: Callable[[], Reply]) -> Reply:
     return Reply(answer.status, answer.body, answer.headers, is_lost=True)
 
 
+def without_schedule(seen: Seen, pass_on: Callable[[], Reply]) -> Reply:
+    """The answer of a stage that is older than GET /schedule."""
+    if "/schedule?" not in seen.path:
+        return pass_on()
+    body = b'{"status":"error","message":"Nothing is here.","code":"not_found","data":null}'
+    return Reply(404, body)
+
+
 class Relay:
     """
     On a loopback port; `faults` are taken one for each request, and then it only passes on.

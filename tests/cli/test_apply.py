@@ -15,120 +15,119 @@ from jobyard.cli import main
 from jobyard.render import as_yaml
 from tests.cli.local_stack import Shell
 from tests.cli.manifest_project import HELLO, NIGHTLY, Json, write
-from tests.cli.relay import Relay
 
 
-def test_a_plan_shows_what_would_be_done_and_does_nothing(project: Shell) -> None:
+def test_a_plan_shows_what_would_be_done_and_does_nothing(shell: Shell) -> None:
     """With the next fires of each schedule that begins."""
-    write(project, [HELLO, NIGHTLY])
-    project.extra["TAG"] = "1"
-    shown = project("plan").stdout
+    write(shell, [HELLO, NIGHTLY])
+    shell.extra["TAG"] = "1"
+    shown = shell("plan").stdout
     assert "+ hello: create" in shown
     assert 'image: "etl:1"' in shown
     assert shown.count("03:00:00 UTC") == 3
     assert shown.endswith("Plan: 2 to create, 0 to change, 0 to remove.\n")
-    assert project.json("jobs")["jobs"] == []
+    assert shell.json("jobs")["jobs"] == []
 
 
-def test_detailed_exitcode_tells_whether_there_is_something_to_do(project: Shell) -> None:
+def test_detailed_exitcode_tells_whether_there_is_something_to_do(shell: Shell) -> None:
     """0, 2, and 1 for an error, a mistake of usage too: 2 has its meaning here."""
-    write(project, [HELLO])
-    project("plan", "--detailed-exitcode", status=2)
-    project("plan", status=0)
-    project("apply", "--yes")
-    project("plan", "--detailed-exitcode", status=0)
-    project("plan", "--detailed-exitcode", "-f", "absent.yaml", status=1)
-    write(project, [HELLO], project="another")
-    project("--project", "one", "plan", "--detailed-exitcode", status=1)
+    write(shell, [HELLO])
+    shell("plan", "--detailed-exitcode", status=2)
+    shell("plan", status=0)
+    shell("apply", "--yes")
+    shell("plan", "--detailed-exitcode", status=0)
+    shell("plan", "--detailed-exitcode", "-f", "absent.yaml", status=1)
+    write(shell, [HELLO], project="another")
+    shell("--project", "one", "plan", "--detailed-exitcode", status=1)
 
 
-def test_apply_creates_changes_and_removes(project: Shell) -> None:
+def test_apply_creates_changes_and_removes(shell: Shell) -> None:
     """And afterwards a plan has nothing to do."""
-    write(project, [HELLO, {"name": "old", "image": "x"}])
-    done = project("apply", "--yes")
+    write(shell, [HELLO, {"name": "old", "image": "x"}])
+    done = shell("apply", "--yes")
     assert "2 done, 0 not." in done.stderr
-    write(project, [{**HELLO, "command": ["echo", "ho"], "env": {"A": "1"}}])
-    shown = project("plan", "--prune").stdout
+    write(shell, [{**HELLO, "command": ["echo", "ho"], "env": {"A": "1"}}])
+    shown = shell("plan", "--prune").stdout
     assert 'command: ["echo", "hi"] → ["echo", "ho"]' in shown
     assert 'env.A: none → "1"' in shown
     assert "- old: remove" in shown
-    project("apply", "--prune", "--yes")
-    (job,) = project.json("jobs")["jobs"]
+    shell("apply", "--prune", "--yes")
+    (job,) = shell.json("jobs")["jobs"]
     assert (job["name"], job["command"]) == ("hello", ["echo", "ho"])
-    assert (job["env"], job["managed_by"]) == ({"A": "1"}, project.settings["JOBYARD_PROJECT"])
-    assert project("plan").stdout == "Nothing to do.\n"
+    assert (job["env"], job["managed_by"]) == ({"A": "1"}, shell.settings["JOBYARD_PROJECT"])
+    assert shell("plan").stdout == "Nothing to do.\n"
 
 
-def test_without_prune_a_job_that_left_the_manifest_stays(project: Shell) -> None:
+def test_without_prune_a_job_that_left_the_manifest_stays(shell: Shell) -> None:
     """And the plan says how it would go."""
-    write(project, [HELLO])
-    project("apply", "--yes")
-    write(project, [])
-    assert "? hello: not in the manifest any more" in project("plan").stdout
-    project("apply", "--yes")
-    assert len(project.json("jobs")["jobs"]) == 1
+    write(shell, [HELLO])
+    shell("apply", "--yes")
+    write(shell, [])
+    assert "? hello: not in the manifest any more" in shell("plan").stdout
+    shell("apply", "--yes")
+    assert len(shell.json("jobs")["jobs"]) == 1
 
 
-def test_a_job_that_is_not_the_manifests_is_refused_unless_adopted(project: Shell) -> None:
+def test_a_job_that_is_not_the_manifests_is_refused_unless_adopted(shell: Shell) -> None:
     """The other jobs of the manifest are done all the same."""
-    project.create("hello", "echo mine")
-    write(project, [HELLO, {"name": "new", "image": "x"}])
-    project("plan", status=1)
-    done = project("apply", "--yes", status=1)
+    shell.create("hello", "echo mine")
+    write(shell, [HELLO, {"name": "new", "image": "x"}])
+    shell("plan", status=1)
+    done = shell("apply", "--yes", status=1)
     assert "1 done, 1 not." in done.stderr
-    assert project.json("get", "hello")["command"] == ["sh", "-c", "echo mine"]
-    project("apply", "--adopt", "--yes")
-    assert project.json("get", "hello")["command"] == ["echo", "hi"]
-    assert project("plan").stdout == "Nothing to do.\n"
+    assert shell.json("get", "hello")["command"] == ["sh", "-c", "echo mine"]
+    shell("apply", "--adopt", "--yes")
+    assert shell.json("get", "hello")["command"] == ["echo", "hi"]
+    assert shell("plan").stdout == "Nothing to do.\n"
 
 
-def test_apply_asks_and_without_a_terminal_wants_yes(project: Shell) -> None:
+def test_apply_asks_and_without_a_terminal_wants_yes(shell: Shell) -> None:
     """Nothing is done meanwhile."""
-    write(project, [HELLO])
-    assert "--yes" in project("apply", status=2).stderr
-    assert project.json("jobs")["jobs"] == []
+    write(shell, [HELLO])
+    assert "--yes" in shell("apply", status=2).stderr
+    assert shell.json("jobs")["jobs"] == []
 
 
-def test_what_the_api_refuses_is_said_with_the_line_of_the_field(project: Shell) -> None:
+def test_what_the_api_refuses_is_said_with_the_line_of_the_field(shell: Shell) -> None:
     """The jobs that it does not refuse are done."""
-    write(project, [{"name": "bad", "image": "A B"}, HELLO])
-    done = project("apply", "--yes", status=1)
+    write(shell, [{"name": "bad", "image": "A B"}, HELLO])
+    done = shell("apply", "--yes", status=1)
     assert "jobs.yaml:4: bad: image must be an image reference" in done.stderr
     assert "1 done, 1 not." in done.stderr
-    assert [job["name"] for job in project.json("jobs")["jobs"]] == ["hello"]
+    assert [job["name"] for job in shell.json("jobs")["jobs"]] == ["hello"]
 
 
-def test_a_schedule_that_the_api_refuses_is_a_mistake_of_the_plan(project: Shell) -> None:
+def test_a_schedule_that_the_api_refuses_is_a_mistake_of_the_plan(shell: Shell) -> None:
     """With its line, before anything is done."""
-    write(project, [{"name": "bad", "image": "x", "schedule": "0 0 30 2 *"}, HELLO])
-    done = project("plan", status=1)
+    write(shell, [{"name": "bad", "image": "x", "schedule": "0 0 30 2 *"}, HELLO])
+    done = shell("plan", status=1)
     assert "jobs.yaml:5: bad: schedule" in done.stderr
-    project("apply", "--yes", status=1)
-    assert project.json("jobs")["jobs"] == []
+    shell("apply", "--yes", status=1)
+    assert shell.json("jobs")["jobs"] == []
 
 
-def test_dump_reads_as_a_plan_with_nothing_to_do(project: Shell) -> None:
+def test_dump_reads_as_a_plan_with_nothing_to_do(shell: Shell) -> None:
     """Also for jobs that no manifest made."""
-    write(project, [HELLO, {**NIGHTLY, "env": {"A": "$${B}", "C": "#: |"}}], name="mine")
-    project.extra["TAG"] = "1"
-    project("apply", "--yes")
-    project.create("by-hand", "echo ${HOME}\necho two")
-    dumped = project("dump").stdout
-    done = project("plan", "-f", "-", "--detailed-exitcode", input=dumped, status=0)
+    write(shell, [HELLO, {**NIGHTLY, "env": {"A": "$${B}", "C": "#: |"}}], name="mine")
+    shell.extra["TAG"] = "1"
+    shell("apply", "--yes")
+    shell.create("by-hand", "echo ${HOME}\necho two")
+    dumped = shell("dump").stdout
+    done = shell("plan", "-f", "-", "--detailed-exitcode", input=dumped, status=0)
     assert done.stdout.endswith("Nothing to do.\n")
 
 
-def test_a_plan_as_json_has_actions_and_nothing_else_on_stdout(project: Shell) -> None:
+def test_a_plan_as_json_has_actions_and_nothing_else_on_stdout(shell: Shell) -> None:
     """For a build that reads it."""
-    write(project, [HELLO])
-    data = json.loads(project("plan", "-o", "json").stdout)
+    write(shell, [HELLO])
+    data = json.loads(shell("plan", "-o", "json").stdout)
     assert [(one["action"], one["name"]) for one in data["actions"]] == [("create", "hello")]
 
 
-def test_a_manifest_with_mistakes_changes_nothing(project: Shell) -> None:
+def test_a_manifest_with_mistakes_changes_nothing(shell: Shell) -> None:
     """All of them are said; the status is 1."""
-    (project.directory / "jobs.yaml").write_text("version: 1\njobs:\n  - name: a\n  - image: b\n")
-    done = project("apply", "--yes", status=1)
+    (shell.directory / "jobs.yaml").write_text("version: 1\njobs:\n  - name: a\n  - image: b\n")
+    done = shell("apply", "--yes", status=1)
     assert "jobs.yaml:3: jobs[0].image is required" in done.stderr
     assert "jobs.yaml:4: jobs[1].name is required" in done.stderr
     assert "2 mistakes" in done.stderr
@@ -164,7 +163,6 @@ owners = st.sampled_from([None, "another", "the manifest"])
 )
 def test_apply_makes_it_so_touches_nothing_else_and_overwrites_nobody(
     stack: dict[str, str],
-    with_schedule: Relay,
     tmp_path_factory: pytest.TempPathFactory,
     wanted: dict[str, Json],
     there: dict[str, tuple[Json, str | None]],
@@ -182,7 +180,7 @@ def test_apply_makes_it_so_touches_nothing_else_and_overwrites_nobody(
     """
     here = Shell(
         tmp_path_factory.mktemp("apply"),
-        stack | {"JOBYARD_URL": with_schedule.url, "JOBYARD_PROJECT": f"h{uuid.uuid4().hex[:10]}"},
+        stack | {"JOBYARD_PROJECT": f"h{uuid.uuid4().hex[:10]}"},
     )
     text = as_yaml({"version": 1, "jobs": [{"name": n, **one} for n, one in wanted.items()]})
     (here.directory / "jobs.yaml").write_text(text)
@@ -238,9 +236,9 @@ def run(shell: Shell, *arguments: str) -> None:
     assert main([*flags, *arguments, "-f", file]) in (0, 1)
 
 
-def test_a_stage_without_the_schedule_endpoint_is_planned_all_the_same(shell: Shell) -> None:
+def test_a_stage_without_the_schedule_endpoint_is_planned_all_the_same(older: Shell) -> None:
     """The next fires are then not known beforehand, and the plan says so."""
-    write(shell, [{**NIGHTLY, "image": "x"}])
-    shown = shell("plan").stdout
+    write(older, [{**NIGHTLY, "image": "x"}])
+    shown = older("plan").stdout
     assert "next fires: this stage does not tell them beforehand" in shown
     assert "1 to create" in shown

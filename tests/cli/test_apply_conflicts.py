@@ -13,16 +13,16 @@ from tests.cli.manifest_project import HELLO, write
 from tests.cli.relay import Relay, lost
 
 
-def test_a_change_in_between_is_a_conflict_that_is_shown(project: Shell) -> None:
+def test_a_change_in_between_is_a_conflict_that_is_shown(shell: Shell) -> None:
     """Somebody answers the question only after another has changed the job."""
-    write(project, [HELLO])
-    project("apply", "--yes")
-    write(project, [{**HELLO, "image": "mine"}])
+    write(shell, [HELLO])
+    shell("apply", "--yes")
+    write(shell, [{**HELLO, "image": "mine"}])
     master, slave = pty.openpty()
-    asked = project.start("apply", stdin=slave)
+    asked = shell.start("apply", stdin=slave)
     assert asked.stderr is not None
     assert "Do 1 change?" in read_some(asked.stderr.fileno())
-    project("update", "hello", "--image", "theirs")
+    shell("update", "hello", "--image", "theirs")
     os.write(master, b"y\n")
     out, err = asked.communicate(timeout=60)
     os.close(slave)
@@ -30,7 +30,7 @@ def test_a_change_in_between_is_a_conflict_that_is_shown(project: Shell) -> None
     assert asked.returncode == 1, out
     assert "somebody changed it since the plan, so nothing was overwritten" in err
     assert "0 done, 1 not." in err
-    assert project.json("get", "hello")["image"] == "theirs"
+    assert shell.json("get", "hello")["image"] == "theirs"
 
 
 def read_some(descriptor: int) -> str:

@@ -16,7 +16,6 @@ import yaml
 from infra import cli_docs
 from jobyard import manifest
 from jobyard.cli import SECTIONS, command
-from tests.cli import schedule_endpoint
 from tests.cli.local_stack import ROOT, Shell
 from tests.cli.test_copilot import REPORT
 
@@ -71,23 +70,20 @@ STATUS = {
 
 
 @pytest.mark.parametrize("line", [one for one in examples() if not one.startswith(NOT_RUN)])
-def test_an_example_of_the_help_works(shell: Shell, stack: dict[str, str], line: str) -> None:
+def test_an_example_of_the_help_works(shell: Shell, line: str) -> None:
     """In a project that has what the examples name."""
-    relay = schedule_endpoint.relay(stack["JOBYARD_URL"])
-    here = Shell(shell.directory, {**shell.settings, "JOBYARD_URL": relay.url})
-    run_id = prepare(here, line)
+    run_id = prepare(shell, line)
     line = re.sub(r"run_01K9Z0000000000000000000AB|\bRUN\b", run_id, line)
     script = f'jobyard() {{ {shlex.quote(sys.executable)} -m jobyard "$@"; }}; {line}'
     done = subprocess.run(
         ["bash", "-c", script],
-        cwd=here.directory,
-        env=here.environment,
+        cwd=shell.directory,
+        env=shell.environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
-    relay.close()
     assert done.returncode == STATUS.get(line, 0), done
 
 

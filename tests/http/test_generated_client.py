@@ -118,6 +118,11 @@ def test_every_operation_can_be_called(served: tuple[Yard, Calls]) -> None:
     assert changed.parsed.data.schedule == "@daily"
     # nothing else was sent: what a patch leaves out stays
     assert (changed.parsed.data.cpu, changed.parsed.data.env["A"]) == (0.5, "1")
+    preview = call("get_schedule", expression="0 3 * * *", count=2).parsed.data
+    assert (preview.text, len(preview.slots)) == ("At 03:00 every day", 2)
+    assert call("list_upcoming", until="2d", limit=1).parsed.data.is_complete is False
+    slot = call("list_job_upcoming", job.id).parsed.data.slots[0]
+    assert (slot.job_id, slot.job_name) == (job.id, "a")
     body = call.patch(schedule=None, tags=["x"])
     stale = call("update_job_by_put", job.id, body=body, if_match=made.headers["ETag"])
     assert (stale.status_code, stale.parsed.data.version) == (412, 2)

@@ -167,6 +167,12 @@ def test_answers_are_what_the_models_say(yard: Yard) -> None:
     yard.sweep(minutes=10)
     keeps_to(answer_models.Run, yard.run(pending))
     keeps_to(answer_models.JobStatus, yard.status(job))
+    read = yard.call("GET", "/schedule", query={"expression": "@daily"})
+    keeps_to(answer_models.Schedule, read.data)
+    for path in ("/upcoming", f"/jobs/{job['id']}/upcoming"):
+        to_come = yard.call("GET", path, query={"limit": 2}).data
+        assert len(to_come["slots"]) == 2
+        keeps_to(answer_models.Upcoming, to_come)
     keeps_to(answer_models.JobList, yard.call("GET", "/jobs", query={"limit": 1}).data)
     keeps_to(answer_models.RunList, yard.call("GET", f"/jobs/{job['id']}/runs").data)
     yard.call("POST", f"/jobs/{job['id']}/runs/{pending['id']}/cancel")

@@ -52,8 +52,15 @@ def _written(world: World) -> tuple[str, str]:
 @extra
 def read_everything(world: World) -> Act:
     job, run = _written(world)
-    reads = ["/jobs", job, f"{job}/status", f"{job}/runs", run]
-    return _all(world, *(("GET", path) for path in reads))
+    reads = ["/jobs", job, f"{job}/status", f"{job}/runs", run, "/upcoming", f"{job}/upcoming"]
+
+    def act() -> None:
+        for path in reads:
+            assert world.yard.call("GET", path).status == 200, path
+        asked = {"expression": DAILY}
+        assert world.yard.call("GET", "/schedule", query=asked).status == 200
+
+    return act
 
 
 @extra

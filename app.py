@@ -52,6 +52,20 @@ def _description() -> dict[str, Any]:
     return openapi.build(app.endpoints)
 
 
+@app.get("/console", role=None, is_described=False)
+def get_console(request: Request) -> Answer:
+    from chalicelib.http import console  # at first use: the API itself needs none of it
+
+    return console.page(request.address, request.headers.get("if-none-match"))
+
+
+@app.get("/console/{file}", role=None, is_described=False)
+def get_console_file(request: Request, file: str) -> Answer:
+    from chalicelib.http import console
+
+    return console.file(file, request.headers.get("if-none-match"))
+
+
 @app.get(JOBS, role="read", query="ListJobs")
 def list_jobs(request: Request) -> Answer:
     from chalicelib.http.queries import ListJobs

@@ -28,6 +28,8 @@ from typing import Any
 
 import yaml
 
+from chalicelib.http.console import TYPES
+
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "package"
 DEPENDENCIES = ROOT / "build" / "dependencies"
@@ -74,7 +76,7 @@ def build(out: Path, platform: Platform) -> Package:
     made = Package(out / "template.json", out / "deployment.zip")
     template = yaml.safe_load((chalice / "sam.yaml").read_text())
     made.template.write_text(json.dumps(finish(template), indent=1, sort_keys=True) + "\n")
-    repack(chalice / "deployment.zip", made.archive)
+    repack(chalice / "deployment.zip", console_files(), made.archive)
     shutil.rmtree(staging)
     shutil.rmtree(chalice)
     return made
@@ -190,14 +192,24 @@ def finish(template: dict[str, Any]) -> dict[str, Any]:
     return template
 
 
-def repack(archive: Path, out: Path) -> None:
-    """The same files sorted and readable by all: os.walk's order and the umask are the disk's."""
+def console_files() -> dict[str, bytes]:
+    """The console's files by their names in the archive; Chalice packs no folder but its own."""
+    found = (ROOT / "console").iterdir()
+    return {f"console/{file.name}": file.read_bytes() for file in found if file.suffix in TYPES}
+
+
+def repack(archive: Path, more: dict[str, bytes], out: Path) -> None:
+    """
+    The same files and `more`, sorted and readable by all: os.walk's order and the umask are the
+    disk's.
+    """
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(out, "w") as sink:
-        for name in sorted(source.namelist()):
+        for name in sorted([*source.namelist(), *more]):
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             entry.external_attr = 0o100644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            sink.writestr(entry, source.read(name), compresslevel=9)
+            content = more[name] if name in more else source.read(name)
+            sink.writestr(entry, content, compresslevel=9)
 
 
 def main() -> None:

@@ -86,8 +86,7 @@ def row(text: str, around: int | None = None) -> set[int]:
     """`1 to 5, 7 and 9`; a range of weekdays goes around the week's end."""
     found: set[int] = set()
     if steps := re.fullmatch(r"(\d+) to (\d+) in steps of (\d+)", text):
-        first, last, step = map(int, steps.groups())
-        return set(range(first, last + 1, step))
+        return set(range(int(steps[1]), int(steps[2]) + 1, int(steps[3])))
     for part in re.split(r", | and | or ", text):
         first, _, last = part.partition(" to ")
         low = number(first)

@@ -64,7 +64,9 @@ class Answer:
     def __init__(self, raw: dict[str, Any]) -> None:
         self.status = raw["statusCode"]
         self.headers = raw["headers"]
-        self.envelope = json.loads(raw["body"])
+        self.text = raw["body"]
+        is_json = self.headers["Content-Type"] == "application/json"
+        self.envelope = json.loads(self.text) if is_json else {}
         self.data = self.envelope.get("data")
 
 

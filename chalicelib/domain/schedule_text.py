@@ -15,8 +15,10 @@ from chalicelib.domain import cron
 from chalicelib.domain.cron import Cron
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July")
-_MONTHS += ("August", "September", "October", "November", "December")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July", "August"),
+    *("September", "October", "November", "December"),
+)
 _MOST_TIMES = 6
 """So many times of a day are listed one by one; more are described by hours and minutes."""
 _SHORT_LIST = 4

@@ -29,6 +29,11 @@ class Answer:
             return {"status": "success", "message": self.message, "data": self.data}
         return {"status": "error", "message": self.message, "code": self.code, "data": self.data}
 
+    @property
+    def text(self) -> str:
+        """What goes out."""
+        return render(self.body)
+
 
 class Document(Answer):
     """An answer that is `data` itself: a format that others define has no envelope."""

@@ -8,6 +8,7 @@ for every route (token, tenancy, query, envelope, log line) has to be in one pla
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
@@ -45,6 +46,7 @@ PATH_FORMS = {
     "project_id": (ids.TENANT, "There is no project {} here."),
     "job_id": (ids.JOB, "There is no job {} in this project."),
     "run_id": (ids.RUN, "There is no run {} of this job."),
+    "file": (re.compile("[a-z0-9_]+[.][a-z]+"), "The console has no file {}."),
 }
 """What each parameter of a path looks like, and what is said of one that does not."""
 
@@ -58,6 +60,8 @@ class Endpoint:
     """What a token must allow; None: public."""
     query: str
     """The model of its query parameters, by its name in `http/queries.py`."""
+    is_described: bool
+    """Whether GET /openapi.json knows it; what a browser fetches is not part of the API."""
 
 
 class Api(Chalice):
@@ -106,7 +110,13 @@ class Api(Chalice):
                     raise TypeError(f"{method} {path}: a route was registered without a role")
 
     def _register(
-        self, method: str, path: str, *, role: str | None, query: str = "Query"
+        self,
+        method: str,
+        path: str,
+        *,
+        role: str | None,
+        query: str = "Query",
+        is_described: bool = True,
     ) -> Callable[[Handler], Handler]:
         """
         A handler for a route, called with the Request and the path's other parameters by name.
@@ -119,7 +129,7 @@ class Api(Chalice):
 
         def register(handler: Handler) -> Handler:
             super(Api, self).route(path, methods=[method])(handler)
-            self.endpoints[method, path] = Endpoint(handler, role, query)
+            self.endpoints[method, path] = Endpoint(handler, role, query, is_described)
             return handler
 
         return register
@@ -180,6 +190,7 @@ class Api(Chalice):
             method=method,
             resource=resource,
             headers=gateway_events.headers(event),
+            address=gateway_events.address(event),
             parameters=gateway_events.parameters(event),
             body=gateway_events.body(event),
             path=path,

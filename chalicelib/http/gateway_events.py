@@ -14,17 +14,26 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.domain.errors import BadRequest
-from chalicelib.http.answer import Answer, render
+from chalicelib.http.answer import Answer
 
 LAMBDA_BYTES = 6 * 1024 * 1024
 """What Lambda carries back at the most (Lambda quotas, synchronous invocation)."""
-_ALWAYS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+_ALWAYS = {
+    "Content-Type": "application/json",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 _NOT_IN_A_HEADER = re.compile(r"[^\x20-\x7e]")
 
 
 def method(event: Mapping[str, Any]) -> str:
     context = event.get("requestContext") or {}
     return str(context.get("httpMethod") or event.get("httpMethod") or "")
+
+
+def address(event: Mapping[str, Any]) -> str:
+    """The path as it was sent, with the prefix of a stage or of a custom domain."""
+    return str(event.get("path") or (event.get("requestContext") or {}).get("path") or "")
 
 
 def match(event: Mapping[str, Any], routes: Iterable[str]) -> tuple[str, dict[str, str]] | None:
@@ -98,7 +107,7 @@ def body(event: Mapping[str, Any]) -> bytes:
 
 def response(answer: Answer, request_id: str) -> dict[str, Any]:
     """ValueError for an answer that Lambda could not carry: lists have to end before that."""
-    text = render(answer.body)
+    text = answer.text
     if len(text) > LAMBDA_BYTES // 12 and len(json.dumps(text)) > LAMBDA_BYTES:
         raise ValueError(f"the answer of {len(text)} characters is too large for Lambda")
     sent = {**_ALWAYS, "X-Request-Id": request_id, **answer.headers}

@@ -71,6 +71,7 @@ _ERROR_SCHEMAS = {412: "VersionConflict", 422: "InvalidFields"}
 
 def build(endpoints: Mapping[tuple[str, str], Endpoint]) -> dict[str, Any]:
     """The OpenAPI document of these routes; KeyError for a handler that operations.py lacks."""
+    endpoints = {route: one for route, one in endpoints.items() if one.is_described}
     ids = _operation_ids(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for (method, path), endpoint in endpoints.items():

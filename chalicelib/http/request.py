@@ -46,6 +46,8 @@ class Request:
     """The route's path, with its parameters' names."""
     headers: Mapping[str, str]
     """By name in lower case; several of one name joined by a comma."""
+    address: str
+    """The path as it was sent, not decoded."""
     parameters: Mapping[str, list[str]]
     """What stood behind the `?`, decoded."""
     body: bytes

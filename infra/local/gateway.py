@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import io
 import json
 import logging
@@ -33,6 +34,8 @@ ANSWER_LIMIT = 6 * 1024 * 1024
 """Lambda's limit of an answer, as JSON."""
 SECONDS = 29
 """API Gateway's integration time-out."""
+MINIMUM_COMPRESSION_SIZE = 1024
+"""Bytes, as in infra/stack.yaml."""
 STAGE = "local"
 STOP_CHECK = 0.1
 """Seconds until a server that was asked to stop has noticed."""
@@ -83,7 +86,11 @@ class Gateway:
         headers = list((raw.get("headers") or {}).items())
         for name, values in (raw.get("multiValueHeaders") or {}).items():
             headers += [(name, value) for value in values]
-        return Response(data, status=raw["statusCode"], headers=headers)
+        response = Response(data, status=raw["statusCode"], headers=headers)
+        if len(data) >= MINIMUM_COMPRESSION_SIZE and "gzip" in request.accept_encodings:
+            response.set_data(gzip.compress(data, compresslevel=1, mtime=0))
+            response.headers["Content-Encoding"] = "gzip"
+        return response
 
     def event(self, request: Request) -> Event:
         """What API Gateway would hand to the function; path parameters stay percent-encoded."""

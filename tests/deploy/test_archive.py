@@ -82,6 +82,8 @@ def test_the_archive_holds_the_product_and_no_litter(packaged: package.Package) 
         str(path.relative_to(package.ROOT)) for path in (package.ROOT / "chalicelib").rglob("*.py")
     }
     assert product == modules | {"app.py"}
+    own = {name for name in found if name.startswith("console/")}
+    assert own == {f"console/{path.name}" for path in (package.ROOT / "console").iterdir()}
     litter = re.compile(r"__pycache__|\.pyc$|(^|/)\.|^bin/|/RECORD$|direct_url")
     assert [name for name in found if litter.search(name)] == []
 

@@ -125,6 +125,7 @@ def test_a_response_is_what_api_gateway_takes() -> None:
         "headers": {
             "Content-Type": "application/json",
             "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
             "X-Request-Id": "r-1",
             "Location": "jobs/1Set-Cookie: x",
             "Retry-After": "5",

@@ -66,8 +66,8 @@ class Answer:
         self.headers = raw["headers"]
         self.text = raw["body"]
         is_json = self.headers["Content-Type"] == "application/json"
-        self.envelope = json.loads(self.text) if is_json else {}
-        self.data = self.envelope.get("data")
+        self.envelope: Any = json.loads(self.text) if is_json else {}
+        self.data: Any = self.envelope.get("data")
 
 
 class Calls:

@@ -87,7 +87,7 @@ class Gateway:
         for name, values in (raw.get("multiValueHeaders") or {}).items():
             headers += [(name, value) for value in values]
         response = Response(data, status=raw["statusCode"], headers=headers)
-        if len(data) >= MINIMUM_COMPRESSION_SIZE and "gzip" in request.accept_encodings:
+        if len(data) >= MINIMUM_COMPRESSION_SIZE and request.accept_encodings["gzip"]:
             response.set_data(gzip.compress(data, compresslevel=1, mtime=0))
             response.headers["Content-Encoding"] = "gzip"
         return response

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import log
 from chalicelib.domain import ids
 from chalicelib.domain.ecs_task import read_task
-from chalicelib.http import views
+from chalicelib.http import log_answers, views
 from chalicelib.http.answer import Answer, Document, created, multi, ok, replayed, tagged
 from chalicelib.http.api import PROJECT, Api
 from chalicelib.http.cursors import decode_cursor, encode_cursor
 from chalicelib.http.request import Request
-from chalicelib.http.room import LineRoom, Rendered
+from chalicelib.http.room import Rendered
 from chalicelib.system import System
 
 if TYPE_CHECKING:
-    from chalicelib.http.queries import LogsQuery
-    from chalicelib.usecases.logs import LogPage, LogsRequest
     from chalicelib.usecases.metrics import MetricsResult
 
 JOBS = f"{PROJECT}/jobs"
@@ -53,17 +51,11 @@ def _description() -> dict[str, Any]:
 
 
 @app.get("/console", role=None, is_described=False)
-def get_console(request: Request) -> Answer:
-    from chalicelib.http import console  # at first use: the API itself needs none of it
-
-    return console.page(request.address, request.headers.get("if-none-match"))
-
-
 @app.get("/console/{file}", role=None, is_described=False)
-def get_console_file(request: Request, file: str) -> Answer:
+def get_console(request: Request, file: str | None = None) -> Answer:
     from chalicelib.http import console
 
-    return console.file(file, request.headers.get("if-none-match"))
+    return console.answer(file, request.address, request.headers.get("if-none-match"))
 
 
 @app.get(JOBS, role="read", query="ListJobs")
@@ -208,7 +200,8 @@ def get_job_logs(request: Request, job_id: str) -> Answer:
 
     query = request.query(LogsQuery)
     request.system.jobs.get(request.project, job_id)
-    return _lines(request.system.logs.of_job(job_id, _asked(query, job_id)), job_id)
+    page = request.system.logs.of_job(job_id, log_answers.asked(query, job_id))
+    return log_answers.lines(page, job_id)
 
 
 @app.get(f"{RUN}/logs", role="read", query="LogsQuery")
@@ -217,25 +210,8 @@ def get_run_logs(request: Request, job_id: str, run_id: str) -> Answer:
 
     query = request.query(LogsQuery)
     run = request.system.runs.find(request.project, job_id, run_id)
-    return _lines(request.system.logs.of_run(run, _asked(query, run_id)), run_id)
-
-
-def _asked(query: LogsQuery, scope: str) -> LogsRequest:
-    from chalicelib.usecases.logs import LogsRequest
-
-    cursor = None if query.cursor is None else decode_cursor("logs", scope, query.cursor)
-    return LogsRequest(query.window, query.limit, query.filter, cursor, LineRoom())
-
-
-def _lines(page: LogPage, scope: str) -> Answer:
-    older, newer = page.previous_cursor, page.next_cursor
-    data = {
-        "logs": [views.log_line(line) for line in page.lines],
-        "next_cursor": newer and encode_cursor("logs", scope, newer),
-        "previous_cursor": older and encode_cursor("logs", scope, older),
-    }
-    cut = " The answer is partial: go on with its cursor." if page.is_partial else ""
-    return ok(f"{len(page.lines)} line(s).{cut}", data)
+    page = request.system.logs.of_run(run, log_answers.asked(query, run_id))
+    return log_answers.lines(page, run_id)
 
 
 @app.get(f"{JOB}/metrics", role="read", query="MetricsQuery")

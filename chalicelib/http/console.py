@@ -49,20 +49,18 @@ class File(Answer):
         return self.content
 
 
-def page(address: str, if_none_match: str | None) -> Answer:
+def answer(file: str | None, address: str, if_none_match: str | None) -> Answer:
     """
-    The page. `address` is the request's path, with whatever prefix the API has there.
+    The page, or one of its files; NotFound for any other name, and for the page's own.
 
-    From `/console/` the page's relative links would lead one level too deep: it is moved.
+    `address` is the request's path, with whatever prefix the API has there: from `/console/` the
+    page's relative links would lead one level too deep, so that is moved.
     """
+    if file is not None:
+        return _file("" if file == PAGE else file, if_none_match)
     if address.endswith("/"):
-        return _moved("../console")
+        return File(301, "", headers={**HEADERS, "Location": "../console"})
     return _file(PAGE, if_none_match)
-
-
-def file(name: str, if_none_match: str | None) -> Answer:
-    """One of the page's files; NotFound for any other name, and for the page's own."""
-    return _file("" if name == PAGE else name, if_none_match)
 
 
 def _file(name: str, if_none_match: str | None) -> Answer:
@@ -82,7 +80,3 @@ def _matches(etag: str, if_none_match: str | None) -> bool:
     """Whether the client has this version (RFC 9110, 13.1.2; weak comparison)."""
     wanted = [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
     return etag in wanted or "*" in wanted
-
-
-def _moved(location: str) -> Answer:
-    return File(301, "", headers={**HEADERS, "Location": location})

@@ -36,6 +36,7 @@ def request(
     return Request(
         method="POST",
         resource="/workspaces/{workspace_id}/projects/{project_id}/jobs",
+        address="/workspaces/acme/projects/etl/jobs",
         headers=JSON if headers is None else headers,
         parameters=parameters or {},
         body=body,

@@ -1,0 +1,27 @@
+"""The browser of the tests that use the console: the machine's own Chromium."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from infra.local import chromium
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """
+    One for all tests of a session; a conftest.py that imports it has it.
+
+    Skips where there is no Chromium; in CI (JOBYARD_TEST_BROWSER=required) it fails.
+    """
+    try:
+        with chromium.launched() as launched:
+            yield launched
+    except chromium.NoChromium as missing:
+        if os.environ.get("JOBYARD_TEST_BROWSER") == "required":
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))

@@ -261,10 +261,15 @@ def task_changed(event: Any) -> dict[str, Any]:
     return {"run_id": run.run_id if run else None}
 
 
+def _time(event: dict[str, Any]) -> datetime:
+    """The minute of a scheduled event."""
+    return datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
+
+
 @app.lambda_function()
 def fire(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A schedule's rule fired."""
-    slot = datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
+    slot = _time(event)
     ids = {"job_id": event["job"], "slot": event["time"]}
     with log.reported("fire not handled", **ids), app.system.clock.deadline(EVENT_SECONDS):
         outcome = app.system.scheduler.fired(event["project"], event["job"], slot)
@@ -272,11 +277,11 @@ def fire(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"outcome": outcome}
 
 
-@app.schedule("rate(1 minute)")
+@app.schedule("cron(* * * * ? *)")
 def sweep(event: Any) -> dict[str, Any]:
-    """Whatever events and callers left undone."""
+    """Whatever events and callers left undone, and every minute's slots that no rule wakes."""
     with log.reported("sweep failed"):
-        return dict(app.system.sweep.turn())
+        return dict(app.system.sweep.turn(_time(event.to_dict())))
 
 
 @app.schedule("rate(10 minutes)")

@@ -34,6 +34,11 @@ class Settings:
     secret_prefixes: tuple[str, ...]
     """ARN prefixes that `secrets` may name; `{workspace}` stands for the job's workspace."""
     region: str
+    wake: str = "rules"
+    """
+    What wakes schedules: `rules`, EventBridge's, as far as the account has room for them, or
+    `sweep`: the sweep alone, and no rules are made.
+    """
     shards: int = 16
     """Partitions of the sweep's two sparse indexes: enough for 16,000 writes a second."""
 
@@ -85,5 +90,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         log_retention_days=int(environ.get("JOBYARD_LOG_RETENTION_DAYS", "30")),
         run_retention_days=max(3, int(retention)) if retention else None,
         secret_prefixes=_list(environ.get("JOBYARD_SECRET_PREFIXES", "")),
+        wake=environ.get("JOBYARD_WAKE") or "rules",
         region=environ.get("AWS_REGION") or environ["AWS_DEFAULT_REGION"],
     )

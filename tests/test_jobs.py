@@ -46,6 +46,7 @@ def test_a_job_is_answered_as_it_was_asked_for_with_the_defaults(yard: Yard) -> 
         "created_at": "2026-11-23T12:00:00.000Z",
         "updated_at": "2026-11-23T12:00:00.000Z",
         "next_run_at": None,
+        "wake": None,
     }
     assert yard.call("GET", f"/jobs/{job['id']}").data == job
 

@@ -25,23 +25,6 @@ def test_a_rule_is_as_eventbridge_and_its_reader_want_it(yard: Yard) -> None:
         assert '"time": <time>' in target["InputTransformer"]["InputTemplate"]
 
 
-def test_when_eventbridge_has_no_room_nothing_is_stored(yard: Yard) -> None:
-    """The caller hears which quota to raise; an update leaves job and rules as they were."""
-    yard.aws.events.rules_per_bus = 1
-    job = yard.create(name="a", schedule="0 3 * * *")
-    refused = yard.call("POST", "/jobs", {"name": "b", "image": "busybox", "schedule": "0 4 * * *"})
-    assert (refused.status, refused.envelope["code"]) == (409, "schedule_quota_reached")
-    assert "quota" in refused.envelope["message"]
-    refused = yard.call("PATCH", f"/jobs/{job['id']}", {"schedule": "0 5 1 * 1"})
-    assert refused.status == 409
-    assert [j["schedule"] for j in yard.call("GET", "/jobs").data["jobs"]] == ["0 3 * * *"]
-    assert rules() == [("cron(0 3 * * ? *)", "ENABLED")]
-    assert len(boto3.client("logs").describe_log_groups()["logGroups"]) == 1
-    assert (
-        len(boto3.client("ecs").list_task_definitions(status="ACTIVE")["taskDefinitionArns"]) == 1
-    )
-
-
 def test_a_target_that_eventbridge_does_not_take_is_an_error(yard: Yard) -> None:
     """It says so in an answer of 200; the audit clears up the rule."""
     yard.aws.events.fail_targets_next("InternalException", "try again")

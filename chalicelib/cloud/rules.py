@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from chalicelib.clock import Clock
 from chalicelib.cloud import aws
 from chalicelib.domain import schedule
-from chalicelib.domain.errors import Conflict, Unavailable
+from chalicelib.domain.errors import Unavailable
 from chalicelib.settings import STAGE_TAG, Settings
 
 TARGET_ID = "fire"
@@ -63,18 +63,19 @@ class Rules:
             for number, expression in enumerate(plan.rules())
         ]
 
-    def put(self, job_id: str, project: str, rules: Sequence[Mapping[str, Any]]) -> None:
+    def put(self, job_id: str, project: str, rules: Sequence[Mapping[str, Any]]) -> int:
         """
-        Make rules, or make them as they should be, with their target.
+        Make rules, or make them as they should be, with their target, in the order given.
 
-        409 `schedule_quota_reached` where the bus has no room for another.
+        How many there are now: fewer than were given where the bus has no room for another
+        (LimitExceededException: EventBridge API reference, PutRule).
         """
-        for rule in rules:
+        for made, rule in enumerate(rules):
             try:
                 self._put_rule(rule, job_id)
             except ClientError as error:
                 if aws.error_code(error) == "LimitExceededException":
-                    raise quota_reached(aws.error_message(error)) from error
+                    return made
                 raise
             self._change(
                 "make the schedule's target",
@@ -82,6 +83,7 @@ class Rules:
                 Rule=rule["Name"],
                 Targets=[self.target(job_id, project)],
             )
+        return len(rules)
 
     def _put_rule(self, rule: Mapping[str, Any], job_id: str) -> None:
         tags = [
@@ -189,11 +191,3 @@ def _failure(
         return CONCURRENT
     failed = answer.get("FailedEntries") or []
     return str(failed[0].get("ErrorCode")) if failed else None
-
-
-def quota_reached(why: str) -> Conflict:
-    return Conflict(
-        "EventBridge takes no more rules: raise the account's quota 'Rules per event bus' "
-        f"(Service Quotas, EventBridge), or remove schedules. Nothing was changed. ({why})",
-        code="schedule_quota_reached",
-    )

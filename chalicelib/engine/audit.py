@@ -23,11 +23,12 @@ from chalicelib.cloud.ecs import Ecs
 from chalicelib.cloud.logs import Logs
 from chalicelib.cloud.rules import Rules
 from chalicelib.domain import ecs_task, ids
-from chalicelib.domain.errors import Conflict, Unavailable
+from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.lifecycle import Lifecycle
+from chalicelib.engine.scheduler import work_at
 from chalicelib.settings import Settings
 from chalicelib.tables.jobs import JobsTable
-from chalicelib.tables.records import Job
+from chalicelib.tables.records import SWEEP, Job
 from chalicelib.tables.runs import RunsTable
 
 TURN = 240.0
@@ -130,6 +131,8 @@ class Audit:
             return
         wanted = {r["Name"]: r for r in self._wanted(job)}
         if name not in wanted:
+            if not self._left_to_the_sweep(job):
+                return  # it has changed meanwhile: the next audit looks again
             log.warning("rule removed", rule=name)
             self.rules.remove([name])
         elif not self._as_wanted(rule, wanted[name], job):
@@ -137,7 +140,19 @@ class Audit:
             self.rules.put(job.job_id, job.pk, [wanted[name]])
 
     def _wanted(self, job: Job) -> list[dict[str, Any]]:
-        return self.rules.render(job.job_id, job.pk, job.spec) if job.is_active else []
+        if not job.is_active or job.wake == SWEEP or self.settings.wake == SWEEP:
+            return []
+        return self.rules.render(job.job_id, job.pk, job.spec)
+
+    def _left_to_the_sweep(self, job: Job) -> bool:
+        """
+        Before its rules go, have the sweep wake a job whose schedule they woke until now.
+
+        False: somebody changed the job meanwhile.
+        """
+        if job.next_slot is None or job.wake == SWEEP or not job.is_active:
+            return True
+        return self.jobs_table.change_wake(job, SWEEP, work_at(job.next_slot, SWEEP))
 
     def _as_wanted(self, rule: dict[str, Any], wanted: dict[str, Any], job: Job) -> bool:
         if any(rule.get(name) != value for name, value in wanted.items()):
@@ -146,31 +161,53 @@ class Audit:
 
     def _audit_schedules(self, token: str | None) -> str | None:
         """
-        Schedules that lack a rule get it back; a page is a shard of the jobs with a slot to come.
+        Schedules that lack a rule get it, or are left to the sweep where the bus has no room; a
+        page is a shard of the jobs with a slot to come.
 
         A job that was paused or changed meanwhile is rendered as it is when it is read.
         """
         number = int(token or 0)
         keys = self.jobs_table.all_in_shard(number)
+        has_room = True
         for job in self.jobs_table.get_many(keys):
+            if job.wake == SWEEP and not has_room:
+                continue  # hundreds would be refused one by one
             with _one("schedule not audited", job_id=job.job_id):
-                self._audit_schedule(job)
+                has_room = self._audit_schedule(job)
         return str(number + 1) if number + 1 < self.settings.shards else None
 
-    def _audit_schedule(self, job: Job) -> None:
+    def _audit_schedule(self, job: Job) -> bool:
+        """False: the bus has no room for its rules."""
+        if self.settings.wake == SWEEP or not job.is_active:
+            self._left_to_the_sweep(job)
+            return True
+        if job.wake == SWEEP:
+            return self._given_rules(job)
         wanted = self._wanted(job)
         there = {rule["Name"] for rule in self.rules.of_job(job.job_id)} if wanted else set()
         lacking = [rule for rule in wanted if rule["Name"] not in there]
-        if lacking:
-            log.warning("rules put back", job_id=job.job_id, rules=len(lacking))
-            self._put_back(job, lacking)
+        if not lacking:
+            return True
+        log.warning("rules put back", job_id=job.job_id, rules=len(lacking))
+        if self.rules.put(job.job_id, job.pk, lacking) == len(lacking):
+            return True
+        if self._left_to_the_sweep(job):
+            self.rules.remove([rule["Name"] for rule in wanted])
+        return False
 
-    def _put_back(self, job: Job, rules: list[dict[str, Any]]) -> None:
-        try:
-            self.rules.put(job.job_id, job.pk, rules)
-        except Conflict as error:
-            # the sweep advances the schedule without its rules, only later
-            log.error("rules not put back", job_id=job.job_id, reason=error.message)
+    def _given_rules(self, job: Job) -> bool:
+        """
+        Make the rules of a job that the sweep wakes: first the rules, then the note that they do.
+
+        In between both wake it. False: the bus has no room for all of them, and it has none.
+        """
+        wanted = self.rules.render(job.job_id, job.pk, job.spec)
+        made = self.rules.put(job.job_id, job.pk, wanted)
+        has_room = made == len(wanted)
+        noted = has_room and self.jobs_table.change_wake(job, None, work_at(job.next_slot, None))
+        if not noted:
+            self.rules.remove([rule["Name"] for rule in wanted[:made]])
+        return has_room
 
     def _audit_definitions(self, token: str | None) -> str | None:
         """Revisions that are neither current nor used by a live run are retired."""

@@ -13,7 +13,7 @@ from chalicelib.cloud.logs import Logs
 from chalicelib.cloud.rules import Rules
 from chalicelib.domain.errors import FieldError, InvalidFields
 from chalicelib.settings import STAGE_TAG, Settings
-from chalicelib.tables.records import Job
+from chalicelib.tables.records import SWEEP, Job
 
 Rule = dict[str, Any]
 
@@ -70,13 +70,27 @@ class JobResources:
             self.settings.log_group(job_id), self.settings.log_retention_days, tags
         )
 
-    def rules_of(self, job_id: str, project: str, spec: Mapping[str, Any]) -> list[Rule]:
-        """The rules that a job with this spec should have."""
-        return self.rules.render(job_id, project, spec)
+    def rules_of(self, job: Job) -> list[Rule]:
+        """The rules that a stored job has, unless somebody outside has changed them."""
+        return [] if job.wake == SWEEP else self.rules.render(job.job_id, job.pk, job.spec)
 
-    def put_rules(self, job_id: str, project: str, rules: list[Rule]) -> None:
-        """Make rules, or make them as they should be; 409 where the bus has no room."""
-        self.rules.put(job_id, project, rules)
+    def wanted_rules(self, job_id: str, project: str, spec: Mapping[str, Any]) -> list[Rule]:
+        """The rules that a job with this spec should have, as far as the bus has room."""
+        return self.rules.render(job_id, project, spec) if self.settings.wake != SWEEP else []
+
+    def put_rules(self, job_id: str, project: str, rules: list[Rule]) -> int:
+        """Make rules, or make them as they should be: how many there was room for."""
+        return self.rules.put(job_id, project, rules)
+
+    def put_new_rules(
+        self, job_id: str, project: str, spec: Mapping[str, Any], rules: list[Rule]
+    ) -> str | None:
+        """Make a new job's rules, all or none: what wakes it then, as `Job.wake` says it."""
+        made = self.put_rules(job_id, project, rules)
+        if made < len(rules):
+            self.remove_rules(rules[:made])
+            rules = []
+        return SWEEP if spec["schedule"] is not None and not rules else None
 
     def remove_rules(self, rules: list[Rule]) -> None:
         self.rules.remove([rule["Name"] for rule in rules])

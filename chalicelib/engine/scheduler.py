@@ -20,7 +20,7 @@ from chalicelib.engine.lifecycle import Lifecycle
 from chalicelib.engine.new_run import slot_run
 from chalicelib.settings import Settings
 from chalicelib.tables.jobs import JobsTable
-from chalicelib.tables.records import Job
+from chalicelib.tables.records import SWEEP, Job
 from chalicelib.tables.run_records import Run
 from chalicelib.tables.runs import RunsTable, expiry
 
@@ -103,7 +103,7 @@ class Scheduler:
                 unrecorded, older = older, 0
                 self._record(job, slot, "missed_deadline", _missed(unrecorded), 1 + unrecorded)
         next_slot = plan.next_slot(until)
-        return self.jobs_table.move_cursor(job, next_slot, work_at(next_slot))
+        return self.jobs_table.move_cursor(job, next_slot, work_at(next_slot, job.wake))
 
     def _record(self, job: Job, slot: datetime, code: str, message: str, count: int) -> None:
         """Record a slot that does not start in the history."""
@@ -185,9 +185,11 @@ class Scheduler:
         self.lifecycle.release(run.job_id)
 
 
-def work_at(next_slot: datetime | None) -> datetime | None:
-    """When the sweep should look at a job whose next slot is that one."""
-    return None if next_slot is None else next_slot + FIRE_GRACE
+def work_at(next_slot: datetime | None, wake: str | None) -> datetime | None:
+    """When the sweep should look at a job whose next slot is that one, and which is woken so."""
+    if next_slot is None:
+        return None
+    return next_slot if wake == SWEEP else next_slot + FIRE_GRACE
 
 
 def first_slot(spec: dict[str, Any], after: datetime) -> datetime | None:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
+from datetime import datetime
 from operator import itemgetter
 
 from chalicelib import log
@@ -58,9 +59,12 @@ class Sweep:
     clock: Clock
     launchers: int = LAUNCHERS
 
-    def turn(self, *, seconds: float = TURN) -> dict[str, int]:
+    def turn(self, minute: datetime | None = None, *, seconds: float = TURN) -> dict[str, int]:
         """
         One turn: how many jobs and runs it looked at.
+
+        `minute` is the one that it was called for; this machine's clock may not have come to it
+        yet, so slots are due up to the later of the two.
 
         Schedules, then runs, then deletes, each within its share of the turn, so that no backlog of
         one starves the others.
@@ -69,8 +73,9 @@ class Sweep:
         runs = 0
         with self.clock.deadline(seconds):
             with log.and_continue("jobs not swept"), self.clock.deadline(seconds * SHARE):
-                jobs = self._due_jobs()
-                self._schedules([job for job in jobs if job.is_active])
+                until = max(self.clock.now(), minute or self.clock.now())
+                jobs = self._due_jobs(until)
+                self._schedules([job for job in jobs if job.is_active], until)
             left = self.clock.remaining() - DELETES
             with log.and_continue("runs not swept"), self.clock.deadline(left):
                 runs = self._look_at_runs()
@@ -79,23 +84,22 @@ class Sweep:
             log.info("swept", jobs=len(jobs), runs=runs)
         return {"jobs": len(jobs), "runs": runs}
 
-    def _due_jobs(self) -> list[Job]:
+    def _due_jobs(self, until: datetime) -> list[Job]:
         """The jobs with something due, as they are now, the longest due first."""
         keys = []
         for shard in range(self.settings.shards):
-            keys += self.jobs_table.due(shard, self.clock.now(), PER_SHARD)
+            keys += self.jobs_table.due(shard, until, PER_SHARD)
         jobs = self.jobs_table.get_many(keys)
-        now = self.clock.now()
-        due = [(job.work_at, job) for job in jobs if job.work_at and job.work_at <= now]
+        due = [(job.work_at, job) for job in jobs if job.work_at and job.work_at <= until]
         return [job for _, job in sorted(due, key=itemgetter(0))]
 
-    def _schedules(self, jobs: Sequence[Job]) -> None:
-        """Advance the schedules whose slot nothing has told of."""
+    def _schedules(self, jobs: Sequence[Job], until: datetime) -> None:
+        """Advance the schedules that have no rules, or whose rules did not fire."""
         for job in jobs:
             if self.clock.remaining() < ENOUGH:
                 return
             with log.and_continue("schedule not swept", job_id=job.job_id):
-                self.scheduler.advance(job, self.clock.now())
+                self.scheduler.advance(job, until)
 
     def _deletes(self, jobs: Sequence[Job]) -> None:
         """Go on with deletes, each for a while only."""

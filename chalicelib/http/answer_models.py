@@ -62,6 +62,13 @@ class Job(Answered):
     next_run_at: Annotated[
         Time | None, Field(description="The next slot; null without a schedule, or while paused.")
     ]
+    wake: Annotated[
+        Literal["rule", "sweep"] | None,
+        Field(
+            description="What wakes the schedule: `rule`, rules of EventBridge, or `sweep`, where "
+            "the account has no room for them or the stage makes none; null on demand."
+        ),
+    ]
 
 
 class JobList(Answered):

@@ -36,6 +36,7 @@ _JOB = {
     "created_at": "2026-11-22T09:12:00.000Z",
     "updated_at": "2026-11-22T09:12:00.000Z",
     "next_run_at": "2026-11-24T02:00:00.000Z",
+    "wake": "rule",
 }
 _ERROR = {
     "code": "nonzero_exit",

@@ -32,6 +32,7 @@ def job(record: Job) -> dict[str, Any]:
         "created_at": iso(record.created_at),
         "updated_at": iso(record.updated_at),
         "next_run_at": iso(record.next_slot),
+        "wake": record.woken_by,
     }
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pynamodb.expressions.condition import Condition
+
 from chalicelib.settings import Settings
 from chalicelib.tables.database import Database
 from chalicelib.tables.expressions import actions_of, just_below
@@ -91,8 +93,8 @@ class JobsTable:
         changes = {**changes, "version": job.version + 1}
         if "work_at" in changes:
             changes["work_shard"] = self._shard_of(job, changes["work_at"])
-        unchanged = Job.pk.exists() & (Job.state == ACTIVE) & (Job.version == job.version)
-        if "next_slot" in changes and job.next_slot is not None:
+        unchanged = _as_read(job)
+        if "work_at" in changes and job.next_slot is not None:
             unchanged &= Job.next_slot == job.next_slot
         actions = actions_of(Job, changes)
         new_name = changes.get("spec", job.spec)["name"]
@@ -112,13 +114,23 @@ class JobsTable:
 
     def move_cursor(self, job: Job, next_slot: datetime | None, work_at: datetime | None) -> bool:
         """Advance the schedule's cursor, on condition that it is unchanged: see `scheduler`."""
-        here = Job.pk.exists() & (Job.state == ACTIVE) & (Job.version == job.version)
-        here &= Job.next_slot == job.next_slot
+        here = _as_read(job) & (Job.next_slot == job.next_slot)
         changes = {
             "next_slot": next_slot,
             "work_at": work_at,
             "work_shard": self._shard_of(job, work_at),
         }
+        return self.database.update(job, actions_of(Job, changes), here)
+
+    def change_wake(self, job: Job, wake: str | None, work_at: datetime | None) -> bool:
+        """
+        Note that an active schedule is woken otherwise now: by the sweep (SWEEP), or by its rules
+        (None). `work_at` is when the sweep then looks at it.
+
+        False: somebody changed the job or its cursor meanwhile, and nothing was stored.
+        """
+        here = _as_read(job) & (Job.next_slot == job.next_slot)
+        changes = {"wake": wake, "work_at": work_at, "work_shard": self._shard_of(job, work_at)}
         return self.database.update(job, actions_of(Job, changes), here)
 
     def mark_deleting(self, job: Job, now: datetime) -> bool:
@@ -201,3 +213,11 @@ class JobsTable:
 
     def _shard_of(self, job: Job, work_at: datetime | None) -> str | None:
         return shard(job.job_id, self.settings.shards, work_at)
+
+
+def _as_read(job: Job) -> Condition:
+    """The job is active, of the version that was read, and is woken as it was then."""
+    is_so = Job.pk.exists() & (Job.state == ACTIVE) & (Job.version == job.version)
+    is_so &= Job.wake.does_not_exist() if job.wake is None else Job.wake == job.wake
+    condition: Condition = is_so
+    return condition

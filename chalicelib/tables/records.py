@@ -30,6 +30,8 @@ R = TypeVar("R", bound="Record")
 
 ACTIVE = "active"
 DELETING = "deleting"
+RULE = "rule"
+SWEEP = "sweep"
 
 
 def maybe(attribute: Attribute[T]) -> Attribute[T | None]:
@@ -90,6 +92,8 @@ class Job(SortedRecord):
     schedule_version = whole()
     next_slot = maybe(UTCDateTimeAttribute(null=True))
     """The schedule's cursor: every slot before it has its run or its recorded miss."""
+    wake = maybe(UnicodeAttribute(null=True))
+    """SWEEP: it has no rules, so the sweep claims its slots; absent: its rules do."""
     gate = whole()
     """Raised by every claim under `forbid` and `replace`, so that of two concurrent claims one
     fails."""
@@ -118,6 +122,11 @@ class Job(SortedRecord):
     @property
     def is_active(self) -> bool:
         return self.state == ACTIVE
+
+    @property
+    def woken_by(self) -> str | None:
+        """RULE or SWEEP; None: the job has no schedule."""
+        return None if self.spec["schedule"] is None else self.wake or RULE
 
 
 class Name(SortedRecord):

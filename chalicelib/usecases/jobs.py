@@ -17,7 +17,7 @@ from chalicelib.engine.deletion import Deletion
 from chalicelib.engine.job_resources import JobResources
 from chalicelib.engine.scheduler import Scheduler, first_slot, work_at
 from chalicelib.tables.jobs import JobsTable
-from chalicelib.tables.records import ACTIVE, Job, JobKey
+from chalicelib.tables.records import ACTIVE, SWEEP, Job, JobKey
 from chalicelib.tables.run_records import Run, Stats
 from chalicelib.tables.runs import RunsTable
 from chalicelib.usecases.idempotency import Once, key_reused
@@ -88,7 +88,8 @@ class Jobs:
         Create a job: the job, and whether this call made it.
 
         1. Look whether the name is free, and what the Idempotency-Key made before.
-        2. Make its resources in AWS: task definition, log group, rules.
+        2. Make its resources in AWS: task definition, log group, rules. Where the bus has no room
+           for its rules, the job has none, and the sweep wakes it.
         3. Store it, with its name and key, in one transaction.
 
         Dying before 3 leaves resources in AWS whose names carry the id of a job that does not
@@ -108,10 +109,10 @@ class Jobs:
         stored = spec.model_dump(mode="json")
         definition = self.job_resources.register(job_id, stored)
         self.job_resources.make_log_group(job_id)
-        rules = self.job_resources.rules_of(job_id, project, stored)
+        rules = self.job_resources.wanted_rules(job_id, project, stored)
         try:
-            self.job_resources.put_rules(job_id, project, rules)
-            job = _new_job(project, job_id, stored, definition, self.clock.now())
+            wake = self.job_resources.put_new_rules(job_id, project, stored, rules)
+            job = _new_job(project, job_id, stored, definition, self.clock.now(), wake)
             record = once.record(JobKey, project, job_id, now) if once else None
             failed = self.jobs_table.create(job, record, now)
         except Conflict:
@@ -152,13 +153,15 @@ class Jobs:
 
         1. Where the schedule changes, advance the old one first: a slot that is due already keeps
            its run. The new schedule begins with the first slot after now.
-        2. Register the container if it changed, and put the rules that changed.
+        2. Register the container if it changed, and put the rules that changed, or all of a job
+           that has none. Where the bus has no room for them, the sweep wakes the job from here on.
         3. Store the new version, on condition that the job is still the one that was read; else
            all is done again, after a pause, on what it is now.
         4. Remove the rules that are not needed any more.
 
         Dying after 2 leaves rules that fire at minutes at which nothing is due, which does nothing;
-        the sweep advances what is due, and the audit corrects the rules.
+        the sweep advances what is due, and the audit corrects the rules. Dying after 3 leaves a job
+        that both the sweep and a rule wake, until the audit.
         """
         from chalicelib.domain.job_spec import apply_patch, stored_spec
 
@@ -190,16 +193,13 @@ class Jobs:
         changes: dict[str, Any] = {"spec": spec, "updated_at": now}
         if any(spec[name] != old[name] for name in CONTAINER_FIELDS):
             changes["task_definition"] = self.job_resources.register(job.job_id, spec)
-        if _schedule(spec) != _schedule(old):
-            next_slot = first_slot(spec, now)
-            changes["next_slot"] = next_slot
-            changes["work_at"] = work_at(next_slot)
-            changes["schedule_version"] = job.schedule_version + 1
-        before = self.job_resources.rules_of(job.job_id, job.pk, old)
-        after = self.job_resources.rules_of(job.job_id, job.pk, spec)
+        before = self.job_resources.rules_of(job)
+        after = self.job_resources.wanted_rules(job.job_id, job.pk, spec)
         try:
             new = [rule for rule in after if rule not in before]
-            self.job_resources.put_rules(job.job_id, job.pk, new)
+            made = self.job_resources.put_rules(job.job_id, job.pk, new)
+            is_swept = spec["schedule"] is not None and (not after or made < len(new))
+            changes |= _woken(job, spec, SWEEP if is_swept else None, now)
             failed = self.jobs_table.update(job, changes)
         except Conflict:
             self.job_resources.put_back(job, before, after, changes.get("task_definition"))
@@ -209,8 +209,10 @@ class Jobs:
             raise _name_taken(spec["name"])
         if failed:
             return False
-        self.job_resources.remove_rules(before[len(after) :])
-        log.info("job updated", job_id=job.job_id, version=int(job.version))
+        needed = [] if is_swept else [rule["Name"] for rule in after]
+        there = {rule["Name"]: rule for rule in [*before, *new[:made]]}
+        self.job_resources.remove_rules([there[name] for name in there if name not in needed])
+        log.info("job updated", job_id=job.job_id, version=int(job.version), wake=job.woken_by)
         return True
 
     def delete(self, project: str, job_id: str, if_match: IfMatch = ANY) -> None:
@@ -248,8 +250,25 @@ class Jobs:
         return JobStatus(job, latest, live, stats)
 
 
+def _woken(job: Job, spec: dict[str, Any], wake: str | None, now: datetime) -> dict[str, Any]:
+    """What of a job changes with its schedule, and with what wakes it."""
+    changes: dict[str, Any] = {}
+    next_slot = job.next_slot
+    if _schedule(spec) != _schedule(job.spec):
+        next_slot = first_slot(spec, now)
+        changes |= {"next_slot": next_slot, "schedule_version": job.schedule_version + 1}
+    if changes or wake != job.wake:
+        changes |= {"wake": wake, "work_at": work_at(next_slot, wake)}
+    return changes
+
+
 def _new_job(
-    project: str, job_id: str, spec: dict[str, Any], definition: str, now: datetime
+    project: str,
+    job_id: str,
+    spec: dict[str, Any],
+    definition: str,
+    now: datetime,
+    wake: str | None,
 ) -> Job:
     next_slot = first_slot(spec, now)
     return Job(
@@ -261,7 +280,8 @@ def _new_job(
         state=ACTIVE,
         schedule_version=1,
         next_slot=next_slot,
-        work_at=work_at(next_slot),
+        wake=wake,
+        work_at=work_at(next_slot, wake),
         gate=0,
         created_at=now,
         updated_at=now,

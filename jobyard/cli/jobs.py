@@ -109,6 +109,7 @@ def _show(job: Json) -> None:
         ("created", Cell(durations.moment(job["created_at"]))),
         ("updated", Cell(durations.moment(job["updated_at"]))),
         ("next run", Cell(f"{durations.moment(job['next_run_at'])} ({ahead})" if ahead else "")),
+        ("woken by", Cell(job.get("wake") or "")),
     ]
     render.pairs(shown, sys.stdout)
 

@@ -14,6 +14,7 @@ from chalicelib.system import System
 from chalicelib.tables.records import Job, JobKey, Name
 from chalicelib.tables.run_records import Run, RunKey, Stats
 from infra.local import REGION
+from infra.local.fidelity.events import RULES_PER_BUS
 from infra.local.provision import ACCOUNT
 from tests.yard import Yard
 
@@ -93,6 +94,10 @@ class Contents:
             }
             for name, rule in self._rules.items()
         }
+
+    def room_for_rules(self, rules: int = RULES_PER_BUS) -> None:
+        """How many rules the bus takes from now on."""
+        self.yard.aws.events.rules_per_bus = rules
 
     def remove_rule(self, name: str) -> None:
         """As somebody would by hand."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from chalicelib.domain import ecs_task, schedule
-from chalicelib.tables.records import Job
+from chalicelib.tables.records import SWEEP, Job
 from chalicelib.tables.run_records import Run
 from infra.local.fidelity.tasks import Task
 from tests.reliability.world import ScheduleSeen, World
@@ -224,10 +224,22 @@ def everything_has_an_owner(world: World) -> Iterator[str]:
 
 
 def rules_fit(world: World) -> Iterator[str]:
-    """6. An active schedule has exactly its rules; other jobs have none."""
+    """
+    6. An active schedule has exactly its rules; other jobs have none. One that the sweep wakes has
+    none either, and is one for which there is no room, or whose stage makes no rules.
+    """
     wanted = {}
+    makes_rules = world.on.settings.wake != SWEEP
+    free = world.yard.aws.events.rules_per_bus - len(world.rules())
     for job in world.jobs():
-        for rule in world.on.rules.render(job.job_id, job.pk, job.spec):
+        rules = world.on.rules.render(job.job_id, job.pk, job.spec)
+        if job.woken_by == SWEEP or not makes_rules:
+            if job.next_slot and (job.wake != SWEEP or (makes_rules and len(rules) <= free)):
+                yield f"{job.job_id} is woken by {job.wake}; there is room for {free} rules"
+            if job.work_at != job.next_slot:
+                yield f"{job.job_id} is due {job.next_slot}, and looked at {job.work_at}"
+            continue
+        for rule in rules:
             wanted[rule["Name"]] = {
                 "ScheduleExpression": rule["ScheduleExpression"],
                 "State": rule["State"],

@@ -66,6 +66,7 @@ class World(Contents):
         self.ecs.reset()
         self.ecs.visible_after = timedelta(0)
         self.clock.at = START
+        self.room_for_rules()
         self.yard.events.clear()
         self.on.tokens.forget()
         self.made: list[Task] = []

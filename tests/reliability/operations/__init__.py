@@ -5,7 +5,7 @@ The crash points and the throttling of each are enumerated from these: a call th
 comes to make is a case more, without anyone writing it.
 """
 
-from tests.reliability.operations import audits, events, fires, jobs, runs, sweeps
+from tests.reliability.operations import audits, events, fires, jobs, rules, runs, sweeps
 from tests.reliability.operations.operation import (
     DAILY,
     OPERATIONS,
@@ -24,6 +24,7 @@ __all__ = [
     "events",
     "fires",
     "jobs",
+    "rules",
     "runs",
     "sweeps",
 ]

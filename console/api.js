@@ -116,10 +116,6 @@ export class Project {
     return send("GET", `${this.path}/jobs/${id}`, { signal: this.signal });
   }
 
-  run(job, run) {
-    return this.get(`/jobs/${job}/runs/${run}`);
-  }
-
   runs(job, query) {
     return this.get(`/jobs/${job}/runs`, query);
   }
@@ -132,10 +128,6 @@ export class Project {
   async trigger(job, body, key) {
     const headers = { "Idempotency-Key": key };
     return (await this.change("POST", `/jobs/${job}/runs`, { body, headers })).data;
-  }
-
-  cancel(job, run) {
-    return this.change("POST", `/jobs/${job}/runs/${run}/cancel`);
   }
 
   async update(job, body, version) {

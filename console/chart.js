@@ -13,84 +13,110 @@ import { draw, h } from "./dom.js";
  * - `table`: `{columns, rows}`, the same numbers; rows are lists of texts.
  */
 export function chart(element) {
-  const state = { args: null, width: 0, selected: null, points: [], isByKey: false };
-  const observer = new ResizeObserver(() => {
-    if (Math.abs(element.clientWidth - state.width) >= 1) redraw();
-  });
-  observer.observe(element);
+  return new Chart(element);
+}
 
-  function select(index, isByKey) {
-    state.selected = index === null ? null : Math.max(0, Math.min(state.points.length - 1, index));
-    state.isByKey = isByKey;
-    redraw();
+class Chart {
+  constructor(element) {
+    this.element = element;
+    this.args = null;
+    this.width = 0;
+    this.selected = null;
+    this.points = [];
+    this.isByKey = false;
+    this.observer = new ResizeObserver(() => {
+      if (Math.abs(element.clientWidth - this.width) >= 1) this.redraw();
+    });
+    this.observer.observe(element);
   }
 
-  function move(event) {
+  update(args) {
+    this.args = args;
+    this.redraw();
+  }
+
+  close() {
+    this.observer.disconnect();
+    draw(this.element);
+  }
+
+  select(index, isByKey) {
+    this.selected = index === null ? null : Math.max(0, Math.min(this.points.length - 1, index));
+    this.isByKey = isByKey;
+    this.redraw();
+  }
+
+  point(event) {
     const box = event.currentTarget.getBoundingClientRect();
-    select(nearest(state.points, event.clientX - box.left, event.clientY - box.top), false);
+    this.select(nearest(this.points, event.clientX - box.left, event.clientY - box.top), false);
   }
 
-  function key(event) {
-    const last = state.points.length - 1;
-    const at = state.selected ?? last + 1;
-    const stride = state.args.stride ?? 0;
-    const next = {
-      ArrowLeft: at - 1, ArrowRight: state.selected === null ? 0 : at + 1, Home: 0, End: last,
-      ...(stride ? { ArrowUp: at - stride, ArrowDown: at + stride } : {}),
-    }[event.key];
-    if (event.key === "Escape") select(null, true);
-    else if (event.key === "Enter") follow();
-    else if (next !== undefined && last >= 0) {
+  press(event) {
+    const next = this.#keyTarget(event.key);
+    if (event.key === "Escape") this.select(null, true);
+    else if (event.key === "Enter") this.follow();
+    else if (next !== undefined && this.points.length) {
       event.preventDefault();
-      select(next, true);
+      this.select(next, true);
     }
   }
 
-  function follow() {
-    const href = state.points[state.selected]?.href;
+  #keyTarget(key) {
+    const last = this.points.length - 1;
+    const at = this.selected ?? last + 1;
+    const stride = this.args.stride ?? 0;
+    return {
+      ArrowLeft: at - 1,
+      ArrowRight: this.selected === null ? 0 : at + 1,
+      Home: 0,
+      End: last,
+      ...(stride ? { ArrowUp: at - stride, ArrowDown: at + stride } : {}),
+    }[key];
+  }
+
+  follow() {
+    const href = this.points[this.selected]?.href;
     if (href) location.hash = href;
   }
 
-  function redraw() {
-    state.width = element.clientWidth;
-    if (!state.width || !state.args) return;
-    const { label, drawing, table } = state.args;
-    const { height, nodes, points } = drawing(state.width);
-    state.points = points;
-    const point = points[state.selected] ?? null;
-    draw(element,
+  redraw() {
+    this.width = this.element.clientWidth;
+    if (!this.width || !this.args) return;
+    const { label, drawing, table } = this.args;
+    const { height, nodes, points } = drawing(this.width);
+    this.points = points;
+    const point = points[this.selected] ?? null;
+    draw(this.element,
       h("div", { class: "chart-place" },
-        h("svg", {
-          class: `chart${point?.href ? " is-link" : ""}`,
-          width: state.width,
-          height,
-          viewBox: `0 0 ${state.width} ${height}`,
-          tabindex: "0",
-          role: "img",
-          "aria-label": `${label}. Arrow keys read the values; a table follows.`,
-          on: {
-            pointermove: move,
-            pointerleave: () => select(null, false),
-            blur: () => select(null, false),
-            click: (event) => { move(event); follow(); },
-            keydown: key,
-          },
-        }, nodes, point && h("path", { class: "crosshair", d: `M${round(point.x)} 0V${height}` })),
-        point && tooltip(point, state.width)),
-      h("p", { class: "sr", "aria-live": "polite" }, state.isByKey && point ? point.text.join(", ") : ""),
+        this.picture(height, [nodes, point && h("path", {
+          class: "crosshair", key: "crosshair", d: `M${round(point.x)} 0V${height}`,
+        })], point),
+        point && tooltip(point, this.width)),
+      h("p", { class: "sr", "aria-live": "polite" }, this.isByKey && point ? point.text.join(", ") : ""),
       table && tableOf(label, table));
   }
 
-  return {
-    update(args) {
-      state.args = args;
-      redraw();
-    },
-    close() {
-      observer.disconnect();
-      draw(element);
-    },
-  };
+  picture(height, nodes, point) {
+    return h("svg", {
+      class: `chart${point?.href ? " is-link" : ""}`,
+      width: this.width,
+      height,
+      viewBox: `0 0 ${this.width} ${height}`,
+      tabindex: "0",
+      role: "img",
+      "aria-label": `${this.args.label}. Arrow keys read the values.`,
+      on: {
+        pointermove: (event) => this.point(event),
+        pointerleave: () => this.select(null, false),
+        blur: () => this.select(null, false),
+        click: (event) => {
+          this.point(event);
+          this.follow();
+        },
+        keydown: (event) => this.press(event),
+      },
+    }, nodes);
+  }
 }
 
 function nearest(points, x, y) {

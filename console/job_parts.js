@@ -12,7 +12,8 @@ const WINDOWS = { "1h": "Last hour", "6h": "Last 6 hours", "24h": "Last day", "7
 /** CloudWatch is asked once a minute at most, and each look is paid for. */
 const USAGE_PACE = MINUTE;
 
-export function jobOutput(page, state, redraw) {
+/** `jobPage` has `job` and `status` as they are now. */
+export function jobOutput(page, jobPage, redraw) {
   const id = page.route.job;
   const chosen = { since: "24h" };
   return () => [
@@ -25,7 +26,7 @@ export function jobOutput(page, state, redraw) {
       // A cursor carries its window.
       read: (query, signal) => page.project.with(signal).get(`/jobs/${id}/logs`,
         query.cursor ? query : { ...query, since: chosen.since }),
-      isOver: () => inFlight(state.status) === 0,
+      isOver: () => inFlight(jobPage.status) === 0,
       fileName: `${id}.log`,
       runLink: (run) => link(page.route, "run", { job: id, run }),
       failed: page.failed,
@@ -33,7 +34,7 @@ export function jobOutput(page, state, redraw) {
   ];
 }
 
-export function jobUsage(page, state, redraw) {
+export function jobUsage(page, jobPage, redraw) {
   const id = page.route.job;
   const shown = { since: "6h", answer: null, at: 0, isReading: false };
 
@@ -60,8 +61,8 @@ export function jobUsage(page, state, redraw) {
       h("p", { class: "help" }, "CPU is the average over the runs in flight, memory their total. ",
         "The limits are those of one run."),
       usage(answer, {
-        cpu: state.job.cpu,
-        memory: state.job.memory_mib,
+        cpu: jobPage.job.cpu,
+        memory: jobPage.job.memory_mib,
         from: answer && Date.parse(answer.start),
         to: answer && Date.parse(answer.end),
       }),

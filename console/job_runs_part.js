@@ -6,75 +6,87 @@ import { runsTable } from "./runs_table.js";
 import { count } from "./words.js";
 
 const STEP = 25;
+const PAGE = 100;
 const STATUSES = ["pending", "running", "succeeded", "failed", "cancelled"];
 const TRIGGERS = { schedule: "By the schedule", manual: "By hand" };
 
-/** Answers a function that describes the part as it is now. */
-export function runsPart(page, state, redraw) {
-  const chosen = { status: "", trigger: "" };
-  let shown = STEP;
-  let filtered = null;
-  let filteredOf = null;
-
-  async function read(cursor) {
-    const answer = await page.attempt(() =>
-      page.project.runs(page.route.job, { ...chosen, limit: 4 * STEP, cursor }));
-    if (!answer) return;
-    filtered = {
-      runs: [...(cursor ? filtered.runs : []), ...answer.runs],
-      next: answer.next_cursor,
-    };
-    redraw();
+export class RunsPart {
+  /** `newest` is what the page keeps of the job's runs, a JobRuns. */
+  constructor(page, newest, redraw) {
+    Object.assign(this, { page, newest, redraw });
+    this.chosen = { status: "", trigger: "" };
+    this.shown = STEP;
+    /** The filtered list, as `{runs, next}`, and the newest runs at which it was read. */
+    this.filtered = null;
+    this.readAt = null;
   }
 
-  function pick(name, value) {
-    chosen[name] = value;
-    shown = STEP;
-    filtered = null;
-    filteredOf = null;
-    redraw();
+  get isFiltered() {
+    return Boolean(this.chosen.status || this.chosen.trigger);
+  }
+
+  /** What is listed, as `{runs, hasMore}`; without runs while they are read. */
+  get listed() {
+    if (!this.isFiltered) return { runs: this.newest.runs, hasMore: this.newest.older !== null };
+    return { runs: this.filtered?.runs, hasMore: Boolean(this.filtered?.next) };
+  }
+
+  pick(name, value) {
+    this.chosen[name] = value;
+    Object.assign(this, { shown: STEP, filtered: null, readAt: null });
+    this.redraw();
+  }
+
+  async readFiltered(cursor) {
+    const { chosen, page } = this;
+    const query = { ...chosen, limit: PAGE, cursor };
+    const answer = await page.attempt(() => page.project.runs(page.route.job, query));
+    if (!answer || query.status !== this.chosen.status || query.trigger !== this.chosen.trigger) return;
+    const before = cursor ? this.filtered.runs : [];
+    this.filtered = { runs: [...before, ...answer.runs], next: answer.next_cursor };
+    this.redraw();
   }
 
   /** The filtered list is read anew whenever the newest runs have changed. */
-  function refreshFiltered() {
-    const newest = JSON.stringify(state.runs.runs.slice(0, 4 * STEP).map(({ id, status }) => [id, status]));
-    if (newest === filteredOf) return;
-    filteredOf = newest;
-    read();
+  refreshFiltered() {
+    const newest = JSON.stringify(this.newest.runs.slice(0, PAGE).map(({ id, status }) => [id, status]));
+    if (newest === this.readAt) return;
+    this.readAt = newest;
+    this.readFiltered();
   }
 
-  async function more() {
-    shown += STEP;
-    if (isFiltered() && filtered?.next && shown > filtered.runs.length) await read(filtered.next);
-    else if (!isFiltered() && shown > state.runs.runs.length && state.runs.older) await readOlder();
-    redraw();
+  async more() {
+    this.shown += STEP;
+    const { runs, hasMore } = this.listed;
+    if (hasMore && this.shown > runs.length) {
+      if (this.isFiltered) await this.readFiltered(this.filtered.next);
+      else await this.page.attempt(() => this.newest.readOlder());
+    }
+    this.redraw();
   }
 
-  const readOlder = () => page.attempt(() => state.runs.readOlder());
-  const isFiltered = () => Boolean(chosen.status || chosen.trigger);
-
-  return () => {
-    if (isFiltered()) refreshFiltered();
-    const { runs, hasMore } = isFiltered()
-      ? { runs: filtered?.runs ?? [], hasMore: Boolean(filtered?.next) }
-      : { runs: state.runs.runs, hasMore: state.runs.older !== null };
+  view() {
+    if (this.isFiltered) this.refreshFiltered();
+    const { runs, hasMore } = this.listed;
     return [
       h("div", { class: "filters" },
-        select("Outcome", chosen.status, (value) => pick("status", value),
-          STATUSES.map((status) => [status, OUTCOMES[status].label])),
-        select("Started by", chosen.trigger, (value) => pick("trigger", value), Object.entries(TRIGGERS)),
-        h("span", { class: "faint" }, isFiltered() && !filtered ? "Reading…"
-          : `${count(runs.length, "run")}${hasMore ? " read" : ""}`)),
-      runs.length ? runsTable(page.route, runs.slice(0, shown))
-        : h("p", { class: "nothing" }, isFiltered() && !filtered ? "Reading…" : "No runs."),
-      (runs.length > shown || hasMore) && h("p", { class: "more" },
-        h("button", { on: { click: more } }, "Show older runs")),
+        this.select("Outcome", "status", STATUSES.map((status) => [status, OUTCOMES[status].label])),
+        this.select("Started by", "trigger", Object.entries(TRIGGERS)),
+        runs && h("span", { class: "faint" }, `${count(runs.length, "run")}${hasMore ? " read" : ""}`)),
+      runs?.length ? runsTable(this.page.route, runs.slice(0, this.shown))
+        : h("p", { class: "nothing" }, runs ? "No runs." : "Reading…"),
+      (runs?.length > this.shown || hasMore) && h("p", { class: "more" },
+        h("button", { on: { click: () => this.more() } }, "Show older runs")),
     ];
-  };
-}
+  }
 
-function select(label, value, pick, entries) {
-  return h("select", { "aria-label": label, value, on: { change: (event) => pick(event.target.value) } },
+  select(label, name, entries) {
+    return h("select", {
+      "aria-label": label,
+      value: this.chosen[name],
+      on: { change: (event) => this.pick(name, event.target.value) },
+    },
     h("option", { value: "" }, `${label}: all`),
-    entries.map(([name, text]) => h("option", { key: name, value: name }, text)));
+    entries.map(([value, text]) => h("option", { key: value, value }, text)));
+  }
 }

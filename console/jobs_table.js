@@ -7,10 +7,11 @@ import { strip } from "./strip.js";
 import { duration, millis, ticking } from "./times.js";
 import { usd } from "./words.js";
 
-/** `acts`: sort(by), run(job), toggle(job). */
+/** `acts`: pick(name, value), run(job), toggle(job). */
 export function jobsTable(route, rows, chosen, acts) {
   const hasCost = rows.some((row) => row.cost !== null);
-  const column = (label, by) => sortable(label, by, chosen.sort ?? "state", acts.sort);
+  const column = (label, by) =>
+    sortable(label, by, chosen.sort ?? "state", (order) => acts.pick("sort", order));
   // Roles are given because a narrow screen's layout would take them from the elements.
   return h("table", { class: "jobs", role: "table" },
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" },

@@ -1,6 +1,6 @@
 // The console's entry: which page the address names, and signing in before it.
 
-import { Project } from "./api.js";
+import { ApiError, Project } from "./api.js";
 import { closeDialogs } from "./dialogs.js";
 import { draw, h } from "./dom.js";
 import { openDay } from "./page_day.js";
@@ -11,6 +11,7 @@ import { openRun } from "./page_run.js";
 import { openSignIn } from "./page_sign_in.js";
 import { poll } from "./poll.js";
 import { link, parse } from "./routes.js";
+import * as scroll from "./scroll.js";
 import * as session from "./session.js";
 import { makeShell } from "./shell.js";
 import { startTicking } from "./times.js";
@@ -43,7 +44,7 @@ function open() {
   const isSignedIn = session.token() !== null;
   shell.show(route, isSignedIn);
   draw(shell.page);
-  scrollTo(0, 0);
+  scroll.opened();
   const page = context(route, current.signal);
   if (route.page === "unknown") return showUnknown(page);
   if (!isSignedIn) return openSignIn(page, { goOn: open });
@@ -67,6 +68,7 @@ function showUnknown(page) {
 
 /** What a page may use: its route, the API, the place where it draws, and polling. */
 function context(route, signal) {
+  let hasDrawn = false;
   return {
     route,
     signal,
@@ -76,7 +78,10 @@ function context(route, signal) {
       document.title = `${text} · Jobyard`;
     },
     draw(...children) {
-      if (!signal.aborted) draw(shell.page, ...children);
+      if (signal.aborted) return;
+      hasDrawn = true;
+      draw(shell.page, ...children);
+      scroll.drawn();
     },
     poll(look, pause) {
       return poll({ look, pause, signal, report: (freshness) => report(freshness) });
@@ -100,11 +105,12 @@ function context(route, signal) {
   };
 
   function report(freshness) {
-    if (freshness.error?.isSignedOut) signInAgain(freshness.error);
-    else shell.report(freshness);
-    if (freshness.error && !freshness.error.status && freshness.error.code !== "unreachable") {
-      throw freshness.error;
-    }
+    const { error } = freshness;
+    if (error?.isSignedOut) return signInAgain(error);
+    shell.report(freshness);
+    if (error && !error.mayPass && !hasDrawn) draw(shell.page, refusal(route, error));
+    // What the API did not say is a defect of the page: it belongs into the browser's log, too.
+    if (error && !(error instanceof ApiError)) throw error;
   }
 
   function signInAgain(error) {
@@ -119,9 +125,18 @@ function context(route, signal) {
   }
 }
 
+/** In place of a page whose job or run is not there, or is not the token's. */
+function refusal(route, error) {
+  return h("section", { class: "empty" },
+    h("h1", null, error.status === 404 ? "Not found" : "Not shown"),
+    h("p", null, h("a", { href: link(route, "jobs") }, "All jobs of the project")));
+}
+
 addEventListener("hashchange", () => {
   session.takeTokenFromAddress();
   open();
+  // Where a link was is gone: the keyboard goes on at the page's beginning.
+  if (document.activeElement === document.body) shell.page.focus({ preventScroll: true });
 });
 startTicking();
 open();

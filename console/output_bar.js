@@ -4,7 +4,8 @@ import { h } from "./dom.js";
 import { MOST_LINES } from "./lines.js";
 import { count } from "./words.js";
 
-export function outputBar(state, args, acts, mountRows) {
+/** `acts` is the output itself. */
+export function outputBar(state, acts, mountRows) {
   const { source, matches, current } = state;
   return [
     h("div", { class: "output-bar", key: "bar" },
@@ -21,19 +22,19 @@ export function outputBar(state, args, acts, mountRows) {
       }),
       state.words && !state.isFiltered && h("span", { class: "found", "aria-live": "polite" },
         matches.length
-          ? `${matches.indexOf(current) + 1 || "–"} of ${matches.length.toLocaleString("en")}`
+          ? `${(matches.indexOf(current) + 1 || "–").toLocaleString("en")} of ${matches.length.toLocaleString("en")}`
           : "Not found"),
       state.words && !state.isFiltered && h("span", { class: "steps" },
         h("button", { "aria-label": "Previous match", on: { click: () => acts.step(-1) } }, "↑"),
         h("button", { "aria-label": "Next match", on: { click: () => acts.step(1) } }, "↓")),
-      toggle("Only matching lines", state.isFiltered, acts.filter),
-      toggle("Times", state.hasTimes, acts.times),
+      toggle("Only matching lines", state.isFiltered, (isOn) => acts.filter(isOn)),
+      toggle("Times", state.hasTimes, (isOn) => acts.times(isOn)),
       h("span", { class: "space" }),
-      h("button", { on: { click: acts.firstError }, disabled: Boolean(state.busy) }, "First error"),
-      h("button", { on: { click: acts.toStart }, disabled: Boolean(state.busy) }, "Beginning"),
-      h("button", { on: { click: acts.toEnd }, "aria-pressed": String(state.isFollowing) },
+      h("button", { on: { click: () => acts.firstError() }, disabled: Boolean(state.busy) }, "First error"),
+      h("button", { on: { click: () => acts.toStart() }, disabled: Boolean(state.busy) }, "Beginning"),
+      h("button", { on: { click: () => acts.toEnd() }, "aria-pressed": String(state.isFollowing) },
         source.isOver ? "End" : "Follow"),
-      h("button", { on: { click: acts.download }, disabled: Boolean(state.busy) }, "Download")),
+      h("button", { on: { click: () => acts.download() }, disabled: Boolean(state.busy) }, "Download")),
     h("div", { class: "output-place", key: "place" },
       h("div", {
         class: "output",

@@ -5,9 +5,9 @@ import { h } from "./dom.js";
 import { durations, legend } from "./durations.js";
 import { heatmap } from "./heatmap.js";
 import { definition, failingPanel, nextFires, scheduleLine } from "./job_facts.js";
-import { JobRuns } from "./job_runs.js";
 import { jobOutput, jobUsage } from "./job_parts.js";
-import { runsPart } from "./job_runs_part.js";
+import { JobRuns } from "./job_runs.js";
+import { RunsPart } from "./job_runs_part.js";
 import { badge, inFlight, jobState, outcomeOf } from "./outcomes.js";
 import { BUSY, IDLE } from "./poll.js";
 import { choose, link } from "./routes.js";
@@ -19,126 +19,148 @@ const FIRES = 10;
 const TABS = { runs: "Runs", output: "Output", usage: "CPU and memory", definition: "Definition" };
 
 export function openJob(page) {
-  const id = page.route.job;
-  const { project, route } = page;
-  const state = {
-    job: null, status: null, meaning: null,
-    tab: TABS[route.options.tab] ? route.options.tab : "runs",
-    runs: new JobRuns((query) => project.runs(id, query)),
-  };
   page.title("Job");
-
-  const polling = page.poll(async () => {
-    const [{ data: job }, status] = await Promise.all([
-      project.job(id), project.get(`/jobs/${id}/status`), state.runs.refresh(),
-    ]);
-    Object.assign(state, { job, status });
-    page.title(job.name);
-    redraw();
-    if (await readMeaning()) redraw();
-  }, () => (inFlight(state.status) ? BUSY : IDLE));
-
-  /** What the schedule means, and its next fires; read anew once the first of them has passed. */
-  async function readMeaning() {
-    const { schedule: expression, timezone } = state.job;
-    if (!expression) return (state.meaning = null);
-    const { meaning } = state;
-    const isCurrent = meaning?.expression === expression && meaning.zone === timezone;
-    if (isCurrent && millis(meaning.slots[0]) > now()) return false;
-    const answer = await project.get("/schedule", { expression, timezone, count: FIRES });
-    state.meaning = { ...answer, expression, zone: timezone };
-    return true;
-  }
-
-  const parts = {
-    runs: runsPart(page, state, redraw),
-    output: jobOutput(page, state, redraw),
-    usage: jobUsage(page, state, redraw),
-    definition: () => definition(state.job),
-  };
-
-  const acts = {
-    run: () => openRunDialog(page, state.job),
-    async toggle() {
-      const { job } = state;
-      const changed = await page.attempt(() => project.update(id, { paused: !job.paused }));
-      if (!changed) return;
-      page.say(changed.paused ? "The schedule is paused; manual runs still work."
-        : "The schedule is active again. Slots of the past do not start.");
-      polling.again();
-    },
-    remove() {
-      confirm({
-        title: "Delete this job?",
-        text: "This cannot be undone. It stops what is in flight, and removes the job, all of its " +
-          "runs and their output.",
-        action: "Delete the job",
-        typed: state.job.name,
-        act: async () => {
-          const { message } = await project.change("DELETE", `/jobs/${id}`);
-          page.say(message);
-          location.hash = link(route, "jobs");
-        },
-      });
-    },
-    show(tab) {
-      state.tab = tab;
-      choose(tab === "runs" ? {} : { tab });
-      redraw();
-    },
-  };
-
-  function redraw() {
-    if (state.job) page.draw(view(route, state, acts, parts));
-  }
+  new JobPage(page).open();
 }
 
-function view(route, state, acts, parts) {
-  const { job, status, meaning, runs, tab } = state;
-  const plotted = runs.runs.slice(0, PLOTTED);
-  return [
-    heading(route, job, status, acts),
-    scheduleLine(job, meaning),
-    failingPanel(route, status, runs.runs, runs.isComplete),
-    plotted.length > 0 && h("div", { class: "job-grid" },
+class JobPage {
+  constructor(page) {
+    this.page = page;
+    this.id = page.route.job;
+    this.job = null;
+    this.status = null;
+    this.meaning = null;
+    this.tab = TABS[page.route.options.tab] ? page.route.options.tab : "runs";
+    this.runs = new JobRuns((query) => page.project.runs(this.id, query));
+    const redraw = () => this.redraw();
+    const list = new RunsPart(page, this.runs, redraw);
+    this.parts = {
+      runs: () => list.view(),
+      output: jobOutput(page, this, redraw),
+      usage: jobUsage(page, this, redraw),
+      definition: () => definition(this.job),
+    };
+  }
+
+  open() {
+    this.polling = this.page.poll(() => this.look(), () => (inFlight(this.status) ? BUSY : IDLE));
+  }
+
+  async look() {
+    const { project } = this.page;
+    const [{ data }, status] = await Promise.all([
+      project.job(this.id), project.get(`/jobs/${this.id}/status`), this.runs.refresh(),
+    ]);
+    Object.assign(this, { job: data, status });
+    this.page.title(data.name);
+    this.redraw();
+    await this.readMeaning();
+  }
+
+  /** What the schedule means, and its next fires; read anew once the first of them has passed. */
+  async readMeaning() {
+    const { schedule: expression, timezone } = this.job;
+    const { meaning } = this;
+    const isCurrent = meaning?.expression === expression && meaning.zone === timezone;
+    if (!expression || (isCurrent && millis(meaning.slots[0]) > now())) return;
+    const answer = await this.page.project.get("/schedule", { expression, timezone, count: FIRES });
+    this.meaning = { ...answer, expression, zone: timezone };
+    this.redraw();
+  }
+
+  run() {
+    openRunDialog(this.page, this.job);
+  }
+
+  async toggle() {
+    const body = { paused: !this.job.paused };
+    const changed = await this.page.attempt(() => this.page.project.update(this.id, body));
+    if (!changed) return;
+    this.page.say(changed.paused ? "The schedule is paused; manual runs still work."
+      : "The schedule is active again. Slots of the past do not start.");
+    this.polling.again();
+  }
+
+  remove() {
+    confirm({
+      title: "Delete this job?",
+      text: "This cannot be undone. It stops what is in flight, and removes the job, all of its " +
+        "runs and their output.",
+      action: "Delete the job",
+      typed: this.job.name,
+      act: async () => {
+        const { message } = await this.page.project.change("DELETE", `/jobs/${this.id}`);
+        this.page.say(message);
+        location.hash = link(this.page.route, "jobs");
+      },
+    });
+  }
+
+  show(tab) {
+    this.tab = tab;
+    choose(tab === "runs" ? {} : { tab });
+    this.redraw();
+  }
+
+  redraw() {
+    if (this.job) this.page.draw(this.view());
+  }
+
+  view() {
+    const { job, status, runs, tab, page } = this;
+    return [
+      this.heading(),
+      scheduleLine(job, this.meaning),
+      failingPanel(page.route, status, runs.runs, runs.isComplete),
+      (runs.runs.length > 0 || job.schedule) && this.overview(),
+      h("div", { class: "tabs", role: "group", "aria-label": "Parts of the job" },
+        Object.entries(TABS).map(([name, label]) => h("button", {
+          key: name,
+          "aria-pressed": String(tab === name),
+          on: { click: () => this.show(name) },
+        }, label))),
+      h("div", { class: "card", key: tab }, this.parts[tab]()),
+    ];
+  }
+
+  heading() {
+    const { job, status, page } = this;
+    return [
+      h("p", { class: "crumbs" }, h("a", { href: link(page.route, "jobs") }, "Jobs")),
+      h("div", { class: "heading" },
+        h("h1", null, h("bdi", null, job.name)),
+        badge(jobState(job, status)),
+        h("span", { class: "tags" }, job.tags.map((tag) => h("span", { class: "tag", key: tag }, tag))),
+        h("span", { class: "space" }),
+        h("button", { class: "primary", on: { click: () => this.run() } }, "Run now"),
+        job.schedule &&
+          h("button", { on: { click: () => this.toggle() } }, job.paused ? "Resume" : "Pause"),
+        h("a", { class: "button", href: link(page.route, "edit", { job: job.id }) }, "Edit"),
+        h("a", { class: "button", href: link(page.route, "new", { from: job.id }) }, "Duplicate"),
+        h("button", { class: "danger", on: { click: () => this.remove() } }, "Delete")),
+    ];
+  }
+
+  overview() {
+    const { job, status, runs, page } = this;
+    const plotted = runs.runs.slice(0, PLOTTED);
+    return h("div", { class: "job-grid" },
       h("section", { class: "card at-durations" },
         h("h2", null, `Durations of the last ${plotted.length} runs`),
         legend(new Set(plotted.map(outcomeOf))),
-        durations(route, plotted, job.timeout_seconds * 1000)),
+        plotted.length ? durations(page.route, plotted, job.timeout_seconds * 1000)
+          : h("p", { class: "nothing" }, "It has not run yet.")),
       h("section", { class: "card at-year" },
         h("h2", null, "The last year"),
         heatmap(runs.runs, { isComplete: runs.isComplete, since: millis(job.created_at) }),
         counts(status.run_counts)),
       job.schedule && h("section", { class: "card at-fires" },
-        h("h2", null, "Next fires"), nextFires(job, meaning?.slots ?? []))),
-    h("div", { class: "tabs", role: "group", "aria-label": "Parts of the job" },
-      Object.entries(TABS).map(([name, label]) => h("button", {
-        key: name,
-        "aria-pressed": String(tab === name),
-        on: { click: () => acts.show(name) },
-      }, label))),
-    h("section", { class: "card", key: tab, "aria-label": TABS[tab] }, parts[tab]()),
-  ];
+        h("h2", null, "Next fires"), nextFires(job, this.meaning?.slots ?? [])));
+  }
 }
 
-function heading(route, job, status, acts) {
-  return [
-    h("p", { class: "crumbs" }, h("a", { href: link(route, "jobs") }, "Jobs")),
-    h("div", { class: "heading" },
-      h("h1", null, h("bdi", null, job.name)),
-      badge(jobState(job, status)),
-      h("span", { class: "tags" }, job.tags.map((tag) => h("span", { class: "tag", key: tag }, tag))),
-      h("span", { class: "space" }),
-      h("button", { class: "primary", on: { click: acts.run } }, "Run now"),
-      job.schedule && h("button", { on: { click: acts.toggle } }, job.paused ? "Resume" : "Pause"),
-      h("a", { class: "button", href: link(route, "edit", { job: job.id }) }, "Edit"),
-      h("a", { class: "button", href: link(route, "new", { from: job.id }) }, "Duplicate"),
-      h("button", { class: "danger", on: { click: acts.remove } }, "Delete")),
-  ];
-}
-
-function counts({ total: _, skipped, ...others }) {
-  const shown = Object.entries(others).filter(([, number]) => number);
+function counts({ skipped, ...others }) {
+  const shown = Object.entries(others).filter(([name, number]) => number && name !== "total");
   return h("p", { class: "help" }, "In its whole life: ",
     shown.map(([name, number]) => `${number.toLocaleString("en")} ${name}`).join(", ") || "no runs",
     skipped > 0 && `, and ${skipped.toLocaleString("en")} skipped or missed slots`, ".");

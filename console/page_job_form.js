@@ -5,144 +5,159 @@ import { h } from "./dom.js";
 import { GROUPS, changed, fieldsOf, toBody, toForm } from "./job_fields.js";
 import { fieldInput } from "./job_inputs.js";
 import { link } from "./routes.js";
-import { schedulePreview } from "./schedule_preview.js";
+import { SchedulePreview } from "./schedule_preview.js";
+
+/** Their errors stand beside their rows. */
+const PAIRS = new Set(["env", "secrets"]);
 
 export function openJobForm(page) {
-  const { route, project } = page;
-  const editedId = route.page === "edit" ? route.job : null;
-  const sourceId = editedId ?? route.options.from ?? null;
-  const title = editedId ? "Edit job" : sourceId ? "Duplicate job" : "New job";
-  const state = {
-    fields: null, values: null, first: null, job: null, version: null,
-    error: null, errors: {}, conflict: null, isBusy: false,
-  };
-  let key = newKey();
-  const preview = schedulePreview(page, redraw);
-  page.title(title);
-  page.poll(load, () => null);
+  const form = new JobForm(page);
+  page.title(form.title);
+  page.poll(() => form.load(), () => null);
+}
 
-  async function load() {
-    if (state.fields) return;
+class JobForm {
+  constructor(page) {
+    const { route } = page;
+    this.page = page;
+    this.editedId = route.page === "edit" ? route.job : null;
+    this.sourceId = this.editedId ?? route.options.from ?? null;
+    this.title = this.editedId ? "Edit job" : this.sourceId ? "Duplicate job" : "New job";
+    this.preview = new SchedulePreview(page, () => this.redraw());
+    this.fields = null;
+    this.isBusy = false;
+    // One key for one content: pressing twice, or again after no answer came, creates one job.
+    this.key = newKey();
+  }
+
+  async load() {
+    if (this.fields) return;
+    const { project, signal } = this.page;
     const [openapi, source] = await Promise.all([
-      readDocument("openapi.json", page.signal), sourceId && project.job(sourceId),
+      readDocument("openapi.json", signal), this.sourceId && project.job(this.sourceId),
     ]);
-    state.fields = fieldsOf(openapi);
-    if (source) begin(source);
-    else state.values = state.first = toForm(state.fields, null);
-    askPreview();
-    redraw();
+    this.fields = fieldsOf(openapi);
+    this.begin(source ?? { data: null, version: null });
     document.getElementById("field-name")?.focus();
   }
 
-  /** Fill the form with a job, as it is now. */
-  function begin({ data, version }) {
-    state.first = toForm(state.fields, data);
-    state.values = state.first;
-    Object.assign(state, { job: data, version, error: null, errors: {}, conflict: null });
-    if (!editedId) state.values = { ...state.first, name: `${data.name} copy` };
+  /** Fill the form with a job, as it is now, or with a new job's defaults. */
+  begin({ data, version }) {
+    Object.assign(this, { job: data, version, error: null, errors: {}, conflict: null });
+    this.first = toForm(this.fields, data);
+    this.values = { ...this.first };
+    if (data && !this.editedId) this.values.name = `${data.name} copy`;
+    this.preview.ask(this.values.schedule, this.values.timezone);
+    this.redraw();
   }
 
-  function askPreview() {
-    preview.ask(state.values.schedule, state.values.timezone);
+  edit(name, value) {
+    this.values = { ...this.values, [name]: value };
+    this.errors = Object.fromEntries(Object.entries(this.errors).filter(([field]) =>
+      field !== name && !field.startsWith(`${name}.`)));
+    this.key = newKey();
+    if (name === "schedule" || name === "timezone") {
+      this.preview.ask(this.values.schedule, this.values.timezone);
+    }
+    this.redraw();
   }
 
-  function edit(name, value) {
-    state.values = { ...state.values, [name]: value };
-    const { [name]: _, ...errors } = state.errors;
-    state.errors = errors;
-    key = newKey();
-    if (name === "schedule" || name === "timezone") askPreview();
-    redraw();
-  }
-
-  async function submit(event, version = state.version) {
+  /** `version` is the one that may be overwritten; null: whichever there is. */
+  async submit(event, version) {
     event.preventDefault();
-    if (state.isBusy) return;
-    Object.assign(state, { isBusy: true, error: null, errors: {}, conflict: null });
-    redraw();
+    if (this.isBusy) return;
+    Object.assign(this, { isBusy: true, error: null, errors: {}, conflict: null });
+    this.redraw();
     try {
-      const job = await (editedId ? save(version) : create());
-      page.say(editedId ? "Saved; it takes effect on the next run." : `${job.name} was created.`);
-      location.hash = link(route, "job", { job: job.id });
+      const job = await (this.editedId ? this.save(version) : this.create());
+      this.page.say(this.editedId ? "Saved; it takes effect on the next run." : `${job.name} was created.`);
+      location.hash = link(this.page.route, "job", { job: job.id });
     } catch (error) {
-      refused(error);
+      this.refused(error);
     }
   }
 
-  async function create() {
-    const body = toBody(state.fields, state.values);
-    const headers = { "Idempotency-Key": key };
-    return (await project.change("POST", "/jobs", { body, headers })).data;
+  async create() {
+    const body = toBody(this.fields, this.values);
+    const headers = { "Idempotency-Key": this.key };
+    return (await this.page.project.change("POST", "/jobs", { body, headers })).data;
   }
 
-  async function save(version) {
-    const body = changed(state.fields, state.first, state.values);
-    if (!Object.keys(body).length) return state.job;
-    return project.update(editedId, body, version);
+  async save(version) {
+    const body = changed(this.fields, this.first, this.values);
+    if (!Object.keys(body).length) return this.job;
+    return this.page.project.update(this.editedId, body, version);
   }
 
-  function refused(error) {
-    state.isBusy = false;
-    if (error.isSignedOut) return page.failed(error);
-    if (error.status === 412) state.conflict = error.message;
-    else state.error = error.errors.length ? null : error.message;
+  refused(error) {
+    this.isBusy = false;
+    if (error.isSignedOut) return this.page.failed(error);
+    const names = new Set(this.fields.map(({ name }) => name));
+    const unplaced = [];
     for (const { field, message } of error.errors) {
-      // An error of one entry, such as env.NAME or tags.0, is also the whole field's.
-      const whole = field.split(".")[0];
-      state.errors[field] = message;
-      if (!PAIRS.has(whole) && whole !== field) state.errors[whole] = message;
+      // An error of one entry, such as tags.0, stands beside the whole field.
+      const [whole] = field.split(".");
+      this.errors[PAIRS.has(whole) ? field : whole] = message;
+      if (!names.has(whole)) unplaced.push(`${field}: ${message}`);
     }
-    const names = new Set(state.fields.map(({ name }) => name));
-    const unplaced = error.errors.filter(({ field }) => !names.has(field.split(".")[0]));
-    if (unplaced.length) state.error = unplaced.map((each) => `${each.field}: ${each.message}`).join("; ");
-    redraw();
+    if (error.status === 412) this.conflict = error.message;
+    else if (!error.errors.length) this.error = error.message;
+    else if (unplaced.length) this.error = unplaced.join("; ");
+    this.redraw();
     document.querySelector("form [aria-invalid=true], form .is-bad")?.focus();
   }
 
-  async function takeTheirs() {
-    const theirs = await page.attempt(() => project.job(editedId));
-    if (!theirs) return;
-    begin(theirs);
-    askPreview();
-    redraw();
+  async takeTheirs() {
+    const theirs = await this.page.attempt(() => this.page.project.job(this.editedId));
+    if (theirs) this.begin(theirs);
   }
 
-  function redraw() {
-    if (state.values) page.draw(view());
+  redraw() {
+    if (this.values) this.page.draw(this.view());
   }
 
-  function view() {
-    const { fields, values, errors, error, conflict, job, isBusy } = state;
-    const back = link(route, sourceId ? "job" : "jobs", { job: sourceId });
+  view() {
+    const { job, editedId, sourceId, isBusy, page } = this;
+    const back = link(page.route, sourceId ? "job" : "jobs", { job: sourceId });
     return [
       h("div", { class: "heading" },
-        h("h1", null, title, editedId && [": ", h("bdi", null, job.name)])),
-      job?.managed_by && editedId && h("p", { class: "notice" },
-        `The manifest ${job.managed_by} manages this job: the next apply undoes what it does not have.`),
-      h("form", { class: "job-form", novalidate: true, on: { submit } },
-        GROUPS.map((group) => groupOf(group, fields.filter((field) => field.group === group))),
-        h("div", { role: "alert" },
-          error && h("p", { class: "notice is-bad", tabindex: "-1" }, error),
-          Object.keys(errors).length > 0 && h("p", { class: "notice is-bad" },
-            "Not saved. What is wrong stands beside the fields."),
-          conflict && h("div", { class: "notice is-bad", tabindex: "-1" },
-            h("p", null, conflict, " Somebody else has changed it since you opened this page."),
-            h("button", { type: "button", on: { click: takeTheirs } }, "Load the present version"), " ",
-            h("button", { type: "button", on: { click: (event) => submit(event, null) } }, "Save mine over it"))),
-        h("div", { class: "actions" },
-          h("a", { class: "button", href: back }, "Cancel"),
-          h("button", { class: "primary", type: "submit", disabled: isBusy },
-            isBusy ? "Saving…" : editedId ? "Save" : "Create job"))),
+        h("h1", null, this.title, editedId && [": ", h("bdi", null, job.name)])),
+      editedId && job.managed_by && h("p", { class: "notice" },
+        "The manifest ", h("bdi", null, job.managed_by),
+        " manages this job: its next apply undoes what it does not say."),
+      h("form", {
+        class: "job-form", novalidate: true, on: { submit: (event) => this.submit(event, this.version) },
+      },
+      GROUPS.map((group) => this.group(group)),
+      this.problems(),
+      h("div", { class: "actions" },
+        h("a", { class: "button", href: back }, "Cancel"),
+        h("button", { class: "primary", type: "submit", disabled: isBusy },
+          isBusy ? "Saving…" : editedId ? "Save" : "Create job"))),
     ];
+  }
 
-    function groupOf(group, members) {
-      if (!members.length) return null;
-      return h("fieldset", { class: "card", key: group },
-        h("legend", null, group),
-        h("div", { class: "fields" }, members.map((field) => fieldInput(field, values, errors, edit,
-          field.name === "schedule" ? preview.view() : null))));
-    }
+  group(group) {
+    const members = this.fields.filter((field) => field.group === group);
+    if (!members.length) return null;
+    const edit = (name, value) => this.edit(name, value);
+    return h("fieldset", { class: "card", key: group },
+      h("legend", null, group),
+      h("div", { class: "fields" }, members.map((field) => fieldInput(field, this.values, this.errors, edit,
+        field.name === "schedule" ? this.preview.view() : null))));
+  }
+
+  problems() {
+    const { error, errors, conflict } = this;
+    return h("div", { role: "alert" },
+      error && h("p", { class: "notice is-bad", tabindex: "-1" }, error),
+      Object.keys(errors).length > 0 && h("p", { class: "notice is-bad" },
+        "Not saved. What is wrong stands beside the fields."),
+      conflict && h("div", { class: "notice is-bad", tabindex: "-1" },
+        h("p", null, conflict, " Somebody else has changed it since you opened this page."),
+        h("button", { type: "button", on: { click: () => this.takeTheirs() } }, "Load the present version"),
+        " ",
+        h("button", { type: "button", on: { click: (event) => this.submit(event, null) } },
+          "Save mine over it")));
   }
 }
-
-const PAIRS = new Set(["env", "secrets"]);

@@ -17,104 +17,112 @@ const PACE = 3_000;
 const USAGE_PACE = 30_000;
 
 export function openRun(page) {
-  const { job: jobId, run: runId } = page.route;
-  const state = { run: null, name: null, job: null, usage: null, usageAt: 0 };
   page.title("Run");
+  new RunPage(page).open();
+}
 
-  const polling = page.poll(async () => {
-    state.run = await page.project.run(jobId, runId);
-    state.name = state.run.job_name ?? state.name ?? (await readJob()).name;
-    page.title(`${outcomeOf(state.run)} · ${state.name}`);
-    redraw();
-    if (isUsageDue()) await readUsage();
-    redraw();
-  }, () => (isSettled(state.run) ? null : PACE));
-
-  async function readJob() {
-    state.job ??= (await page.project.job(jobId)).data;
-    return state.job;
+class RunPage {
+  constructor(page) {
+    this.page = page;
+    this.path = `/jobs/${page.route.job}/runs/${page.route.run}`;
+    this.run = null;
+    this.name = null;
+    this.usage = null;
+    this.usageAt = 0;
   }
 
-  function isUsageDue() {
-    if (!state.run.started_at) return false;
-    const pause = isInFlight(state.run) ? USAGE_PACE : 0;
-    return Date.now() - state.usageAt >= pause;
+  open() {
+    this.polling = this.page.poll(() => this.look(), () => (isSettled(this.run) ? null : PACE));
   }
 
-  async function readUsage() {
-    state.usageAt = Date.now();
-    state.usage = await page.project.get(`/jobs/${jobId}/runs/${runId}/metrics`);
+  async look() {
+    this.run = await this.page.project.get(this.path);
+    this.name ??= this.run.job_name ?? (await this.readJob()).name;
+    this.page.title(`${outcomeOf(this.run)} · ${this.name}`);
+    this.redraw();
+    await this.readUsage();
   }
 
-  function cancel() {
+  async readJob() {
+    this.job ??= (await this.page.project.job(this.page.route.job)).data;
+    return this.job;
+  }
+
+  async readUsage() {
+    const pause = isInFlight(this.run) ? USAGE_PACE : 0;
+    if (!this.run.started_at || Date.now() - this.usageAt < pause) return;
+    this.usageAt = Date.now();
+    this.usage = await this.page.project.get(`${this.path}/metrics`);
+    this.redraw();
+  }
+
+  cancel() {
     confirm({
       title: "Cancel this run?",
       text: "Its container is stopped. The run stays in the history as cancelled.",
       action: "Cancel the run",
       act: async () => {
-        const { message } = await page.project.cancel(jobId, runId);
-        page.say(message);
-        polling.again();
+        const { message } = await this.page.project.change("POST", `${this.path}/cancel`);
+        this.page.say(message);
+        this.polling.again();
       },
     });
   }
 
-  async function again() {
-    const job = await page.attempt(readJob);
+  async again() {
+    const job = await this.page.attempt(() => this.readJob());
     if (!job) return;
-    const { command } = state.run;
+    const { command } = this.run;
     const isOther = command && JSON.stringify(command) !== JSON.stringify(job.command);
-    openRunDialog(page, job, undefined, isOther ? join(command) : "");
+    openRunDialog(this.page, job, isOther ? join(command) : "");
   }
 
-  const readLogs = (query, signal) => {
-    const reader = page.project.with(signal);
-    return reader.get(`/jobs/${jobId}/runs/${runId}/logs`, query);
-  };
-
-  function redraw() {
-    const { run } = state;
-    if (!run) return;
-    page.draw(
-      heading(page.route, state, { cancel, again }),
+  redraw() {
+    const { run } = this;
+    this.page.draw(
+      this.heading(),
       whyPanel(run),
       h("div", { class: "run-grid" },
         h("section", { class: "card at-timeline" },
           factsRow(run), h("h2", null, "Timeline"), timeline(run)),
-        h("section", { class: "card at-output", "aria-labelledby": "output-title" },
-          h("h2", { id: "output-title" }, "Output"),
-          isSlotOnly(run)
-            ? h("p", { class: "nothing" }, "This slot never started a container.")
-            : hosted(output, {
-              key: runId,
-              read: readLogs,
-              isOver: () => !isInFlight(state.run),
-              fileName: `${runId}.log`,
-              failed: page.failed,
-            })),
+        h("section", { class: "card at-output" }, h("h2", null, "Output"), this.output()),
         run.started_at && h("section", { class: "card at-usage" },
           h("h2", null, "CPU and memory"),
-          usage(state.usage, { cpu: run.cpu, memory: run.memory_mib, ...spanOf(run) })),
+          usage(this.usage, { cpu: run.cpu, memory: run.memory_mib, ...spanOf(run) })),
         h("section", { class: "card at-details" }, h("h2", null, "Details"), detailsOf(run))));
+  }
+
+  heading() {
+    const { run, name, page } = this;
+    const due = millis(run.scheduled_for ?? run.created_at);
+    return [
+      h("p", { class: "crumbs" }, h("a", { href: link(page.route, "job", { job: run.job_id }) },
+        h("bdi", null, name))),
+      h("div", { class: "heading" },
+        h("h1", null, "Run of ", dateTime(due, { weekday: true })),
+        badge(outcomeOf(run)),
+        h("span", { class: "faint" }, ticking("ago", due)),
+        h("span", { class: "space" }),
+        isInFlight(run) && h("button", { class: "danger", on: { click: () => this.cancel() } }, "Cancel"),
+        h("button", { on: { click: () => this.again() } }, "Run again")),
+    ];
+  }
+
+  output() {
+    if (isSlotOnly(this.run)) {
+      return h("p", { class: "nothing" }, "This slot never started a container.");
+    }
+    return hosted(output, {
+      key: this.run.id,
+      read: (query, signal) => this.page.project.with(signal).get(`${this.path}/logs`, query),
+      isOver: () => !isInFlight(this.run),
+      fileName: `${this.run.id}.log`,
+      failed: this.page.failed,
+    });
   }
 }
 
 /** Whether the run will not change any more; a cancelled one gets its end when its task stops. */
 function isSettled(run) {
   return !isInFlight(run) && run.finished_at !== null;
-}
-
-function heading(route, { run, name }, { cancel, again }) {
-  const due = millis(run.scheduled_for ?? run.created_at);
-  return [
-    h("p", { class: "crumbs" }, h("a", { href: link(route, "job", { job: run.job_id }) },
-      h("bdi", null, name))),
-    h("div", { class: "heading" },
-      h("h1", null, "Run of ", dateTime(due, { weekday: true })),
-      badge(outcomeOf(run)),
-      h("span", { class: "faint" }, ticking("ago", due)),
-      h("span", { class: "space" }),
-      isInFlight(run) && h("button", { class: "danger", on: { click: cancel } }, "Cancel"),
-      h("button", { on: { click: again } }, "Run again")),
-  ];
 }

@@ -7,57 +7,69 @@ import * as session from "./session.js";
 
 /** `goOn` opens the page that the address names; `because` says why the user is here again. */
 export function openSignIn(page, { goOn, because = null }) {
-  const { route } = page;
-  const last = session.lastProject() ?? {};
-  const state = {
-    workspace: route.workspace ?? last.workspace ?? "",
-    project: route.project ?? last.project ?? "",
-    token: "",
-    error: because,
-    isBusy: false,
-  };
   page.title("Sign in");
+  new SignIn(page, goOn, because).redraw();
+}
 
-  async function submit(event) {
+class SignIn {
+  constructor(page, goOn, because) {
+    const last = session.lastProject() ?? {};
+    this.page = page;
+    this.goOn = goOn;
+    this.error = because;
+    this.isBusy = false;
+    this.values = {
+      token: "",
+      workspace: page.route.workspace ?? last.workspace ?? "",
+      project: page.route.project ?? last.project ?? "",
+    };
+  }
+
+  async submit(event) {
     event.preventDefault();
-    if (state.isBusy) return;
-    Object.assign(state, { isBusy: true, error: null });
-    redraw();
-    session.signIn(state.token.trim());
+    if (this.isBusy) return;
+    Object.assign(this, { isBusy: true, error: null });
+    this.redraw();
+    session.signIn(this.values.token.trim());
     try {
-      const path = `/workspaces/${encodeURIComponent(state.workspace)}` +
-        `/projects/${encodeURIComponent(state.project)}/jobs`;
-      await send("GET", path, { query: { limit: 1 }, signal: page.signal });
+      await this.tryToken();
     } catch (error) {
       if (error.name === "AbortError") return;
       session.signOut();
-      Object.assign(state, { isBusy: false, error: error.message });
-      redraw();
+      Object.assign(this, { isBusy: false, error: error.message });
+      this.redraw();
       document.getElementById("token").focus();
       return;
     }
-    const isHere = route.workspace === state.workspace && route.project === state.project;
-    if (isHere) goOn();
-    else location.hash = link(state, "jobs");
+    const { route } = this.page;
+    const { workspace, project } = this.values;
+    if (route.workspace === workspace && route.project === project) this.goOn();
+    else location.hash = link(this.values, "jobs");
   }
 
-  function field(name, label, props) {
+  tryToken() {
+    const [workspace, project] = [this.values.workspace, this.values.project].map(encodeURIComponent);
+    const path = `/workspaces/${workspace}/projects/${project}/jobs`;
+    return send("GET", path, { query: { limit: 1 }, signal: this.page.signal });
+  }
+
+  field(name, label, props) {
     return h("label", null, h("span", null, label), h("input", {
       id: name,
       required: true,
       autocapitalize: "none",
       spellcheck: "false",
-      value: state[name],
-      on: { input: (event) => void (state[name] = event.target.value) },
+      value: this.values[name],
+      on: { input: (event) => void (this.values[name] = event.target.value) },
       ...props,
     }));
   }
 
-  function redraw() {
-    page.draw(h("form", { class: "sign-in card", on: { submit } },
+  redraw() {
+    this.page.draw(h("form", { class: "sign-in card", on: { submit: (event) => this.submit(event) } },
       h("h1", null, "Sign in"),
-      h("div", { role: "alert" }, state.error && h("p", { class: "notice is-bad" }, state.error)),
-      field("token", "Token", {
+      h("div", { role: "alert" }, this.error && h("p", { class: "notice is-bad" }, this.error)),
+      this.field("token", "Token", {
         type: "password",
         autocomplete: "off",
         placeholder: "jyd_…",
@@ -69,10 +81,9 @@ export function openSignIn(page, { goOn, because = null }) {
         "Whoever operates the stage makes one with ", h("code", null, "make token"),
         "; on the local stack, ", h("code", null, "make up"), " prints a link that signs in."),
       h("div", { class: "two" },
-        field("workspace", "Workspace", { autocomplete: "on" }),
-        field("project", "Project", { autocomplete: "on" })),
-      h("button", { class: "primary", type: "submit", disabled: state.isBusy },
-        state.isBusy ? "Signing in…" : "Sign in")));
+        this.field("workspace", "Workspace", { autocomplete: "on" }),
+        this.field("project", "Project", { autocomplete: "on" })),
+      h("button", { class: "primary", type: "submit", disabled: this.isBusy },
+        this.isBusy ? "Signing in…" : "Sign in")));
   }
-  redraw();
 }

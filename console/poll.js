@@ -13,7 +13,7 @@ const LAST_RETRY = 60_000;
  *
  * Nothing is asked in a hidden tab; when it is seen again, it looks at once. A failure that may
  * pass is tried again, with growing pauses or after the API's Retry-After. `report` gets
- * `{at}` after each success and `{error, retryAt}` after each failure.
+ * `{at, isFinal}` after each success and `{error, retryAt}` after each failure.
  *
  * Answers `{again}`, which looks at once, such as after the user has changed something.
  */
@@ -38,7 +38,7 @@ export function poll({ look, pause, report, signal }) {
       await look();
       retry = FIRST_RETRY;
       wait = pause();
-      if (!signal.aborted) report({ at: now() });
+      if (!signal.aborted) report({ at: now(), isFinal: wait === null });
     } catch (error) {
       if (signal.aborted || error.name === "AbortError") return;
       wait = afterFailure(error);

@@ -51,5 +51,5 @@ function query(options) {
 /** Remember what is chosen on this page in its address, without a step of the history. */
 export function choose(options) {
   const [path] = splitOnce(location.hash, "?");
-  history.replaceState(null, "", path + query(options));
+  history.replaceState(history.state, "", path + query(options));
 }

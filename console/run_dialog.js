@@ -7,8 +7,8 @@ import { fromPairs, pairsEditor } from "./pairs.js";
 import { link } from "./routes.js";
 import { read, join } from "./shell_words.js";
 
-/** `done(run)` is called after the run was triggered; the user then goes to its page. */
-export function openRunDialog(page, job, done = () => {}, command = "") {
+/** `command` is what the field begins with. After the run was triggered, the user goes to its page. */
+export function openRunDialog(page, job, command = "") {
   const state = { command, pairs: [], error: null, errors: {}, isBusy: false };
   // One key for this dialog: pressing twice, or again after no answer came, starts one run.
   let key = newKey();
@@ -27,7 +27,6 @@ export function openRunDialog(page, job, done = () => {}, command = "") {
       try {
         const run = await page.project.trigger(job.id, overrides(state), key);
         close();
-        done(run);
         location.hash = link(page.route, "run", { job: job.id, run: run.id });
       } catch (error) {
         const errors = Object.fromEntries((error.errors ?? []).map((each) => [each.field, each.message]));

@@ -7,43 +7,46 @@ const PAUSE = 250;
 const FIRES = 5;
 const HINT = "Minute, hour, day of month, month, day of week. Empty: the job runs on demand only.";
 
-/** Answers `{ask(expression, timezone), view()}`; `redraw` is called when there is an answer. */
-export function schedulePreview(page, redraw) {
-  let timer = null;
-  let asked = null;
-  let shown = null;
-
-  async function read(expression, timezone) {
-    const key = JSON.stringify([expression, timezone]);
-    try {
-      const answer = await page.project.get("/schedule", { expression, timezone, count: FIRES });
-      if (key === asked) shown = { answer };
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      if (error.isSignedOut) return page.failed(error);
-      const messages = error.errors.map(({ message }) => message).join("; ");
-      if (key === asked) shown = { error: messages || error.message };
-    }
-    redraw();
+/** `redraw` is called when there is an answer. */
+export class SchedulePreview {
+  constructor(page, redraw) {
+    Object.assign(this, { page, redraw });
+    this.timer = null;
+    this.asked = null;
+    this.shown = null;
   }
 
-  return {
-    ask(expression, timezone) {
-      const key = JSON.stringify([expression, timezone]);
-      if (key === asked) return;
-      asked = key;
-      clearTimeout(timer);
-      shown = null;
-      if (!isWhole(expression)) return;
-      timer = setTimeout(() => read(expression, timezone || "UTC"), PAUSE);
-    },
-    view() {
-      return h("div", { class: "preview", role: "status" }, shown?.error
-        ? h("p", { class: "field-error" }, shown.error)
-        : shown?.answer ? meaning(shown.answer)
-          : h("p", { class: "help" }, HINT));
-    },
-  };
+  /** Ask about a schedule, unless it was the last that was asked about. */
+  ask(expression, timezone) {
+    const key = JSON.stringify([expression, timezone]);
+    if (key === this.asked) return;
+    this.asked = key;
+    this.shown = null;
+    clearTimeout(this.timer);
+    if (!isWhole(expression)) return;
+    this.timer = setTimeout(() => this.#read(key, expression, timezone || "UTC"), PAUSE);
+  }
+
+  async #read(key, expression, timezone) {
+    let shown;
+    try {
+      shown = { answer: await this.page.project.get("/schedule", { expression, timezone, count: FIRES }) };
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (error.isSignedOut) return this.page.failed(error);
+      shown = { error: error.errors.map(({ message }) => message).join("; ") || error.message };
+    }
+    if (key !== this.asked) return;
+    this.shown = shown;
+    this.redraw();
+  }
+
+  view() {
+    const { shown } = this;
+    return h("div", { class: "preview", role: "status" }, shown?.error
+      ? h("p", { class: "field-error" }, shown.error)
+      : shown?.answer ? meaning(shown.answer) : h("p", { class: "help" }, HINT));
+  }
 }
 
 /** Whether it is worth asking: who still types would be told what is wrong with half of it. */

@@ -36,6 +36,6 @@ export function takeTokenFromAddress() {
   if (found === null) return;
   options.delete("token");
   const rest = options.size ? `?${options}` : "";
-  history.replaceState(null, "", `${location.pathname}${location.search}#${path}${rest}`);
+  history.replaceState(history.state, "", `${location.pathname}${location.search}#${path}${rest}`);
   if (found) signIn(found);
 }

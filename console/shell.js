@@ -92,6 +92,8 @@ function topBar(state, signOut) {
 function freshnessOf(freshness) {
   if (!freshness) return h("span", { class: "fresh" }, "Loading…");
   if (freshness.error) return h("span", { class: "fresh is-bad" }, "Not up to date");
+  // What cannot change any more is not out of date either.
+  if (freshness.isFinal) return null;
   return h("span", { class: "fresh" }, "Updated ", ticking("ago", freshness.at));
 }
 

@@ -48,6 +48,11 @@ function patchChildren(parent, next, mounted) {
   const kept = new Set();
   const made = next.map((node) => {
     const candidate = node.key !== undefined ? keyed.get(node.key) : unkeyed[position++];
+    // A description that a page has kept since the last time needs no comparing.
+    if (candidate === node) {
+      kept.add(node);
+      return node;
+    }
     if (candidate && isSame(candidate, node)) {
       kept.add(candidate);
       return patch(candidate, node, mounted);

@@ -16,6 +16,8 @@ export function asRow(job) {
   return {
     job,
     activity,
+    /** What the row shows: while this is the same, and nothing runs, the row is too. */
+    text: JSON.stringify(job),
     lastRun,
     state: jobState(job, activity),
     lastAt: millis(lastRun?.created_at ?? null),

@@ -7,7 +7,7 @@ import { strip } from "./strip.js";
 import { duration, millis, ticking } from "./times.js";
 import { usd } from "./words.js";
 
-/** `acts`: pick(name, value), run(job), toggle(job). */
+/** `acts`: pick(name, value), run(job), toggle(job), and `kept`, which is the table's own. */
 export function jobsTable(route, rows, chosen, acts) {
   const hasCost = rows.some((row) => row.cost !== null);
   const column = (label, by) =>
@@ -24,7 +24,7 @@ export function jobsTable(route, rows, chosen, acts) {
       hasCost && column("This month", "cost"),
       heading(h("span", { class: "sr" }, "Actions")))),
     h("tbody", { role: "rowgroup" },
-      rows.map((row) => jobRow(route, row, hasCost, acts))));
+      rows.map((row) => keptRow(route, row, hasCost, acts))));
 }
 
 function heading(content) {
@@ -41,6 +41,17 @@ function sortable(label, by, sort, pick) {
   },
   h("button", { class: "sort", on: { click: () => pick(isUp ? `-${by}` : by) } },
     label, h("span", { class: "arrow", "aria-hidden": "true" }, isUp ? " ↓" : isDown ? " ↑" : "")));
+}
+
+/** Rows are many and few change: those that show the same are kept as they are. */
+function keptRow(route, row, hasCost, acts) {
+  acts.kept ??= new Map();
+  const text = `${hasCost} ${row.text}`;
+  const kept = acts.kept.get(row.job.id);
+  if (kept?.text === text && inFlight(row.activity) === 0) return kept.node;
+  const node = jobRow(route, row, hasCost, acts);
+  acts.kept.set(row.job.id, { text, node });
+  return node;
 }
 
 function jobRow(route, row, hasCost, acts) {

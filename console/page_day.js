@@ -4,7 +4,7 @@ import { dayRows, rowsOf } from "./day_rows.js";
 import { h } from "./dom.js";
 import { legend, lengthOf } from "./durations.js";
 import { OUTCOMES, errorLabel, isInFlight, outcomeOf } from "./outcomes.js";
-import { BUSY, IDLE } from "./poll.js";
+import { pauseFor } from "./poll.js";
 import { choose } from "./routes.js";
 import { RunsWindow } from "./runs_window.js";
 import { DAY, HOUR, MINUTE, date, dateTime, duration, millis, now } from "./times.js";
@@ -24,7 +24,8 @@ export function openDay(page) {
   };
   page.title(`Day · ${page.route.project}`);
   begin();
-  const polling = page.poll(look, () => (state.runs.runs.some(isInFlight) ? BUSY : IDLE));
+  const polling = page.poll(look, () =>
+    pauseFor(state.runs.runs.some(isInFlight), state.slots.map((slot) => millis(slot.scheduled_for))));
 
   function begin() {
     state.runs = new RunsWindow((query) => page.project.get("/runs", query), window());

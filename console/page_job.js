@@ -9,7 +9,7 @@ import { jobOutput, jobUsage } from "./job_parts.js";
 import { JobRuns } from "./job_runs.js";
 import { RunsPart } from "./job_runs_part.js";
 import { badge, inFlight, jobState, outcomeOf } from "./outcomes.js";
-import { BUSY, IDLE } from "./poll.js";
+import { pauseFor } from "./poll.js";
 import { choose, link } from "./routes.js";
 import { openRunDialog } from "./run_dialog.js";
 import { millis, now } from "./times.js";
@@ -43,7 +43,8 @@ class JobPage {
   }
 
   open() {
-    this.polling = this.page.poll(() => this.look(), () => (inFlight(this.status) ? BUSY : IDLE));
+    this.polling = this.page.poll(() => this.look(), () =>
+      pauseFor(inFlight(this.status) > 0, [millis(this.job.next_run_at)].filter(Boolean)));
   }
 
   async look() {

@@ -6,13 +6,16 @@ import { jobsFilters } from "./jobs_filters.js";
 import { arrange, asRow } from "./jobs_order.js";
 import { jobsTable } from "./jobs_table.js";
 import { inFlight } from "./outcomes.js";
-import { BUSY, IDLE } from "./poll.js";
+import { pauseFor } from "./poll.js";
 import { choose } from "./routes.js";
 import { openRunDialog } from "./run_dialog.js";
 
 const PAGE = 100;
 /** Rows drawn at first, and more with each step: a browser need not lay out 1,000 of them. */
 const STEP = 100;
+
+/** How many rows each list showed, by its address: going back shows as many again. */
+const shownBefore = new Map();
 
 export function openJobs(page) {
   page.title(`Jobs · ${page.route.project}`);
@@ -24,14 +27,18 @@ class JobsPage {
     this.page = page;
     this.rows = null;
     this.isPartial = true;
-    this.shown = STEP;
+    this.shown = shownBefore.get(location.hash) ?? STEP;
     this.chosen = { ...page.route.options };
   }
 
   open() {
     this.redraw();
-    const isBusy = () => this.rows.some((row) => inFlight(row.activity) > 0);
-    this.polling = this.page.poll(() => this.look(), () => (isBusy() ? BUSY : IDLE));
+    this.polling = this.page.poll(() => this.look(), () => this.pause());
+  }
+
+  pause() {
+    const isBusy = this.rows.some((row) => inFlight(row.activity) > 0);
+    return pauseFor(isBusy, this.rows.map((row) => row.nextAt).filter(Boolean));
   }
 
   async look() {
@@ -100,6 +107,7 @@ class JobsPage {
   more(count) {
     const show = () => {
       this.shown += STEP;
+      shownBefore.set(location.hash, this.shown);
       this.redraw();
     };
     return h("p", { class: "more", mounted: (element) => whenSeen(element, show) },

@@ -4,9 +4,20 @@ import { now } from "./times.js";
 
 /** Milliseconds between two looks; a look itself takes a while, and 5 s old is the limit. */
 export const BUSY = 4_000;
-export const IDLE = 30_000;
+const IDLE = 30_000;
+/** Around a fire it looks often: a slot is noticed within seconds, and starts a run. */
+const AROUND_FIRE = 60_000;
 const FIRST_RETRY = 5_000;
 const LAST_RETRY = 60_000;
+
+/** How long to wait, by whether something is in flight and by when the next fires are. */
+export function pauseFor(isBusy, fires) {
+  if (isBusy) return BUSY;
+  const present = now();
+  if (fires.some((at) => at <= present && present - at < AROUND_FIRE)) return BUSY;
+  const next = Math.min(...fires.filter((at) => at > present)) - present;
+  return Math.max(BUSY, Math.min(IDLE, next + 1_000));
+}
 
 /**
  * Call `look` now and then after `pause()` milliseconds (null: no more), until `signal` ends it.

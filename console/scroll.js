@@ -1,6 +1,7 @@
 // Where the reader was on a page, so that going back leads there again.
 
-const LONGEST = 3_000;
+/** Milliseconds in which a page becomes as long as it was. */
+const LONGEST = 15_000;
 
 const places = new Map();
 let entry = null;
@@ -31,5 +32,9 @@ addEventListener("scroll", () => {
   // While a place is still wanted, the page is only too short for it.
   if (entry !== null && wanted === null) places.set(entry, scrollY);
 }, { passive: true });
+for (const act of ["wheel", "touchmove", "keydown"]) {
+  // Who moves by themselves is not taken elsewhere.
+  addEventListener(act, () => (wanted = null), { passive: true });
+}
 // The browser's own attempt would come before the page has its content.
 history.scrollRestoration = "manual";

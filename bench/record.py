@@ -118,13 +118,14 @@ def _reads(
     finished: dict[str, Any],
     running: dict[str, Any],
 ) -> Iterator[Call]:
-    from app import JOB, JOBS, RUN, RUNS
+    from app import JOB, JOBS, PROJECT, RUN, RUNS
 
     limit = {"limit": str(page)}
     over = _route(yard, job_id=job["id"], run_id=finished["id"])
     alive = _route(yard, job_id=job["id"], run_id=running["id"])
     yield over("health", "GET", "/health")
     yield over("openapi.json", "GET", "/openapi.json")
+    yield over("the console's page", "GET", "/console")
     yield over(f"list jobs, {page}", "GET", JOBS, query=limit)
     yield over("get a job", "GET", JOB)
     yield over("job status", "GET", f"{JOB}/status")
@@ -133,6 +134,11 @@ def _reads(
     yield alive("get a run in flight", "GET", RUN)
     yield over(f"run logs, {LINES} lines", "GET", f"{RUN}/logs", query={"limit": str(LINES)})
     yield over(f"job logs, {LINES} lines", "GET", f"{JOB}/logs", query={"limit": str(LINES)})
+    yield over(
+        "a schedule's next slots", "GET", f"{PROJECT}/schedule", query={"expression": "0 3 * * 1-5"}
+    )
+    yield over("upcoming", "GET", f"{PROJECT}/upcoming")
+    yield over("a job's upcoming", "GET", f"{JOB}/upcoming")
     yield over("run metrics", "GET", f"{RUN}/metrics")
     yield over("job metrics", "GET", f"{JOB}/metrics")
 

@@ -31,6 +31,7 @@ def test_a_job_is_answered_as_it_was_asked_for_with_the_defaults(yard: Yard) -> 
         "secrets": {},
         "tags": [],
         "schedule": None,
+        "schedule_text": None,
         "timezone": "UTC",
         "paused": False,
         "concurrency_policy": "allow",

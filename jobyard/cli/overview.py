@@ -168,14 +168,17 @@ def upcoming(session: Session, until: timedelta, limit: int) -> None:
 def open_console(session: Session, named: str | None, only_print: bool) -> None:
     """Open the console in the browser.
 
-    At the page of the project, of a job or of a run.
+    At the page of the project, of a job or of a run. The browser is signed in with your token,
+    which it gets behind the link's # and takes out of the address; what is printed does not
+    have it.
     """
-    parts = [session.settings.workspace, session.settings.project]
+    settings = session.settings
+    parts = [settings.workspace, settings.project]
     if named is not None:
         target = targets.find(session, named)
-        parts += [target.job_id, *([target.run["id"]] if target.run else [])]
+        parts += ["jobs", target.job_id, *(["runs", target.run["id"]] if target.run else [])]
     place = "/".join(quote(part, safe="") for part in parts)
-    url = f"{session.settings.url.rstrip('/')}/console#/{place}"
+    url = f"{settings.url.rstrip('/')}/console#/{place}"
     click.echo(url)
     if not only_print and sys.stdout.isatty():
-        click.launch(url)
+        click.launch(f"{url}?token={quote(settings.token, safe='')}")

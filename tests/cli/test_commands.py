@@ -192,7 +192,7 @@ def test_upcoming_is_in_the_order_of_the_slots(shell: Shell) -> None:
     shell.create("soon", "true", "-s", "* * * * *")
     in_half_an_hour = (datetime.now(UTC) + timedelta(minutes=30)).minute
     shell.create("later", "true", "-s", f"{in_half_an_hour} * * * *")
-    slots = shell.json("upcoming", "--until", "1h")["slots"]
+    slots = shell.json("upcoming", "--until", "1h", "--limit", "100")["slots"]
     times = [slot["scheduled_for"] for slot in slots]
     assert times == sorted(times)
     assert slots[0]["job_name"] == "soon"
@@ -200,12 +200,14 @@ def test_upcoming_is_in_the_order_of_the_slots(shell: Shell) -> None:
 
 
 def test_open_says_where_the_console_is(shell: Shell) -> None:
-    """Of the project, and of a job."""
+    """Of the project, of a job and of a run; the token is not printed."""
     shell.create("one", "true")
     job = shell.json("get", "one")
     base = f"{shell.settings['JOBYARD_URL']}/console#/local/{shell.settings['JOBYARD_PROJECT']}"
     assert shell("open").stdout == f"{base}\n"
-    assert shell("open", "one", "--print").stdout == f"{base}/{job['id']}\n"
+    assert shell("open", "one", "--print").stdout == f"{base}/jobs/{job['id']}\n"
+    run = shell.client().trigger(job["id"])["id"]
+    assert shell("open", run).stdout == f"{base}/jobs/{job['id']}/runs/{run}\n"
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])

@@ -89,7 +89,7 @@ def app(system: System) -> Api:
     def create(request: Request) -> Answer:
         return created("made", {"name": request.parse(JobCreate).name}, f"jobs/{JOB}")
 
-    @app.get(PROJECT + "/jobs/{job_id}/runs", role="read", query=ListRuns)
+    @app.get(PROJECT + "/jobs/{job_id}/runs", role="read", query="ListRuns")
     def list_runs(request: Request, job_id: str) -> Answer:
         return ok("runs", {"limit": request.query(ListRuns).limit, "project": request.project})
 

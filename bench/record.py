@@ -118,7 +118,8 @@ def _reads(
     finished: dict[str, Any],
     running: dict[str, Any],
 ) -> Iterator[Call]:
-    from app import JOB, JOBS, PROJECT, RUN, RUNS
+    from app import JOB, JOBS, RUN, RUNS
+    from chalicelib.http.api import PROJECT
 
     limit = {"limit": str(page)}
     over = _route(yard, job_id=job["id"], run_id=finished["id"])

@@ -28,7 +28,7 @@ from typing import Any
 
 import yaml
 
-from chalicelib.http.console import TYPES
+from chalicelib.http import console
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "package"
@@ -42,8 +42,7 @@ SERVICES = ("cloudwatch", "dynamodb", "ecs", "events", "logs")
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The platform that the dependencies are built for, in pip's names for a Python and a C
-    library."""
+    """What the dependencies are built for, in pip's names for a Python and a C library."""
 
     python: str
     wheels: tuple[str, ...]
@@ -194,8 +193,7 @@ def finish(template: dict[str, Any]) -> dict[str, Any]:
 
 def console_files() -> dict[str, bytes]:
     """The console's files by their names in the archive; Chalice packs no folder but its own."""
-    found = (ROOT / "console").iterdir()
-    return {f"console/{file.name}": file.read_bytes() for file in found if file.suffix in TYPES}
+    return {f"console/{name}": file.read_bytes() for name, file in console.files().items()}
 
 
 def repack(archive: Path, more: dict[str, bytes], out: Path) -> None:

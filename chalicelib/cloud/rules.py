@@ -85,6 +85,13 @@ class Rules:
             )
         return len(rules)
 
+    def put_all(self, job_id: str, project: str, rules: Sequence[Mapping[str, Any]]) -> bool:
+        """Make new rules, all or none; False: the bus has no room for all, and none is there."""
+        made = self.put(job_id, project, rules)
+        if made < len(rules):
+            self.remove([rule["Name"] for rule in rules[:made]])
+        return made == len(rules)
+
     def _put_rule(self, rule: Mapping[str, Any], job_id: str) -> None:
         tags = [
             {"Key": STAGE_TAG, "Value": self.settings.stage},

@@ -202,12 +202,11 @@ class Audit:
         In between both wake it. False: the bus has no room for all of them, and it has none.
         """
         wanted = self.rules.render(job.job_id, job.pk, job.spec)
-        made = self.rules.put(job.job_id, job.pk, wanted)
-        has_room = made == len(wanted)
-        noted = has_room and self.jobs_table.change_wake(job, None, work_at(job.next_slot, None))
-        if not noted:
-            self.rules.remove([rule["Name"] for rule in wanted[:made]])
-        return has_room
+        if not self.rules.put_all(job.job_id, job.pk, wanted):
+            return False
+        if not self.jobs_table.change_wake(job, None, work_at(job.next_slot, None)):
+            self.rules.remove([rule["Name"] for rule in wanted])
+        return True
 
     def _audit_definitions(self, token: str | None) -> str | None:
         """Revisions that are neither current nor used by a live run are retired."""

@@ -86,11 +86,8 @@ class JobResources:
         self, job_id: str, project: str, spec: Mapping[str, Any], rules: list[Rule]
     ) -> str | None:
         """Make a new job's rules, all or none: what wakes it then, as `Job.wake` says it."""
-        made = self.put_rules(job_id, project, rules)
-        if made < len(rules):
-            self.remove_rules(rules[:made])
-            rules = []
-        return SWEEP if spec["schedule"] is not None and not rules else None
+        has_rules = bool(rules) and self.rules.put_all(job_id, project, rules)
+        return SWEEP if spec["schedule"] is not None and not has_rules else None
 
     def remove_rules(self, rules: list[Rule]) -> None:
         self.rules.remove([rule["Name"] for rule in rules])

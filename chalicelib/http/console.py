@@ -49,6 +49,11 @@ class File(Answer):
         return self.content
 
 
+def files() -> dict[str, Path]:
+    """The console's files by their names, as they are served and packaged."""
+    return {one.name: one for one in FOLDER.iterdir() if one.suffix in TYPES and one.is_file()}
+
+
 def answer(file: str | None, address: str, if_none_match: str | None) -> Answer:
     """
     The page, or one of its files; NotFound for any other name, and for the page's own.
@@ -65,12 +70,12 @@ def answer(file: str | None, address: str, if_none_match: str | None) -> Answer:
 
 def _file(name: str, if_none_match: str | None) -> Answer:
     # compared with the names that there are: nothing of a request ever becomes a path
-    known = {one.name: one for one in FOLDER.iterdir() if one.suffix in TYPES and one.is_file()}
-    if name not in known:
+    found = files().get(name)
+    if found is None:
         raise NotFound("The console has no such file.")
-    content = known[name].read_bytes()
+    content = found.read_bytes()
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {**HEADERS, "Content-Type": TYPES[known[name].suffix], "ETag": etag}
+    headers = {**HEADERS, "Content-Type": TYPES[found.suffix], "ETag": etag}
     if _matches(etag, if_none_match):
         return File(304, "", headers=headers)
     return File(200, "", headers=headers, content=content.decode())

@@ -122,29 +122,23 @@ Time = Annotated[
         }
     ),
 ]
+_DurationOrTime = Annotated[timedelta | datetime, BeforeValidator(_duration_or_time)]
+
+
+def _span_or_time(description: str) -> WithJsonSchema:
+    """What JSON Schema can say of a duration or a time."""
+    pattern = f"^({_SPAN}|{_TIME})$"
+    schema = {"type": "string", "minLength": 1, "pattern": pattern, "description": description}
+    return WithJsonSchema(schema)
+
+
 Since = Annotated[
-    timedelta | datetime,
-    BeforeValidator(_duration_or_time),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": 1,
-            "pattern": f"^({_SPAN}|{_TIME})$",
-            "description": "A duration back from now, such as 1h30m, or a time; not with start.",
-        }
-    ),
+    _DurationOrTime,
+    _span_or_time("A duration back from now, such as 1h30m, or a time; not with start."),
 ]
 Until = Annotated[
-    timedelta | datetime,
-    BeforeValidator(_duration_or_time),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": 1,
-            "pattern": f"^({_SPAN}|{_TIME})$",
-            "description": "A duration ahead from now, such as 12h, or a time; 7 days at most.",
-        }
-    ),
+    _DurationOrTime,
+    _span_or_time("A duration ahead from now, such as 12h, or a time; 7 days at most."),
 ]
 Limit = Annotated[
     int,

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from chalicelib.usecases.jobs import JobStatus
     from chalicelib.usecases.logs import Line
     from chalicelib.usecases.metrics import Measured, MetricsResult, NotMeasured
-
-if TYPE_CHECKING:
     from chalicelib.usecases.schedules import Preview, Upcoming
 
 

@@ -114,13 +114,7 @@ class JobsTable:
 
     def move_cursor(self, job: Job, next_slot: datetime | None, work_at: datetime | None) -> bool:
         """Advance the schedule's cursor, on condition that it is unchanged: see `scheduler`."""
-        here = _as_read(job) & (Job.next_slot == job.next_slot)
-        changes = {
-            "next_slot": next_slot,
-            "work_at": work_at,
-            "work_shard": self._shard_of(job, work_at),
-        }
-        return self.database.update(job, actions_of(Job, changes), here)
+        return self._schedule(job, {"next_slot": next_slot}, work_at)
 
     def change_wake(self, job: Job, wake: str | None, work_at: datetime | None) -> bool:
         """
@@ -129,8 +123,12 @@ class JobsTable:
 
         False: somebody changed the job or its cursor meanwhile, and nothing was stored.
         """
+        return self._schedule(job, {"wake": wake}, work_at)
+
+    def _schedule(self, job: Job, changes: dict[str, Any], work_at: datetime | None) -> bool:
+        """Change how a schedule goes on, and so when the sweep looks; False: it has changed."""
         here = _as_read(job) & (Job.next_slot == job.next_slot)
-        changes = {"wake": wake, "work_at": work_at, "work_shard": self._shard_of(job, work_at)}
+        changes = {**changes, "work_at": work_at, "work_shard": self._shard_of(job, work_at)}
         return self.database.update(job, actions_of(Job, changes), here)
 
     def mark_deleting(self, job: Job, now: datetime) -> bool:

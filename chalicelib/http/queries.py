@@ -197,7 +197,7 @@ class ListRuns(Query):
 class PreviewQuery(Query):
     """A schedule as a job would have it; whether it is a valid one, is not decided here."""
 
-    expression: Annotated[str, Field(min_length=1, description="As in a job's `schedule`.")]
+    expression: Annotated[str, Field(description="As in a job's `schedule`.")]
     timezone: Annotated[str, Field(description="As in a job's `timezone`.")] = "UTC"
     count: Annotated[
         int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,14 +30,16 @@ def client() -> Any:
     return boto3.client("ecs", config=Config(retries={"total_max_attempts": 1}))
 
 
-def register(**container: Any) -> str:
+def register(family: str = "job", tags: Mapping[str, str] | None = None, **container: Any) -> str:
+    """The ARN of a task definition whose one container is a busybox, with more of it as given."""
     definition = client().register_task_definition(
-        family="job",
+        family=family,
         requiresCompatibilities=["FARGATE"],
         networkMode="awsvpc",
         cpu="256",
         memory="512",
         containerDefinitions=[{"name": "main", "image": "busybox", **container}],
+        tags=[{"key": key, "value": value} for key, value in (tags or {}).items()],
     )
     return str(definition["taskDefinition"]["taskDefinitionArn"])
 

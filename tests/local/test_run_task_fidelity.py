@@ -106,16 +106,7 @@ def test_what_ecs_refuses_is_refused(
 
 def tagged(**tags: str) -> str:
     """A task definition with these tags."""
-    definition = client().register_task_definition(
-        family="tagged",
-        requiresCompatibilities=["FARGATE"],
-        networkMode="awsvpc",
-        cpu="256",
-        memory="512",
-        containerDefinitions=[{"name": "main", "image": "busybox"}],
-        tags=[{"key": key, "value": value} for key, value in tags.items()],
-    )
-    return str(definition["taskDefinition"]["taskDefinitionArn"])
+    return register("tagged", tags)
 
 
 def test_a_task_has_its_definitions_tags_only_where_they_are_propagated(ecs: EcsFidelity) -> None:

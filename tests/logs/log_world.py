@@ -11,7 +11,6 @@ from typing import Any
 
 from moto import mock_aws
 
-from chalicelib import clock
 from chalicelib.cloud.aws import Clients
 from chalicelib.http.queries import LogsQuery
 from chalicelib.http.room import LineRoom
@@ -21,21 +20,12 @@ from chalicelib.tables.run_records import Run
 from chalicelib.usecases.logs import JobLogs, LogPage, LogsRequest
 from infra.local.fidelity.log_events import EVENT_OVERHEAD, MAX_BYTES, MAX_EVENTS
 from infra.local.fidelity.logs import LogsFidelity
+from tests.cloudwatch_world import WorldClock, counting
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 JOB = "job_01KAR0000000000000000000AA"
 ARN = "arn:aws:ecs:eu-central-1:123456789012:task/jobyard-test/"
 UP_TO = 10_000
-
-
-class WorldClock(clock.Clock):
-    """The world's own time."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def now(self) -> datetime:
-        return self._world.now
 
 
 class World:
@@ -126,20 +116,9 @@ class World:
         system = self.system
         return JobLogs(system.cloudwatch_logs, find, system.settings, system.clock)
 
-    @contextlib.contextmanager
-    def counting(self) -> Iterator[None]:
+    def counting(self) -> contextlib.AbstractContextManager[None]:
         """`calls` is what CloudWatch was asked inside."""
-        self.calls.clear()
-        events = self.system.clients.get("logs").meta.events
-
-        def note(model: Any, **_: Any) -> None:
-            self.calls[model.name] += 1
-
-        events.register("before-call.*.*", note)
-        try:
-            yield
-        finally:
-            events.unregister("before-call.*.*", note)
+        return counting(self.system.clients.get("logs"), self.calls)
 
 
 @contextlib.contextmanager

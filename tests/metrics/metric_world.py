@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib import clock
 from chalicelib.http import views
 from chalicelib.http.queries import MetricsQuery
 from chalicelib.settings import read_settings
@@ -17,6 +15,7 @@ from chalicelib.system import System
 from chalicelib.tables.run_records import Run
 from chalicelib.usecases.metrics import MetricsResult
 from infra.local.fidelity.metrics import MetricsFidelity
+from tests.cloudwatch_world import WorldClock, counting
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -31,16 +30,6 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
 DAY = timedelta(days=1)
-
-
-class WorldClock(clock.Clock):
-    """The world's own time."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def now(self) -> datetime:
-        return self._world.now
 
 
 class World:
@@ -92,20 +81,9 @@ class World:
             asked = MetricsQuery(**query)
             return self.system.metrics.of_run(run, asked.window, asked.names)
 
-    @contextlib.contextmanager
-    def counting(self) -> Iterator[None]:
+    def counting(self) -> AbstractContextManager[None]:
         """`calls` is what CloudWatch was asked inside."""
-        self.calls.clear()
-        events = self.client.meta.events
-
-        def note(model: Any, **_: Any) -> None:
-            self.calls[model.name] += 1
-
-        events.register("before-call.*.*", note)
-        try:
-            yield
-        finally:
-            events.unregister("before-call.*.*", note)
+        return counting(self.client, self.calls)
 
 
 def shown(result: MetricsResult) -> dict[str, Any]:

@@ -34,8 +34,10 @@ SLOWER = 1.4
 
 class RunFollower:
     """
-    Follows one run, in flight or over. `poll` makes the reads that are due and returns new lines;
-    `seconds_left` is the time to the next read.
+    Follows one run, in flight or over.
+
+    `poll` makes the reads that are due and returns new lines; `seconds_left` is the time to the
+    next read.
     """
 
     def __init__(

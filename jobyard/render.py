@@ -62,8 +62,7 @@ def has_colour(stream: TextIO) -> bool:
 
 
 def one_line(text: str) -> str:
-    """Text from elsewhere, safe within a line of output: without control characters and line
-    ends."""
+    """Text from elsewhere, fit for one line: without control characters and line ends."""
     return _CONTROL.sub("?", text.replace("\r\n", "\n").replace("\n", " ").replace("\t", " "))
 
 

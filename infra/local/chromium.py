@@ -1,4 +1,4 @@
-"""Chromium as the machine has it, for the browser tests and `make screenshots`."""
+"""Chromium as the machine has it, for tests that use the console."""
 
 from __future__ import annotations
 

@@ -50,9 +50,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "mcp": ("settings:mcp", "Serve jobs, runs and logs to an agent, by MCP."),
     },
 }
-"""Each command's module and its name there, and the first sentence of its help. A module is
-imported when its command is used, so that `jobyard --help` starts in half the time. A test compares
-the sentences with those of the commands.
+"""Each command's module and its name there, and the first sentence of its help.
+
+A module is imported when its command is used, so that `jobyard --help` starts in half the time. A
+test compares the sentences with those of the commands.
 """
 _WHERE = {name: where for section in SECTIONS.values() for name, (where, _) in section.items()}
 

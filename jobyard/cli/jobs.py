@@ -207,7 +207,10 @@ def update(
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @with_session
 def delete(session: Session, name: str, yes: bool) -> None:
-    """Delete a job with its runs and its output. Runs in flight are stopped."""
+    """Delete a job with its runs and its output.
+
+    Runs in flight are stopped.
+    """
     job = session.client.find_job(name)
     confirm(f"Delete {job['name']} with all of its runs and output?", yes)
     session.client.delete_job(job["id"])
@@ -229,6 +232,9 @@ def pause(session: Session, name: str) -> None:
 @output
 @with_session
 def resume(session: Session, name: str) -> None:
-    """Resume a job's schedule from now on. Slots that were due while it was paused do not start."""
+    """Resume a job's schedule from now on.
+
+    Slots that were due while it was paused do not start.
+    """
     job = session.client.update_job(session.client.find_job(name)["id"], {"paused": False})
     session.done(f"Resumed {job['name']}{_next(job)}.", job, job["name"])

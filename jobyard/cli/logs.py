@@ -129,8 +129,7 @@ def _prefix(run_id: str | None, is_coloured: bool) -> str:
 
 
 def _follow_run(session: Session, run: Json, text: str | None, show: Any) -> int:
-    """Follow to the run's end; returns 0 whatever the run's verdict, since its output was asked
-    for."""
+    """Follow to the run's end; returns 0 whatever became of the run: its output was asked for."""
     from jobyard.following import RunFollower
 
     follower = RunFollower(session.client, run, filter_text=text)

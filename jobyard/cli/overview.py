@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 @output
 @with_session
 def status(session: Session, name: str | None) -> None:
-    """Show the state of a job, or of the whole project. For a project: which jobs fail and why,
-    what is in flight, and what is next.
+    """Show the state of a job, or of the whole project.
+
+    For a project: which jobs fail and why, what is in flight, and what is next.
     """
     if name is not None:
         job = session.client.find_job(name)

@@ -56,6 +56,16 @@ def test_a_job_without_room_for_its_rules_is_created_and_woken_by_the_sweep(yard
     assert slots(yard, first) == ["12:05"]
 
 
+def test_a_rule_for_which_there_is_no_room_is_asked_for_once(yard: Yard) -> None:
+    """botocore takes the refusal for a throttle, and would repeat it, with seconds in between."""
+    yard.aws.events.rules_per_bus = 0
+    sent: list[str] = []
+    events = yard.system.clients.get("events").meta.events
+    events.register("before-send.events.PutRule", lambda **_: sent.append("PutRule"))
+    yard.create(schedule="*/5 * * * *")
+    assert sent == ["PutRule"]
+
+
 def test_of_two_rules_that_do_not_both_find_room_none_is_kept(yard: Yard) -> None:
     """Else a slot by date would be woken otherwise than one by weekday."""
     yard.aws.events.rules_per_bus = 1

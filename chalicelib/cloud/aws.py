@@ -69,6 +69,10 @@ DOWN = frozenset(
 )
 
 
+QUOTA_REACHED = "QuotaReached"
+"""In place of a LimitExceededException: waiting does not help, as it does where AWS throttles."""
+
+
 class OutOfTime(BotoCoreError):
     """The caller's deadline leaves no room for another attempt."""
 
@@ -99,6 +103,17 @@ def _note_attempt(
     context[_ONLY_THROTTLED] = was_throttled and context.get(_ONLY_THROTTLED, True)
     if "ResponseMetadata" in answer:
         answer["ResponseMetadata"][_ONLY_THROTTLED] = context[_ONLY_THROTTLED]
+
+
+def _no_retry_at_a_quota(parsed_response: dict[str, Any] | None, **_: object) -> None:
+    """
+    Name LimitExceededException otherwise: botocore takes it for a throttle, and asks twice more,
+    with seconds between ("Standard retry mode", boto3 guide). EventBridge answers it to a rule for
+    which the bus has no room.
+    """
+    error = (parsed_response or {}).get("Error", {})
+    if error.get("Code") == "LimitExceededException":
+        error["Code"] = QUOTA_REACHED
 
 
 def is_throttle(error: Exception) -> bool:
@@ -203,6 +218,7 @@ class Clients:
                 client = build(service)
                 client.meta.events.register_first("before-send.*.*", self._refuse_late)
                 client.meta.events.register("response-received.*.*", _note_attempt)
+                client.meta.events.register("response-received.events.*", _no_retry_at_a_quota)
                 self._clients[service] = client
             return self._clients[service]
 

@@ -74,7 +74,7 @@ class Rules:
             try:
                 self._put_rule(rule, job_id)
             except ClientError as error:
-                if aws.error_code(error) == "LimitExceededException":
+                if aws.error_code(error) == aws.QUOTA_REACHED:
                     return made
                 raise
             self._change(

@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 CAP ?= 20
+# One worker more than cores: a fifth of the suite's time is waiting for containers and processes.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 INSTALLED := $(VENV)/.installed
 # The emulator pins other versions of libraries that the tests use, so it has its own.
@@ -51,7 +53,7 @@ demo: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local.demo --engine $(or $(ENGINE),process)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 # With .local/env sourced they act on the local stack, else on STAGE (dev) in AWS.
 token: $(INSTALLED)

@@ -39,7 +39,7 @@ def modules_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_app_leaves_out_what_only_some_requests_need() -> None:
+def test_importing_the_app_does_not_import_what_only_some_requests_need() -> None:
     """No AWS client, no validation, no croniter: a cold start pays for none of them."""
     imported = modules_after("import app")
     for name in ("boto3", "croniter", "pydantic", "chalicelib.http.openapi", "docker", "moto"):
@@ -61,7 +61,7 @@ def imports(path: Path) -> set[str]:
 FILES = {path.relative_to(ROOT / "chalicelib"): path for path in PRODUCT}
 
 
-def test_every_file_lies_on_a_floor() -> None:
+def test_every_file_belongs_to_a_floor() -> None:
     """`ls chalicelib` shows the floors, and beside them only what all of them use."""
     known = {*FLOORS, "__init__.py", "system.py", *(f"{name}.py" for name in EVERYWHERE)}
     assert {path.parts[0] for path in FILES} == known

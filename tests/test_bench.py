@@ -82,7 +82,9 @@ def test_a_warm_request_s_time_is_its_handler_s_alone(played: dict[str, Any]) ->
     assert all(float(ms) > 0 for ms in column(table, "p50, ms").values())
 
 
-def test_a_cold_start_is_held_to_its_floor_and_to_cut_data(played: dict[str, Any]) -> None:
+def test_a_cold_start_is_compared_with_its_libraries_and_with_uncut_data(
+    played: dict[str, Any],
+) -> None:
     """`import app` in ratios, and the first request with and without the cut."""
     imports, first, _ = played["tables"]
     assert float(column(imports, "to the floor")["`import app`"]) > 0

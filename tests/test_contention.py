@@ -87,7 +87,7 @@ def world() -> Iterator[World]:
 
 
 @pytest.mark.parametrize("prepare", [jobs.update_name, runs.trigger, jobs.delete])
-def test_who_loses_every_time_is_refused_within_their_time(
+def test_a_writer_that_loses_every_race_gets_a_409_before_its_deadline(
     world: World, prepare: Callable[[World], Act]
 ) -> None:
     """409, which says that trying again helps, before the request's deadline."""

@@ -37,7 +37,7 @@ def test_a_token_costs_one_read_and_none_within_30_seconds(yard: Yard) -> None:
     assert cost(yard, list_jobs)[GET] == 1
 
 
-def test_creating_a_job(warm: Yard) -> None:
+def test_the_calls_of_creating_a_job(warm: Yard) -> None:
     """One look at the name, then what AWS must hold, then one transaction."""
     assert cost(warm, lambda: warm.create()) == {
         GET: 1,
@@ -48,7 +48,7 @@ def test_creating_a_job(warm: Yard) -> None:
     }
 
 
-def test_creating_a_scheduled_job(warm: Yard) -> None:
+def test_the_calls_of_creating_a_scheduled_job(warm: Yard) -> None:
     """Besides, its rule and the rule's target; the job is stored with its cursor."""
     assert cost(warm, lambda: warm.create(schedule="0 3 * * *")) == {
         GET: 1,
@@ -61,14 +61,14 @@ def test_creating_a_scheduled_job(warm: Yard) -> None:
     }
 
 
-def test_reading_jobs(warm: Yard) -> None:
+def test_the_calls_of_reading_jobs(warm: Yard) -> None:
     """One query a page; one read for one job."""
     job = warm.create()
     assert cost(warm, lambda: warm.call("GET", "/jobs")) == {QUERY: 1}
     assert cost(warm, lambda: warm.call("GET", f"/jobs/{job['id']}")) == {GET: 1}
 
 
-def test_updating_a_job(warm: Yard) -> None:
+def test_the_calls_of_updating_a_job(warm: Yard) -> None:
     """No registration unless the container changed; no rule unless the schedule did."""
     job = warm.create()
     path = f"/jobs/{job['id']}"
@@ -93,7 +93,7 @@ def test_updating_a_job(warm: Yard) -> None:
     }
 
 
-def test_a_runs_life(warm: Yard) -> None:
+def test_the_calls_of_a_runs_life(warm: Yard) -> None:
     """Trigger, running, finish, and reading at each point."""
     job = warm.create()
     triggered: list[dict[str, Any]] = []
@@ -117,7 +117,7 @@ def test_a_runs_life(warm: Yard) -> None:
     assert cost(warm, lambda: warm.runs(job)) == {GET: 1, QUERY: 1}
 
 
-def test_a_trigger_with_a_key(warm: Yard) -> None:
+def test_the_calls_of_a_trigger_with_a_key(warm: Yard) -> None:
     """The key is read with the job; a replay reads the run besides, and asks ECS about it."""
     job = warm.create()
     path, key = f"/jobs/{job['id']}/runs", {"Idempotency-Key": "k"}
@@ -135,7 +135,7 @@ def test_status_costs_the_same_whatever_the_number_of_runs(warm: Yard) -> None:
 
 
 @pytest.mark.parametrize(("policy", "queries"), [("allow", 0), ("forbid", 1), ("replace", 1)])
-def test_a_scheduled_fire(warm: Yard, policy: str, queries: int) -> None:
+def test_the_calls_of_a_scheduled_fire(warm: Yard, policy: str, queries: int) -> None:
     """A trigger, and the cursor's move; a query more where runs must not overlap."""
     job = warm.create(schedule="* * * * *", concurrency_policy=policy)
     warm.clock.move(minutes=1)

@@ -11,7 +11,7 @@ import pytest
 from tests.yard import BASE, IMAGE, Yard
 
 
-def test_a_job_is_answered_as_it_was_asked_for_with_the_defaults(yard: Yard) -> None:
+def test_the_created_job_has_the_fields_of_the_request_and_the_defaults(yard: Yard) -> None:
     """Every field of the contract is there."""
     answer = yard.call(
         "POST", "/jobs", {"name": "nightly", "image": IMAGE, "command": "echo 'a b'"}
@@ -52,7 +52,7 @@ def test_a_job_is_answered_as_it_was_asked_for_with_the_defaults(yard: Yard) -> 
     assert yard.call("GET", f"/jobs/{job['id']}").data == job
 
 
-def test_the_container_is_registered_as_the_job_says(yard: Yard) -> None:
+def test_the_task_definition_has_the_container_of_the_job(yard: Yard) -> None:
     """Fargate, one container, its output in the job's own log group."""
     job = yard.create(command=["a"], entrypoint=["b"], env={"C": "d"}, cpu=1, memory_mib=2048)
     yard.trigger(job)
@@ -154,7 +154,7 @@ def test_a_create_that_sees_the_name_of_its_twin_and_not_its_key_is_a_replay(yar
         ({"env": {"A": "b"}, "command": ["é" * 8_000], "entrypoint": ["é" * 7_000]}, None),
     ],
 )
-def test_a_job_that_is_too_large_names_what_takes_the_room(
+def test_the_refusal_of_a_job_that_is_too_large_names_its_large_fields_and_their_sizes(
     yard: Yard, spec: dict[str, Any], blamed: list[str] | None
 ) -> None:
     """Each field that takes much of it, the largest first, with its size; the others are not."""

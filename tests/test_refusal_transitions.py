@@ -10,7 +10,7 @@ from chalicelib.domain.refusals import refused
 from tests.sample_runs import HOUR, MINUTE, NOW, RUNNING, Run, running, stopped
 
 
-def test_want_of_capacity_is_waited_out_for_a_day() -> None:
+def test_a_run_waits_a_day_for_capacity() -> None:
     """Ever more rarely, up to every five minutes, as another launch of the same attempt."""
     none = refused("Capacity is unavailable at this time.", "")
     for waited, delay in [(0, 5), (60, 6), (1200, 120), (36_000, 300)]:
@@ -37,7 +37,7 @@ def test_a_refusal_that_will_not_pass_ends_the_attempt() -> None:
     assert (over.status, over.error["code"]) == ("failed", "start_failed")
 
 
-def test_an_unanswered_launch_is_given_up_after_an_hour() -> None:
+def test_an_unanswered_launch_fails_after_an_hour() -> None:
     """With what ECS said when it was asked again, if it did."""
     run = Run(task_arn=None)
     waiting = time_limits.unanswered(run, NOW + 59 * MINUTE)
@@ -60,7 +60,7 @@ def test_a_cancelled_unanswered_launch_is_watched_for_five_minutes() -> None:
     assert (run.apply(step).live, step.releases_waiting_runs) == (None, True)
 
 
-def test_a_task_missing_right_after_its_launch_means_nothing_and_is_looked_for_soon() -> None:
+def test_a_task_missing_right_after_its_launch_is_looked_up_again_soon() -> None:
     """DescribeTasks lags behind RunTask; a short time-out must be kept all the same."""
     step = time_limits.missing(Run(), NOW + timedelta(seconds=1))
     assert step is not None
@@ -98,7 +98,7 @@ def test_a_task_seen_in_between_makes_the_count_of_misses_start_again() -> None:
     assert run.seen_at == NOW + 2 * MINUTE
 
 
-def test_a_retrys_task_is_not_lost_for_the_age_of_the_one_before() -> None:
+def test_the_age_of_an_earlier_attempts_task_does_not_make_a_retry_lost() -> None:
     """The hour counts from its own launch."""
     launched = NOW + 5 * HOUR
     run = replace(RUNNING, attempt=2, requested_at=launched, attempt_started_at=None)
@@ -108,7 +108,7 @@ def test_a_retrys_task_is_not_lost_for_the_age_of_the_one_before() -> None:
     assert step.outcome is None
 
 
-def test_a_miss_that_is_told_after_the_end_changes_nothing() -> None:
+def test_a_missing_task_of_a_finished_run_changes_nothing() -> None:
     """ECS was asked before the task showed, and answered after its run was over."""
     over = RUNNING.apply(transitions.seen(RUNNING, stopped(0), NOW + 3 * MINUTE))
     assert time_limits.missing(over, NOW + 4 * MINUTE) is None
@@ -124,7 +124,7 @@ def test_a_cancelled_runs_task_that_ecs_forgot_has_stopped() -> None:
     assert (after.status, after.live, step.releases_waiting_runs) == ("cancelled", None, True)
 
 
-def test_a_bus_that_is_down_is_tried_ever_more_rarely() -> None:
+def test_an_event_is_sent_again_at_growing_intervals_while_the_bus_is_down() -> None:
     """After a minute, then after as long as it was down already, at most six hours."""
     run = Run(status="failed", live=None, finished_at=NOW)
     for waited, delay in [(0, 1), (1, 1), (30, 30), (10_000, 360)]:

@@ -53,7 +53,7 @@ DAY, MINUTES, NEVER = timedelta(hours=24), timedelta(minutes=5), timedelta(0)
         ("ACCOUNT", "", "start_failed", NEVER),
     ],
 )  # fmt: skip
-def test_a_launch_that_was_refused_is_tried_again_where_that_may_help(
+def test_a_refused_launch_is_repeated_only_if_the_refusal_may_pass(
     reason: str, message: str, code: str, retry_for: timedelta
 ) -> None:
     """The reason of RunTask's failures, or the code and message of its error."""
@@ -64,7 +64,7 @@ def test_a_launch_that_was_refused_is_tried_again_where_that_may_help(
     assert refusal.is_denial is (reason == "AccessDeniedException")
 
 
-def test_a_role_that_cannot_be_assumed_comes_with_what_to_check() -> None:
+def test_the_hint_of_a_role_that_cannot_be_assumed_says_what_to_check() -> None:
     """Nobody can see from AWS's own words that it may be a matter of minutes."""
     refusal = refused("ClientException", "ECS was unable to assume the role 'a' that was provided")
     assert "trust policy" in refusal.error.hint

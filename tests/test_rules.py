@@ -7,7 +7,7 @@ import boto3
 from tests.yard import Yard, rules
 
 
-def test_a_rule_is_as_eventbridge_and_its_reader_want_it(yard: Yard) -> None:
+def test_a_rule_has_its_name_expression_input_and_tags(yard: Yard) -> None:
     """Named within 64 characters, described, tagged, with retries and a dead-letter queue."""
     job = yard.create(name="nightly", schedule="0 3 1 * 1")
     events = boto3.client("events")
@@ -35,7 +35,7 @@ def test_a_target_that_eventbridge_does_not_take_is_an_error(yard: Yard) -> None
     assert rules() == []
 
 
-def test_the_audit_puts_rules_right(yard: Yard) -> None:
+def test_the_audit_restores_rules(yard: Yard) -> None:
     """One removed by hand comes back, a changed one is mended, a stray one goes."""
     yard.create(name="a", schedule="0 3 * * *")
     yard.create(name="b", schedule="0 4 * * *")

@@ -33,14 +33,14 @@ def test_a_run_goes_from_pending_through_running_to_succeeded(yard: Yard) -> Non
     assert yard.counts(job) == {"succeeded": 1, "total": 1}
 
 
-def test_running_may_never_be_seen(yard: Yard) -> None:
+def test_a_run_may_end_without_having_been_seen_running(yard: Yard) -> None:
     """A container that ends at once may have one event only."""
     run = yard.trigger(yard.create())
     yard.finish(run)
     assert yard.run(run)["status"] == "succeeded"
 
 
-def test_a_read_tells_what_no_event_did(yard: Yard) -> None:
+def test_reading_a_run_applies_what_no_event_reported(yard: Yard) -> None:
     """The backend is asked when a run in flight is read, so a lost event does not show."""
     job = yard.create()
     run = yard.trigger(job)

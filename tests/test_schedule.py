@@ -136,7 +136,7 @@ def test_the_expression_is_kept_as_it_was_written() -> None:
         "x" * 5000,
     ],
 )
-def test_a_name_that_is_not_iana_s_is_no_zone(name: str) -> None:
+def test_a_name_outside_the_iana_list_is_refused_as_a_zone(name: str) -> None:
     """Only the database's own names, whatever files the machine has."""
     with pytest.raises(InvalidSchedule, match="not the name of an IANA time zone") as refusal:
         check_timezone(name)
@@ -146,7 +146,7 @@ def test_a_name_that_is_not_iana_s_is_no_zone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "Etc/GMT+12", "Asia/Calcutta", "EST"])
-def test_an_iana_name_is_a_zone(name: str) -> None:
+def test_an_iana_name_is_accepted_as_a_zone(name: str) -> None:
     """Old names and links are the database's too."""
     check_timezone(name)
 
@@ -159,7 +159,7 @@ def test_every_second_weekday_is_not_every_day() -> None:
     assert week == ["22 00:00", "24 00:00", "26 00:00", "28 00:00"]
 
 
-def test_every_second_date_is_not_lost_beside_a_weekday() -> None:
+def test_a_step_of_dates_beside_a_weekday_restricts_both() -> None:
     """`0 0 */2 * 1` is the Mondays on odd dates, since a field begins with `*`; Copilot makes it
     every Monday."""
     november = slots("0 0 */2 * 1", "UTC", "2026-11-01", "2026-11-30T23:59")

@@ -238,7 +238,7 @@ def test_due_is_the_newest_slots_and_a_count_of_the_rest(
 
 
 @pytest.mark.parametrize("zone", CHANGING + ODD)
-def test_every_minute_of_a_decade_of_changes_has_one_meaning(zone: str) -> None:
+def test_slots_between_and_is_slot_agree_around_clock_changes(zone: str) -> None:
     """`slots_between` walks days, `is_slot` asks for a minute; around changes they agree."""
     for change in changes(zone):
         for expression in ("*/7 * * * *", "*/15 0-3,22,23 * * *", "5,35 0-3,22,23 * * *"):

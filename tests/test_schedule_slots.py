@@ -57,7 +57,7 @@ def test_a_wildcard_follows_the_clock_as_debian_s_does() -> None:
     assert slots("0 */2 * * *", *autumn) == ["25 00:00", "25 01:00", "25 03:00"]
 
 
-def test_a_change_of_half_an_hour_is_half_an_hour() -> None:
+def test_a_clock_change_of_half_an_hour_moves_slots_by_half_an_hour() -> None:
     """Lord Howe goes from 02:00 to 02:30 on 4 October 2026, at 15:30 UTC of the 3rd, and from
     02:00 back to 01:30 on 5 April, at 15:00 UTC of the 4th."""
     spring = ("Australia/Lord_Howe", "2026-10-03T12:00", "2026-10-03T17:00")
@@ -114,7 +114,7 @@ def test_the_next_slot_is_strictly_after() -> None:
     assert daily.next_slot(at("2026-11-23T02:59:59")) == at("2026-11-23T03:00")
 
 
-def test_a_year_of_every_minute_is_counted_and_only_the_newest_made() -> None:
+def test_of_a_year_of_due_minutes_only_the_newest_slots_are_built() -> None:
     """After a long outage the newest are wanted, and the number of the others."""
     each = parse("* * * * *", "Europe/Berlin")
     start, end = at("2026-01-01"), at("2027-01-01")

@@ -57,12 +57,12 @@ WORDS = {
 
 
 @pytest.mark.parametrize("expression", WORDS)
-def test_words(expression: str) -> None:
+def test_schedules_are_described_in_words(expression: str) -> None:
     """As a person would say it."""
     assert in_words(expression) == WORDS[expression]
 
 
-def test_what_is_no_schedule_has_no_words() -> None:
+def test_an_invalid_schedule_has_no_description() -> None:
     """The reason is the one that a job would get."""
     with pytest.raises(InvalidSchedule, match="the hour cannot be `25`"):
         in_words("0 25 * * *")
@@ -183,7 +183,7 @@ EXPRESSIONS = st.tuples(
 
 @settings(max_examples=600, deadline=None)
 @given(EXPRESSIONS)
-def test_who_reads_the_words_knows_every_slot(expression: str) -> None:
+def test_schedules_with_the_same_description_have_the_same_slots(expression: str) -> None:
     """Read back, the words match the same minutes of the same days."""
     written, understood = cron.parse(expression), read(in_words(expression))
     assert understood.times == written.times, in_words(expression)

@@ -22,7 +22,7 @@ def slots(yard: Yard, job: dict[str, Any]) -> list[tuple[str, str, str | None]]:
     ]
 
 
-def test_a_slot_runs_with_its_time(yard: Yard) -> None:
+def test_a_scheduled_run_has_the_time_of_its_slot(yard: Yard) -> None:
     """In the run, in the container's environment, and the next one in job and status."""
     job = yard.create(schedule="*/5 * * * *")
     assert job["next_run_at"] == "2026-11-23T12:05:00.000Z"
@@ -54,7 +54,7 @@ def test_a_fire_may_come_before_our_clock_reaches_its_slot(yard: Yard) -> None:
     assert slots(yard, job) == [("12:05", "pending", None)]
 
 
-def test_a_fire_that_never_came_is_made_up_for_by_the_sweep(yard: Yard) -> None:
+def test_the_sweep_starts_a_slot_whose_fire_never_came(yard: Yard) -> None:
     """90 seconds after the slot."""
     job = yard.create(schedule="*/5 * * * *")
     yard.sweep(minutes=6)
@@ -133,7 +133,7 @@ def test_a_paused_schedule_does_not_fire_and_does_not_catch_up(yard: Yard) -> No
     assert [state for _, state in rules()] == ["ENABLED"]
 
 
-def test_fires_of_what_is_gone_are_answers(yard: Yard) -> None:
+def test_fires_of_deleted_and_changed_jobs_do_nothing(yard: Yard) -> None:
     """Deleted, unknown, or on demand by now."""
     job = yard.create(schedule="* * * * *")
     yard.call("PATCH", f"/jobs/{job['id']}", {"schedule": None})

@@ -102,7 +102,7 @@ def test_the_code_does_what_the_table_shows(state: State, happens: Happens) -> N
 
 
 @pytest.mark.parametrize("happens", Happens)
-def test_everything_that_happens_has_its_cells(happens: Happens) -> None:
+def test_every_event_has_cells_in_the_states_that_it_can_happen_in(happens: Happens) -> None:
     """What is learnt of a task is learnt in any state that may have one."""
     states = {state for state, what in TABLE if what is happens}
     assert states
@@ -121,7 +121,7 @@ def test_a_terminal_status_never_changes() -> None:
             assert not then.is_counted
 
 
-def test_what_waits_ends() -> None:
+def test_every_waiting_state_has_a_time_limit() -> None:
     """Each state that is not the end has a cell that time alone leads to."""
     by_time = {Happens.TIME_IS_UP, Happens.TASK_FORGOTTEN, Happens.STILL_UNANSWERED}
     with_task = {State.ASKED, State.STARTING, State.RUNNING, State.STOPPING, State.CANCELLING}

@@ -23,7 +23,7 @@ CASES = [*STARTED_CASES, *NOT_STARTED_CASES]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_stopped_task_means_what_its_payload_says(case: Case) -> None:
+def test_each_payload_of_a_stopped_task_gives_its_verdict(case: Case) -> None:
     """Its verdict, its error's code and message, and whether another launch may do better."""
     verdict = verdicts.verdict(ecs_task.read_task(case.task))
     assert verdict.error is None or verdict.error.message
@@ -84,14 +84,14 @@ def test_a_task_reads_the_same_from_an_event_and_from_an_answer() -> None:
     assert task.started_at == datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def test_a_run_lasts_until_its_container_ended_not_until_its_task_was_cleared_away() -> None:
+def test_a_runs_duration_ends_with_its_container_not_with_its_task() -> None:
     """`executionStoppedAt` comes before `stoppedAt`; a task that never ran has only the latter."""
     assert ecs_task.read_task(payload(exit_code=0)).stopped_at == datetime.fromisoformat(ENDED)
     never = ecs_task.read_task(payload(**NOT_STARTED))
     assert never.stopped_at == datetime.fromisoformat(STOPPED)
 
 
-def test_a_task_leads_back_to_its_run_by_what_it_was_started_by() -> None:
+def test_started_by_leads_from_a_task_to_its_run() -> None:
     """And a task that is not ours leads nowhere."""
     assert ecs_task.owner(ecs_task.started_by("job_1", "run_2", 3)) == ("job_1", "run_2", 3)
     assert len(ecs_task.started_by("job_" + "0" * 26, "run_" + "0" * 26, 11)) <= 128

@@ -21,7 +21,7 @@ from tests.sample_runs import HOUR, MINUTE, NOW, RUNNING, Run, running, stopped
         (replace(RUNNING, stop_reason="timed_out"), True, "arn:task/1"),
     ],
 )
-def test_a_cancel_is_final_at_once_and_lives_until_its_task_has_stopped(
+def test_a_cancelled_run_is_terminal_at_once_and_in_flight_until_its_task_has_stopped(
     run: Run, stays_live: bool, stops: str | None
 ) -> None:
     """A run that was never asked for is over; one whose launch went unanswered is watched."""
@@ -33,7 +33,7 @@ def test_a_cancel_is_final_at_once_and_lives_until_its_task_has_stopped(
     assert (after.finished_at is None) is stays_live
 
 
-def test_a_cancelled_runs_end_fills_in_and_frees_and_changes_no_verdict() -> None:
+def test_late_stop_event_of_a_cancelled_run_records_the_exit_code_and_keeps_the_status() -> None:
     """Even where the container ended well in the meantime."""
     run = RUNNING.apply(transitions.cancelled(RUNNING, "replaced", NOW))
     step = transitions.seen(run, stopped(0), NOW + 3 * MINUTE)
@@ -45,7 +45,7 @@ def test_a_cancelled_runs_end_fills_in_and_frees_and_changes_no_verdict() -> Non
     assert run.apply(without_time).finished_at == NOW + 3 * MINUTE
 
 
-def test_a_cancelled_launch_whose_task_turns_up_is_stopped() -> None:
+def test_a_task_that_appears_after_its_run_was_cancelled_is_stopped() -> None:
     """By its event, whichever state it shows."""
     asked = Run(task_arn=None)
     run = asked.apply(transitions.cancelled(asked, "cancelled_by_user", NOW))
@@ -55,7 +55,7 @@ def test_a_cancelled_launch_whose_task_turns_up_is_stopped() -> None:
     assert run.apply(step).task_arn == "arn:task/1"
 
 
-def test_what_runs_too_long_is_stopped_and_has_timed_out_whatever_its_end() -> None:
+def test_an_attempt_over_its_timeout_is_stopped_and_timed_out_whatever_its_exit_code() -> None:
     """From the task's start; the reason is stored before the stop, and decides."""
     assert time_limits.overdue(RUNNING, NOW + 10 * MINUTE - timedelta(seconds=1)) is None
     step = time_limits.overdue(RUNNING, NOW + 10 * MINUTE)
@@ -69,7 +69,7 @@ def test_what_runs_too_long_is_stopped_and_has_timed_out_whatever_its_end() -> N
     assert "600 s" in after.error["message"]
 
 
-def test_a_task_that_has_not_started_within_an_hour_has_failed_to() -> None:
+def test_a_task_that_has_not_started_within_an_hour_is_start_failed() -> None:
     """Counted from its own launch, not from the first."""
     late = Run(requested_at=NOW + 30 * MINUTE)
     assert time_limits.overdue(late, NOW + HOUR) is None

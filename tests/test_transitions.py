@@ -23,7 +23,7 @@ def test_a_run_is_running_once_its_task_is() -> None:
     assert short.apply(transitions.seen(short, running(), NOW)).look_at == NOW + 2 * MINUTE
 
 
-def test_running_may_never_be_seen() -> None:
+def test_a_run_may_end_without_having_been_seen_running() -> None:
     """The first that is heard of a task may be its end."""
     step = transitions.seen(Run(), stopped(0), NOW + 3 * MINUTE)
     assert step is not None
@@ -60,7 +60,7 @@ def test_the_order_in_which_a_task_is_seen_does_not_matter(
         assert getattr(run, name) == getattr(alone, name), name
 
 
-def test_what_is_older_or_known_changes_nothing() -> None:
+def test_an_older_or_repeated_description_changes_nothing() -> None:
     """Events come twice and out of order; DescribeTasks may lag."""
     assert transitions.seen(RUNNING, task("PENDING", 2), NOW) is None
     assert transitions.seen(RUNNING, running(3), NOW) is None
@@ -91,7 +91,7 @@ def test_an_event_may_come_before_the_answer_to_the_launch() -> None:
     ],
     ids=str,
 )
-def test_a_task_that_nobody_waits_for_must_not_go_on(run: Run) -> None:
+def test_a_running_task_of_an_earlier_attempt_is_stopped(run: Run) -> None:
     """Of an earlier attempt or launch, or of a run that was given up; stopped, it is no news."""
     step = transitions.seen(run, running(3), NOW)
     assert step == Step(stop="arn:task/1")
@@ -116,7 +116,7 @@ def test_a_failed_attempt_is_retried_after_ten_seconds_doubling_to_six_minutes()
     assert run.launch == 8
 
 
-def test_a_start_that_may_pass_is_launched_again_within_its_attempt() -> None:
+def test_a_start_failure_that_may_pass_is_launched_again_within_the_attempt() -> None:
     """At most five times, ever later, without using up a retry."""
     run = Run(max_attempts=2)
     waits = []

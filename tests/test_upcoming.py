@@ -40,7 +40,7 @@ def test_a_schedule_is_read_back_in_words_with_its_next_slots(yard: Yard) -> Non
     assert len(schedule(yard, "@hourly").data["slots"]) == 5
 
 
-def test_it_is_what_a_job_with_that_schedule_gets(yard: Yard) -> None:
+def test_the_slots_are_those_of_a_job_with_that_schedule(yard: Yard) -> None:
     """Its words, and its next slot."""
     for expression, zone in (("*/7 * * * *", "UTC"), ("30 2 * * 7", "America/New_York")):
         found = schedule(yard, expression, timezone=zone, count=1).data
@@ -81,7 +81,7 @@ def test_what_a_job_is_refused_for_is_refused_in_the_same_words(
 
 
 @pytest.mark.parametrize("query", [{}, {"count": 3}, {"expression": "@daily", "count": 101}])
-def test_a_query_that_is_none_is_a_400(yard: Yard, query: dict[str, Any]) -> None:
+def test_an_invalid_query_is_a_400(yard: Yard, query: dict[str, Any]) -> None:
     """The expression is required, and the count bounded."""
     assert yard.call("GET", "/schedule", query=query).status == 400
 
@@ -163,7 +163,7 @@ def test_until_is_within_the_next_seven_days(yard: Yard, until: str) -> None:
         assert yard.call("GET", path, query={"until": until}).status == 400
 
 
-def test_a_slot_that_is_due_is_not_to_come(yard: Yard) -> None:
+def test_a_slot_that_is_due_is_not_upcoming(yard: Yard) -> None:
     """Until somebody advances the job, its cursor still stands there."""
     yard.create(schedule="*/10 * * * *")
     yard.clock.move(minutes=25)
@@ -187,7 +187,7 @@ def test_a_list_that_ran_out_of_time_says_so(yard: Yard) -> None:
     assert (found.slots, found.is_complete) == ([], False)
 
 
-def test_what_it_costs(yard: Yard) -> None:
+def test_upcoming_reads_one_page_of_jobs_per_query(yard: Yard) -> None:
     """One query for a page of jobs, one read for one job, none for an expression."""
     job = yard.create(schedule="* * * * *")
     yard.create(name="b", schedule="0 3 * * *")

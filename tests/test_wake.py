@@ -164,7 +164,9 @@ def test_while_the_setting_is_switched_each_slot_has_one_run(yard: Yard, back: b
     assert slots(yard, job) == expected
 
 
-def test_the_cursor_keeps_to_what_wakes_the_job_now(yard: Yard) -> None:
+def test_a_sweep_that_read_the_job_before_its_rules_came_keeps_the_grace_of_rules(
+    yard: Yard,
+) -> None:
     """An audit gives the job its rules while a sweep, which read it before, moves its cursor."""
     yard.aws.events.rules_per_bus = 0
     job = yard.create(schedule="*/5 * * * *")

@@ -29,7 +29,9 @@ def test_a_plan_shows_what_would_be_done_and_does_nothing(shell: Shell) -> None:
     assert shell.json("jobs")["jobs"] == []
 
 
-def test_detailed_exitcode_tells_whether_there_is_something_to_do(shell: Shell) -> None:
+def test_detailed_exitcode_is_2_where_there_is_something_to_do_and_0_where_not(
+    shell: Shell,
+) -> None:
     """0, 2, and 1 for an error, a mistake of usage too: 2 has its meaning here."""
     write(shell, [HELLO])
     shell("plan", "--detailed-exitcode", status=2)
@@ -68,7 +70,7 @@ def test_without_prune_a_job_that_left_the_manifest_stays(shell: Shell) -> None:
     assert len(shell.json("jobs")["jobs"]) == 1
 
 
-def test_a_job_that_is_not_the_manifests_is_refused_unless_adopted(shell: Shell) -> None:
+def test_a_job_that_the_manifest_does_not_manage_is_refused_unless_adopted(shell: Shell) -> None:
     """The other jobs of the manifest are done all the same."""
     shell.create("hello", "echo mine")
     write(shell, [HELLO, {"name": "new", "image": "x"}])
@@ -88,7 +90,7 @@ def test_apply_asks_and_without_a_terminal_wants_yes(shell: Shell) -> None:
     assert shell.json("jobs")["jobs"] == []
 
 
-def test_what_the_api_refuses_is_said_with_the_line_of_the_field(shell: Shell) -> None:
+def test_a_refusal_by_the_api_is_shown_with_the_line_of_the_field(shell: Shell) -> None:
     """The jobs that it does not refuse are done."""
     write(shell, [{"name": "bad", "image": "A B"}, HELLO])
     done = shell("apply", "--yes", status=1)
@@ -97,7 +99,7 @@ def test_what_the_api_refuses_is_said_with_the_line_of_the_field(shell: Shell) -
     assert [job["name"] for job in shell.json("jobs")["jobs"]] == ["hello"]
 
 
-def test_a_schedule_that_the_api_refuses_is_a_mistake_of_the_plan(shell: Shell) -> None:
+def test_a_schedule_that_the_api_refuses_is_a_mistake_in_the_plan(shell: Shell) -> None:
     """With its line, before anything is done."""
     write(shell, [{"name": "bad", "image": "x", "schedule": "0 0 30 2 *"}, HELLO])
     done = shell("plan", status=1)
@@ -106,7 +108,7 @@ def test_a_schedule_that_the_api_refuses_is_a_mistake_of_the_plan(shell: Shell) 
     assert shell.json("jobs")["jobs"] == []
 
 
-def test_dump_reads_as_a_plan_with_nothing_to_do(shell: Shell) -> None:
+def test_a_plan_of_what_dump_wrote_has_nothing_to_do(shell: Shell) -> None:
     """Also for jobs that no manifest made."""
     write(shell, [HELLO, {**NIGHTLY, "env": {"A": "$${B}", "C": "#: |"}}], name="mine")
     shell.extra["TAG"] = "1"
@@ -161,7 +163,7 @@ owners = st.sampled_from([None, "another", "the manifest"])
     prune=st.booleans(),
     adopt=st.booleans(),
 )
-def test_apply_makes_it_so_touches_nothing_else_and_overwrites_nobody(
+def test_apply_does_what_the_plan_says_and_changes_no_other_job(
     stack: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
     wanted: dict[str, Json],
@@ -236,7 +238,7 @@ def run(shell: Shell, *arguments: str) -> None:
     assert main([*flags, *arguments, "-f", file]) in (0, 1)
 
 
-def test_a_stage_without_the_schedule_endpoint_is_planned_all_the_same(older: Shell) -> None:
+def test_plan_works_on_a_stage_without_the_schedule_endpoint(older: Shell) -> None:
     """The next fires are then not known beforehand, and the plan says so."""
     write(older, [{**NIGHTLY, "image": "x"}])
     shown = older("plan").stdout

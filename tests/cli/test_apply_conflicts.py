@@ -13,7 +13,7 @@ from tests.cli.manifest_project import HELLO, write
 from tests.cli.relay import Relay, lost
 
 
-def test_a_change_in_between_is_a_conflict_that_is_shown(shell: Shell) -> None:
+def test_a_change_between_plan_and_apply_is_shown_as_a_conflict(shell: Shell) -> None:
     """Somebody answers the question only after another has changed the job."""
     write(shell, [HELLO])
     shell("apply", "--yes")
@@ -37,7 +37,9 @@ def read_some(descriptor: int) -> str:
     return os.read(descriptor, 4096).decode()
 
 
-def test_a_change_whose_answer_is_lost_is_no_conflict(relayed: Shell, relay: Relay) -> None:
+def test_a_change_whose_answer_was_lost_is_not_a_conflict_when_repeated(
+    relayed: Shell, relay: Relay
+) -> None:
     """The second try finds its own change, made by the first."""
     relayed.create("one", "true")
     with relayed.client() as client:

@@ -30,7 +30,7 @@ def test_jobs_lists_failing_ones_first(shell: Shell) -> None:
     assert shell("jobs", "--tag", "team=none").stdout == ""
 
 
-def test_formats_of_a_list(shell: Shell) -> None:
+def test_a_list_is_printed_in_every_format(shell: Shell) -> None:
     """JSON and YAML are the API's data; name is what a script loops over."""
     shell.create("one", "true")
     shell.create("two", "true")
@@ -46,7 +46,7 @@ def test_formats_of_a_list(shell: Shell) -> None:
      ("logs", "one"), ("metrics", "one"), ("pause", "one"), ("resume", "one"),
      ("update", "one", "--memory", "1024")],
 )  # fmt: skip
-def test_what_shows_something_also_shows_it_as_json(
+def test_every_command_that_shows_something_prints_it_as_json(
     shell: Shell, arguments: tuple[str, ...]
 ) -> None:
     """Nothing but JSON is on stdout then."""
@@ -85,7 +85,7 @@ def test_a_job_can_be_created_changed_paused_and_deleted(shell: Shell) -> None:
     assert shell.json("jobs")["jobs"] == []
 
 
-def test_nothing_is_deleted_unless_somebody_agrees(shell: Shell) -> None:
+def test_delete_asks_before_it_deletes(shell: Shell) -> None:
     """Without a terminal nobody can be asked."""
     shell.create("kept", "true")
     done = shell("delete", "kept", status=2)
@@ -102,7 +102,7 @@ def test_every_invalid_field_is_on_a_line_of_its_own(shell: Shell) -> None:
         assert sum(line.startswith(f"  {field}: ") for line in lines) == 1, done.stderr
 
 
-def test_a_name_that_nothing_has_is_status_1(shell: Shell) -> None:
+def test_an_unknown_name_exits_with_1(shell: Shell) -> None:
     """The message says what was looked for, and where."""
     done = shell("get", "nothing", status=1)
     assert "no job named 'nothing' in local/" in done.stderr
@@ -111,7 +111,7 @@ def test_a_name_that_nothing_has_is_status_1(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("nope",), ("jobs", "--nope"), ("run",), ("-o", "json")])
-def test_a_mistake_of_usage_is_status_2(shell: Shell, arguments: tuple[str, ...]) -> None:
+def test_wrong_usage_exits_with_2(shell: Shell, arguments: tuple[str, ...]) -> None:
     """With how to see what there is."""
     assert "--help" in shell(*arguments, status=2).stderr
 
@@ -131,7 +131,7 @@ def test_runs_of_a_job_and_of_the_project(shell: Shell) -> None:
     assert "exit code 1" in shell("runs").stdout
 
 
-def test_show_tells_all_of_a_run(shell: Shell) -> None:
+def test_show_prints_every_field_of_a_run(shell: Shell) -> None:
     """Of a failed one the error with its hint."""
     shell.create("bad", "exit 9")
     shell("run", "bad", "--wait", status=9)
@@ -163,7 +163,7 @@ def test_logs_of_a_job_have_the_short_id_of_their_run(shell: Shell) -> None:
     assert data["logs"][-1]["message"] == "hello"
 
 
-def test_metrics_are_bars_beside_the_limits(shell: Shell) -> None:
+def test_metrics_prints_sparklines_with_the_limits(shell: Shell) -> None:
     """The local stack samples every second."""
     shell.create("busy", "timeout 3 sh -c 'while :; do :; done'; true")
     shell("run", "busy", "--wait")
@@ -174,7 +174,7 @@ def test_metrics_are_bars_beside_the_limits(shell: Shell) -> None:
         assert re.search(r"memory_usage .* 512 MiB$", shown, re.MULTILINE), shown
 
 
-def test_status_of_the_project_names_what_fails(shell: Shell) -> None:
+def test_status_of_the_project_names_the_failing_jobs(shell: Shell) -> None:
     """And what is next."""
     shell.create("good", "true", "-s", "0 3 * * *")
     shell.create("bad", "exit 1")
@@ -187,7 +187,7 @@ def test_status_of_the_project_names_what_fails(shell: Shell) -> None:
     assert "2 in a row" in shell("status", "bad").stdout
 
 
-def test_upcoming_is_in_the_order_of_the_slots(shell: Shell) -> None:
+def test_upcoming_lists_slots_in_ascending_order(shell: Shell) -> None:
     """Those within --until."""
     shell.create("soon", "true", "-s", "* * * * *")
     in_half_an_hour = (datetime.now(UTC) + timedelta(minutes=30)).minute
@@ -199,7 +199,7 @@ def test_upcoming_is_in_the_order_of_the_slots(shell: Shell) -> None:
     assert {slot["job_name"] for slot in slots} == {"soon", "later"}
 
 
-def test_open_says_where_the_console_is(shell: Shell) -> None:
+def test_open_prints_the_address_of_the_console(shell: Shell) -> None:
     """Of the project, of a job and of a run; the token is not printed."""
     shell.create("one", "true")
     job = shell.json("get", "one")
@@ -224,7 +224,7 @@ def test_completion_prints_a_script(shell: Shell, name: str) -> None:
     assert "nightly" in asked(status=0).stdout
 
 
-def test_no_network_is_one_line(shell: Shell) -> None:
+def test_without_a_network_the_error_is_one_line(shell: Shell) -> None:
     """Status 1, after a short while, and no traceback."""
     away = Shell(shell.directory, {**shell.settings, "JOBYARD_URL": "http://127.0.0.1:9"})
     done = away("jobs", status=1)

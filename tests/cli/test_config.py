@@ -27,7 +27,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JOBYARD_CONFIG", str(tmp_path / "folder/config.toml"))
 
 
-def test_a_flag_goes_before_a_variable_and_a_variable_before_the_profile(
+def test_a_flag_overrides_a_variable_and_a_variable_overrides_the_profile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each setting by itself."""
@@ -57,7 +57,7 @@ def test_every_missing_setting_is_named() -> None:
     assert "JOBYARD_URL, JOBYARD_TOKEN, JOBYARD_WORKSPACE" in str(caught.value)
 
 
-def test_the_file_is_its_owners_alone_and_keeps_other_profiles() -> None:
+def test_the_config_file_has_mode_0600_and_keeps_other_profiles() -> None:
     """It holds tokens."""
     file = config.store("default", STORED)
     file.chmod(0o644)
@@ -69,14 +69,14 @@ def test_the_file_is_its_owners_alone_and_keeps_other_profiles() -> None:
 
 
 @pytest.mark.parametrize("text", ["[default\n", "url = 'x'\n", "\x00"])
-def test_a_damaged_file_is_said_to_be_one(text: str) -> None:
+def test_a_damaged_config_file_is_reported_as_damaged(text: str) -> None:
     """With its path."""
     config.store("default", STORED).write_text(text)
     with pytest.raises(SettingsError, match=r"config\.toml"):
         config.resolve(NOTHING, None)
 
 
-def test_without_settings_a_command_is_a_mistake_of_usage(tmp_path: Path) -> None:
+def test_a_command_without_settings_exits_with_2(tmp_path: Path) -> None:
     """Status 2, and what to do."""
     done = Shell(tmp_path, {})("jobs", status=2)
     assert "jobyard login" in done.stderr
@@ -111,7 +111,7 @@ def test_login_asks_hides_the_token_checks_it_and_stores_a_profile(
     assert new("jobs").returncode == 0
 
 
-def test_login_stores_nothing_that_does_not_work(shell: Shell, tmp_path: Path) -> None:
+def test_login_stores_no_profile_that_the_api_refuses(shell: Shell, tmp_path: Path) -> None:
     """A wrong token, another's workspace, a URL that is none."""
     file = tmp_path / "config.toml"
     new = Shell(tmp_path, {}, {"JOBYARD_CONFIG": str(file)})

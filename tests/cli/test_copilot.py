@@ -78,21 +78,21 @@ def test_a_scheduled_job_becomes_a_job(tmp_path: Path) -> None:
     }
 
 
-def test_what_has_no_counterpart_is_said_with_what_to_do(tmp_path: Path) -> None:
+def test_a_setting_without_a_counterpart_is_reported_with_what_to_do(tmp_path: Path) -> None:
     """One sentence each, and the job's name."""
     notes = imported(tmp_path, REPORT).notes
     for part in ("env_file", "network", "environments", "variables.QUEUE", "secrets"):
         assert any(note.startswith(f"report-generator: {part}") for note in notes), part
 
 
-def test_an_environments_own_values_go_before(tmp_path: Path) -> None:
+def test_values_of_an_environment_override_those_of_the_manifest(tmp_path: Path) -> None:
     """With --environment, deeply."""
     (job,) = imported(tmp_path, REPORT, "prod").jobs
     assert (job["cpu"], job["memory_mib"]) == (2.0, 4096)
     assert job["env"] == {"LOG_LEVEL": "warn", "DEBUG": "true"}
 
 
-def test_what_is_imported_is_a_manifest(tmp_path: Path) -> None:
+def test_the_imported_manifest_is_valid(tmp_path: Path) -> None:
     """Once the names that it takes from the environment are set."""
     found = imported(tmp_path, REPORT)
     text = as_yaml({"version": 1, "project": "p", "jobs": found.jobs})
@@ -129,7 +129,7 @@ def test_what_is_imported_is_a_manifest(tmp_path: Path) -> None:
         ("nonsense", None),
     ],
 )
-def test_schedules(given: str | None, cron: str | None) -> None:
+def test_copilot_schedules_become_cron_expressions(given: str | None, cron: str | None) -> None:
     """Standard cron where there is one; else on demand, and a note."""
     notes: list[str] = []
     assert to_cron(given, notes.append) == cron
@@ -139,7 +139,7 @@ def test_schedules(given: str | None, cron: str | None) -> None:
         assert any("by the clock" in note for note in notes)
 
 
-def test_durations_of_go() -> None:
+def test_durations_in_gos_notation_become_seconds() -> None:
     """`h`, `m`, `s`."""
     assert [seconds_of(text) for text in ("1h", "1h30m", "90s", "1.5h", "x", "5")] == [
         3600, 5400, 90, 5400, None, None,
@@ -161,13 +161,13 @@ def test_durations_of_go() -> None:
         ("image: a\nvariables: {AWS_REGION: x}", "are taken"),
     ],
 )
-def test_notes(tmp_path: Path, part: str, said: str) -> None:
+def test_what_a_person_must_do_by_hand_is_a_note(tmp_path: Path, part: str, said: str) -> None:
     """What a person has to see to."""
     text = f"name: a\ntype: Scheduled Job\non: {{schedule: none}}\n{part}\n"
     assert any(said in note for note in imported(tmp_path, text).notes)
 
 
-def test_what_is_no_scheduled_job_is_left_out(tmp_path: Path) -> None:
+def test_services_and_other_manifests_are_not_imported(tmp_path: Path) -> None:
     """And said to be."""
     found = imported(tmp_path, "name: web\ntype: Load Balanced Web Service\n")
     assert found.jobs == []
@@ -182,7 +182,7 @@ def test_a_folder_without_manifests_and_a_manifest_that_is_no_yaml(tmp_path: Pat
         imported(tmp_path, "a: [")
 
 
-def test_the_command_writes_the_manifest_and_says_the_rest_on_stderr(tmp_path: Path) -> None:
+def test_the_command_writes_the_manifest_and_prints_notes_on_stderr(tmp_path: Path) -> None:
     """It needs no settings and no network."""
     imported(tmp_path, REPORT)
     done = Shell(tmp_path, {})("import", "copilot", str(tmp_path))

@@ -20,7 +20,7 @@ from tests.cli.local_stack import ROOT, Shell
 from tests.cli.test_copilot import REPORT
 
 
-def test_the_page_of_the_command_line_is_the_commands_own_help() -> None:
+def test_docs_cli_md_is_generated_from_the_help() -> None:
     """`python -m infra.cli_docs` writes it anew."""
     assert cli_docs.PAGE.read_text(encoding="utf-8") == cli_docs.page()
 
@@ -34,7 +34,7 @@ def every_command() -> Iterator[tuple[str, str, click.Command]]:
                 yield name, text, found
 
 
-def test_the_sentences_of_the_help_are_the_commands_own() -> None:
+def test_every_command_has_its_own_sentence_in_the_help() -> None:
     """They are written down apart, so that the help need not import the commands."""
     for name, text, found in every_command():
         assert found.get_short_help_str(200) == text, name
@@ -115,7 +115,7 @@ def test_readmes_first_lines_work(shell: Shell) -> None:
     assert "nightly" in done.stdout
 
 
-def test_the_manifest_on_the_page_is_one() -> None:
+def test_the_manifest_on_the_page_is_valid() -> None:
     """With what it takes from the environment."""
     text = (ROOT / "docs/jobs-as-code.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
@@ -125,7 +125,7 @@ def test_the_manifest_on_the_page_is_one() -> None:
         assert yaml.compose(block, Loader=yaml.SafeLoader)
 
 
-def test_every_page_that_a_page_names_is_there() -> None:
+def test_every_page_that_a_page_links_to_exists() -> None:
     """Links from the pages of the command line."""
     for page in ("README.md", "docs/cli.md", "docs/jobs-as-code.md"):
         for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):

@@ -89,7 +89,7 @@ def test_a_run_that_is_over_is_shown_from_its_first_line(shell: Shell) -> None:
     assert own(shell("logs", run_id, "--limit", "3").stdout) == lines(2500)[-3:]
 
 
-def test_more_pages_than_are_kept_are_read_forward_again(
+def test_a_run_with_more_pages_than_are_kept_is_read_from_its_first_line(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The oldest few are held, and the rest follows them: nothing is lost or comes twice."""
@@ -139,7 +139,7 @@ def test_polling_slows_down_while_nothing_comes(relayed: Shell, relay: Relay) ->
     assert reads < 20, "it read the output as often as at the beginning"
 
 
-def test_a_filter_holds_for_what_comes_later_too(shell: Shell) -> None:
+def test_a_filter_also_applies_to_lines_that_come_later(shell: Shell) -> None:
     """`logs -f RUN --filter`."""
     shell.create("mixed", "for n in 1 2 3; do echo keep $n; echo drop $n; sleep 1; done")
     run_id = shell("run", "mixed").stdout.strip()
@@ -166,7 +166,9 @@ def own_of_job(output: str) -> list[str]:
     return [line for line in output.splitlines() if "| jobyard: no container engine" not in line]
 
 
-def test_the_time_of_timeout_holds_while_no_answer_comes(relayed: Shell, relay: Relay) -> None:
+def test_timeout_ends_the_command_while_the_api_does_not_answer(
+    relayed: Shell, relay: Relay
+) -> None:
     """124 as ever, and not the error of the last try."""
     relayed.create("long", "sleep 60")
     waiting = relayed.start("run", "long", "--follow", "--timeout", "6s")

@@ -25,7 +25,7 @@ def test_the_client_knows_every_field_of_a_job() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(PROPERTIES) & set(FIELDS)))
-def test_a_default_is_the_apis_own(name: str) -> None:
+def test_defaults_of_the_client_are_those_of_the_api(name: str) -> None:
     """Else a field that a manifest leaves out would be changed for ever."""
     assert FIELDS[name].default == JobSpec.model_fields[name].get_default(
         call_default_factory=True
@@ -33,7 +33,7 @@ def test_a_default_is_the_apis_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(PROPERTIES) & set(FIELDS)))
-def test_limits_are_the_apis_own(name: str) -> None:
+def test_limits_of_the_client_are_those_of_the_api(name: str) -> None:
     """What the client takes and refuses at both ends of a number's range."""
     part = next(
         (one for one in PROPERTIES[name].get("anyOf", [PROPERTIES[name]]) if "minimum" in one), None
@@ -46,14 +46,14 @@ def test_limits_are_the_apis_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(PROPERTIES) & set(FIELDS)))
-def test_choices_are_among_the_clients(name: str) -> None:
+def test_choices_of_the_api_are_among_those_of_the_client(name: str) -> None:
     """Every choice of the API's is taken."""
     for part in PROPERTIES[name].get("anyOf", [PROPERTIES[name]]):
         for choice in part.get("enum", ()):
             assert not any(FIELDS[name].check(choice)), (name, choice)
 
 
-def test_sizes_and_macros_are_the_apis_own() -> None:
+def test_fargate_sizes_and_cron_macros_of_the_client_are_those_of_the_api() -> None:
     """Facts of Fargate's and of cron's that both sides know."""
     assert job_fields.MEMORY_MIB == fields.MEMORY_MIB
     assert set(job_fields.MACROS) == set(cron.MACROS)
@@ -70,7 +70,7 @@ def test_a_command_is_split_as_the_api_splits_it(text: str) -> None:
 
 @settings(deadline=None)
 @given(st.text("ab '\"\\$`&|;<>", max_size=12))
-def test_no_command_is_taken_that_the_api_refuses(text: str) -> None:
+def test_the_client_refuses_every_command_that_the_api_refuses(text: str) -> None:
     """The client is the stricter one."""
     if any(FIELDS["command"].check(text)):
         return

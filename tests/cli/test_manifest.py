@@ -124,7 +124,7 @@ jobs:
         ("version: 1\njobs: [{name: a, image: b, command: &a [*a]}]\n", "nests too deeply"),
     ],
 )  # fmt: skip
-def test_what_is_no_manifest_is_said_to_be_none(text: str, said: str) -> None:
+def test_a_file_that_is_not_a_manifest_is_reported_as_such(text: str, said: str) -> None:
     """One sentence with its line, and no traceback."""
     assert any(said in line for line in problems(text)), problems(text)
 
@@ -139,7 +139,7 @@ def test_a_small_file_that_becomes_enormous_is_refused() -> None:
     )
 
 
-def test_names_come_from_the_environment() -> None:
+def test_variables_are_replaced_from_the_environment() -> None:
     """With a default, as a literal, and as a number where it stands without quotes."""
     job = one_job(
         """\
@@ -158,21 +158,21 @@ env:
     assert job.fields["env"] == {"A": "0.5", "B": "some", "C": "${HOME} and $HOME", "D": ""}
 
 
-def test_what_comes_from_the_environment_cannot_change_the_file() -> None:
+def test_a_value_from_the_environment_cannot_change_the_structure_of_the_file() -> None:
     """It is put in after the YAML was read."""
     evil = 'x"\n    paused: true\n  - name: other'
     job = one_job('env:\n  A: "${EVIL}"', EVIL=evil)
     assert job.fields["env"] == {"A": evil}
 
 
-def test_a_missing_name_is_an_error() -> None:
+def test_a_missing_environment_variable_is_an_error() -> None:
     """Never an empty text: `image: x:` would run the wrong thing."""
     found = problems(f"{HEAD}jobs:\n  - name: a\n    image: b:${{TAG}}\n")
     assert found == ["jobs.yaml:5: jobs[0].image ${TAG} is not set in the environment"]
     assert "must be ${NAME}" in problems(f"{HEAD}jobs:\n  - name: a\n    image: b:${{1}}\n")[0]
 
 
-def test_a_jobs_own_field_goes_before_a_default() -> None:
+def test_a_field_of_a_job_overrides_the_default() -> None:
     """Variables are put together, null is the API's own default, and a list is replaced."""
     text = """\
 version: 1
@@ -191,7 +191,7 @@ jobs:
     assert fields == {"name": "a", "image": "b", "env": {"A": "1", "B": "3"}, "tags": ["y"]}
 
 
-def test_merge_keys_and_names_that_yaml_1_1_misreads() -> None:
+def test_merge_keys_work_and_names_that_yaml_1_1_misreads_are_strings() -> None:
     """`<<` works, and `on` or `no` are the texts that they are when they are names."""
     job = one_job('env: {<<: {on: "a", B: "b"}, B: "c"}')
     assert job.fields["env"] == {"on": "a", "B": "c"}
@@ -208,7 +208,7 @@ values = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), 
 
 @settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[A-Z]{1,4}", fullmatch=True), values, max_size=4), values)
-def test_a_dump_reads_as_what_was_dumped(env: dict[str, str], tail: str) -> None:
+def test_reading_a_dump_gives_the_jobs_that_were_dumped(env: dict[str, str], tail: str) -> None:
     """Whatever texts there are: quotes, dollars, words that YAML takes for something else."""
     job = {"name": f"n{tail}", "image": "b", "command": ["echo", tail], "env": env, "paused": False}
     data = manifest.dump([job], workspace="w", project="p", name=None)
@@ -218,7 +218,7 @@ def test_a_dump_reads_as_what_was_dumped(env: dict[str, str], tail: str) -> None
     assert found.jobs[0].fields["name"] == f"n{tail}"
 
 
-def test_a_dump_holds_what_differs_from_the_defaults() -> None:
+def test_a_dump_has_only_fields_that_differ_from_the_defaults() -> None:
     """And nothing that the API sets itself."""
     job = {"id": "job_1", "name": "a", "image": "b", "cpu": 0.25, "max_retries": 2, "version": 7}
     data = manifest.dump([job], workspace=None, project="p", name="mine")

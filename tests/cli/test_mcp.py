@@ -84,7 +84,7 @@ def test_with_allow_run_an_agent_can_trigger_and_cancel(shell: Shell) -> None:
     assert used(shell, act, "--allow-run") == ACTING
 
 
-def test_a_refusal_reaches_the_agent_as_the_api_words_it(shell: Shell) -> None:
+def test_the_agent_receives_the_apis_message_of_a_refusal(shell: Shell) -> None:
     """Not as a traceback."""
 
     async def ask(client: Client) -> Any:

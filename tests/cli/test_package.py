@@ -31,7 +31,7 @@ def pip(*arguments: str, python: str = sys.executable) -> None:
     subprocess.run(words, check=True, cwd=ROOT)
 
 
-def test_the_wheel_holds_the_client_alone(wheel: Path) -> None:
+def test_the_wheel_contains_only_the_client(wheel: Path) -> None:
     """No part of the system, and no dependency on AWS's libraries."""
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.partition("/")[0] for name in archive.namelist()}

@@ -31,7 +31,7 @@ def kinds(found: Plan) -> dict[str, str]:
     return {action.name: action.kind for action in found.actions}
 
 
-def test_what_is_not_there_is_created() -> None:
+def test_a_job_that_does_not_exist_is_created() -> None:
     """With the fields that the manifest names, and managed_by."""
     found = made([{"name": "a", "image": "i", "cpu": 1, "memory_mib": 2048}], [])
     (action,) = found.actions
@@ -44,7 +44,7 @@ def test_what_is_not_there_is_created() -> None:
     }
 
 
-def test_a_change_is_named_field_by_field() -> None:
+def test_a_change_lists_each_field_with_its_old_and_new_value() -> None:
     """A field that the manifest leaves out goes back to its default."""
     there = existing("a", image="old", max_retries=3, version=7)
     (action,) = made([{"name": "a", "image": "new"}], [there]).actions
@@ -55,7 +55,7 @@ def test_a_change_is_named_field_by_field() -> None:
     assert plan.body(action, "p") == {"image": "new", "max_retries": 0}
 
 
-def test_a_field_that_the_stage_does_not_know_is_no_difference() -> None:
+def test_a_field_that_the_stage_does_not_have_is_not_a_difference() -> None:
     """Unless the manifest names it: then the API says what it thinks of that."""
     there = existing("a")
     del there["capacity"]
@@ -64,7 +64,7 @@ def test_a_field_that_the_stage_does_not_know_is_no_difference() -> None:
     assert kinds(named) == {"a": plan.CHANGE}
 
 
-def test_a_job_of_nobodys_is_refused_unless_it_is_adopted() -> None:
+def test_a_job_without_managed_by_is_refused_unless_adopted() -> None:
     """So is another manifest's; where nothing differs there is nothing to refuse."""
     wanted = [{"name": "a", "image": "new"}, {"name": "b", "image": "i"}]
     there = [existing("a", None), existing("b", "other")]
@@ -84,7 +84,7 @@ def test_only_the_manifests_own_jobs_are_removed_and_only_if_asked() -> None:
     assert kinds(made([], there, prune=True)) == {"mine": plan.REMOVE}
 
 
-def test_a_renamed_job_is_said_to_be_one() -> None:
+def test_the_plan_says_that_a_job_was_renamed() -> None:
     """It is a removal and a creation; the runs do not move."""
     found = made([{"name": "new", "image": "x"}], [existing("old", image="x")], prune=True)
     assert kinds(found) == {"old": plan.REMOVE, "new": plan.CREATE}

@@ -32,7 +32,7 @@ def test_the_exit_status_is_the_containers_exit_code(shell: Shell, how: str) -> 
     shell("run", "bad", how, status=7)
 
 
-def test_without_waiting_the_runs_id_is_on_stdout(shell: Shell) -> None:
+def test_run_without_wait_prints_the_runs_id(shell: Shell) -> None:
     """So that a script can go on with it."""
     shell.create("quick", "true")
     done = shell("run", "quick")
@@ -70,7 +70,7 @@ def test_an_overridden_command_and_variable_reach_the_container(shell: Shell) ->
     assert own(done.stdout) == ["you"]
 
 
-def test_a_cancelled_run_is_126(shell: Shell) -> None:
+def test_a_cancelled_run_exits_with_126(shell: Shell) -> None:
     """Whoever cancelled it."""
     shell.create("long", "sleep 600")
     waiting = shell.start("run", "long", "--follow")
@@ -80,7 +80,7 @@ def test_a_cancelled_run_is_126(shell: Shell) -> None:
     assert (waiting.returncode, "cancelled" in err) == (126, True), (out, err)
 
 
-def test_a_timeout_of_waiting_is_124_and_leaves_the_run(shell: Shell) -> None:
+def test_timeout_exits_with_124_and_leaves_the_run(shell: Shell) -> None:
     """The run goes on, and the command says so."""
     shell.create("long", "sleep 600")
     done = shell("run", "long", "--wait", "--timeout", "2s", status=124)
@@ -90,14 +90,14 @@ def test_a_timeout_of_waiting_is_124_and_leaves_the_run(shell: Shell) -> None:
     shell("cancel", run_id)
 
 
-def test_a_run_that_never_started_is_125(shell: Shell) -> None:
+def test_a_run_that_never_started_exits_with_125(shell: Shell) -> None:
     """Such as one whose program is not there."""
     shell("create", "absent", "--image", "any", "--", "/no/such/program")
     done = shell("run", "absent", "--wait", status=125)
     assert "/no/such/program" in done.stderr
 
 
-def test_a_run_that_fails_without_an_exit_code_of_its_own_is_not_zero(shell: Shell) -> None:
+def test_a_failed_run_without_an_exit_code_exits_with_1(shell: Shell) -> None:
     """One that is stopped for its time-out may well end with 0."""
     shell.create("slow", "trap 'exit 0' TERM; sleep 600 & wait", "--timeout", "1s")
     done = shell("run", "slow", "--wait", status=1)
@@ -105,7 +105,9 @@ def test_a_run_that_fails_without_an_exit_code_of_its_own_is_not_zero(shell: She
 
 
 @pytest.mark.parametrize(("how", "status"), [("cancel", "cancelled"), ("leave", "running")])
-def test_ctrl_c_is_130_and_does_what_on_interrupt_says(shell: Shell, how: str, status: str) -> None:
+def test_ctrl_c_exits_with_130_and_follows_on_interrupt(
+    shell: Shell, how: str, status: str
+) -> None:
     """The run is cancelled, or left."""
     shell.create("long", "echo up; sleep 600")
     waiting = shell.start("run", "long", "--follow", "--on-interrupt", how)
@@ -155,7 +157,7 @@ def test_ctrl_c_on_a_terminal_asks(shell: Shell) -> None:
     assert shell.json("show", run_id)["status"] == "cancelled"
 
 
-def test_follow_with_a_format_is_a_mistake_of_usage(shell: Shell) -> None:
+def test_follow_with_an_output_format_exits_with_2(shell: Shell) -> None:
     """stdout cannot be both."""
     done = shell("run", "any", "--follow", "-o", "json", status=2)
     assert done.stdout == ""

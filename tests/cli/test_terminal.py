@@ -64,7 +64,7 @@ def on_terminal(shell: Shell, *arguments: str, **extra: str) -> str:
     return shown.decode()
 
 
-def test_json_survives_a_pipe_into_jq(shell: Shell) -> None:
+def test_json_output_can_be_read_by_jq(shell: Shell) -> None:
     """What a script does."""
     shell.create("one", "true")
     text = shell("jobs", "-o", "json").stdout

@@ -57,9 +57,7 @@ def test_a_trigger_whose_answer_is_lost_makes_one_run(told: Told, relay: Relay) 
     assert [one["id"] for one in told.client.job_runs(job["id"])] == [run["id"]]
 
 
-def test_a_removal_or_cancellation_whose_answer_is_lost_has_worked(
-    told: Told, relay: Relay
-) -> None:
+def test_a_delete_or_cancel_whose_answer_was_lost_counts_as_done(told: Told, relay: Relay) -> None:
     """The second try finds it done, which is no error."""
     job = told.client.create_job({**SPEC, "command": ["sleep", "600"]})
     run = told.client.trigger(job["id"])
@@ -83,7 +81,7 @@ def test_retry_after_is_waited_for_and_bounded(told: Told, relay: Relay) -> None
     assert told.messages[0].endswith("trying again in 7 s")
 
 
-def test_an_api_that_stays_away_is_given_up(told: Told, relay: Relay) -> None:
+def test_the_client_gives_up_on_an_api_that_stays_unavailable(told: Told, relay: Relay) -> None:
     """With its last answer as the reason."""
     told.client.transport.patience = 40
     relay.faults += [unavailable("15")] * 9
@@ -95,7 +93,7 @@ def test_an_api_that_stays_away_is_given_up(told: Told, relay: Relay) -> None:
     assert len(told.pauses) == 1
 
 
-def test_a_server_error_of_the_apis_own_is_not_repeated(told: Told, relay: Relay) -> None:
+def test_a_500_of_the_api_is_not_repeated(told: Told, relay: Relay) -> None:
     """A defect does not pass."""
     body = b'{"status":"error","message":"A defect.","code":"internal","data":null}'
     relay.faults.append(lambda seen, pass_on: Reply(500, body))
@@ -161,14 +159,14 @@ def other() -> Iterator[str]:
         ("/moved", "https://elsewhere.example.com/"),
     ],
 )
-def test_a_server_that_is_not_jobyards_is_said_to_be_one(other: str, path: str, said: str) -> None:
+def test_a_server_that_is_not_jobyard_is_reported_as_such(other: str, path: str, said: str) -> None:
     """And the token is not sent on to where it redirects."""
     client = Client(other + path, "jyd_x", workspace="w", project="p")
     with pytest.raises((Refused, Unreachable), match=said):
         list(client.jobs())
 
 
-def test_a_url_that_nobody_listens_at_ends_soon() -> None:
+def test_a_url_without_a_listener_fails_soon() -> None:
     """In some seconds, not a minute: it is most likely wrong."""
     pauses: list[float] = []
     client = Client("http://127.0.0.1:9", "jyd_x", workspace="w", project="p")

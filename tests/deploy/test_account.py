@@ -25,7 +25,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
 
 
-def test_account_and_region_are_said_before_anything_is_done(
+def test_account_and_region_are_printed_before_anything_is_changed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """So that a wrong profile is seen in time."""
@@ -37,7 +37,7 @@ def test_account_and_region_are_said_before_anything_is_done(
 
 
 @pytest.mark.parametrize("default", [None, "eu-central-1"])
-def test_the_region_is_aws_region_before_aws_default_region(
+def test_aws_region_overrides_aws_default_region(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], default: str | None
 ) -> None:
     """As AWS's SDKs read it; for this process, the token commands and the AWS CLI it starts."""
@@ -86,13 +86,13 @@ def test_a_profile_that_points_elsewhere_is_refused(
 
 
 @pytest.mark.parametrize("stage", ["", "Prod", "2nd", "a" * 21, "a_b", "a b"])
-def test_a_stage_that_cannot_be_part_of_names_is_refused(stage: str) -> None:
+def test_a_stage_name_that_aws_names_cannot_contain_is_refused(stage: str) -> None:
     """The same form as the template's parameter."""
     with pytest.raises(Refused, match="STAGE"):
         account.announce(stage, "deploying")
 
 
-def test_what_stages_share_is_made_once() -> None:
+def test_resources_that_stages_share_are_created_once() -> None:
     """Preparing twice is preparing once."""
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
         where = account.announce("prod", "deploying")
@@ -103,7 +103,7 @@ def test_what_stages_share_is_made_once() -> None:
         assert "cloudwatchRoleArn" in boto3.client("apigateway").get_account()
 
 
-def test_outputs_of_a_stage_that_is_not_deployed_say_so() -> None:
+def test_reading_outputs_of_an_undeployed_stage_says_that_it_is_not_deployed() -> None:
     """A sentence, not a traceback."""
     with mock_aws(), pytest.raises(Refused, match="not deployed"):
         deploy.outputs("prod")

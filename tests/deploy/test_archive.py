@@ -74,7 +74,7 @@ def test_the_archive_is_small(packaged: package.Package) -> None:
     assert packaged.archive.stat().st_size < LIMIT
 
 
-def test_the_archive_holds_the_product_and_no_litter(packaged: package.Package) -> None:
+def test_the_archive_contains_the_product_and_nothing_else(packaged: package.Package) -> None:
     """The product's modules, what it runs on, Chalice's runtime; no caches, tools or secrets."""
     found = names(packaged.archive)
     product = {name for name in found if name == "app.py" or name.startswith("chalicelib/")}

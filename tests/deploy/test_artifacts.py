@@ -73,7 +73,7 @@ def test_a_bucket_of_another_account_is_refused(
         artifacts.prepare(WHERE)
 
 
-def test_the_bucket_is_made_once_and_closed(world: World) -> None:
+def test_the_bucket_is_created_once_and_blocks_public_access(world: World) -> None:
     """Preparing twice is preparing once; nobody else reads what lies there."""
     artifacts.prepare(WHERE)
     artifacts.prepare(WHERE)

@@ -132,7 +132,7 @@ def begin(packaged: Path) -> None:
 
 
 @pytest.mark.parametrize("status", ["IMPORT_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_FAILED"])
-def test_tables_are_taken_over_after_an_import_that_failed(
+def test_tables_are_imported_again_after_a_failed_import(
     cloudformation: CloudFormation, packaged: Path, status: str
 ) -> None:
     """What the failed import left is deleted, and the import is made again."""
@@ -146,7 +146,7 @@ def test_tables_are_taken_over_after_an_import_that_failed(
     assert len(deploy.kept_tables("dev")) == len(deploy.TABLES)
 
 
-def test_a_live_stack_is_not_deleted_for_an_import_that_failed(
+def test_a_failed_import_does_not_delete_a_live_stack(
     cloudformation: CloudFormation, packaged: Path
 ) -> None:
     """An operator may have tried to import something into it by hand; it can be updated."""
@@ -156,7 +156,7 @@ def test_a_live_stack_is_not_deleted_for_an_import_that_failed(
     assert (cloudformation.status, cloudformation.deleted) == ("IMPORT_ROLLBACK_COMPLETE", 0)
 
 
-def test_an_import_that_is_under_way_is_waited_for(
+def test_deploy_waits_for_an_import_in_progress(
     cloudformation: CloudFormation, packaged: Path
 ) -> None:
     """Of a deployment that died meanwhile."""
@@ -165,7 +165,7 @@ def test_an_import_that_is_under_way_is_waited_for(
     assert (cloudformation.status, cloudformation.deleted) == ("IMPORT_COMPLETE", 0)
 
 
-def test_tables_are_taken_over_once_a_deletion_that_is_under_way_has_ended(
+def test_tables_are_imported_once_a_deletion_in_progress_has_ended(
     cloudformation: CloudFormation, packaged: Path
 ) -> None:
     """Of a destroy that was interrupted while it waited."""
@@ -174,7 +174,7 @@ def test_tables_are_taken_over_once_a_deletion_that_is_under_way_has_ended(
     assert cloudformation.status == "IMPORT_COMPLETE"
 
 
-def test_a_change_set_that_cloudformation_refuses_is_told_with_its_reason(
+def test_a_change_set_that_cloudformation_refuses_is_reported_with_its_reason(
     cloudformation: CloudFormation, packaged: Path
 ) -> None:
     """And the stack that it began is no obstacle to the next try."""
@@ -186,7 +186,7 @@ def test_a_change_set_that_cloudformation_refuses_is_told_with_its_reason(
     assert cloudformation.status == "IMPORT_COMPLETE"
 
 
-def test_a_stage_without_tables_begins_with_no_import(
+def test_a_stage_without_tables_is_created_without_an_import(
     cloudformation: CloudFormation, packaged: Path
 ) -> None:
     """Its first deployment makes them."""

@@ -16,7 +16,7 @@ from tests.deploy.world import World
 RUN = "run_01K0000000000000000000000A"
 
 
-def test_rules_of_the_stage_go_and_those_of_another_stay(world: World) -> None:
+def test_destroy_deletes_the_stages_rules_and_no_others(world: World) -> None:
     """A rule with targets cannot be deleted, so its targets go first."""
     world.rule("dev")
     world.rule("dev-2")
@@ -126,7 +126,7 @@ class TableThatGoes:
     delete_table = update_table
 
 
-def test_a_table_that_is_being_deleted_is_waited_for(
+def test_destroy_waits_for_a_table_that_is_being_deleted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It refuses to be changed or deleted again."""
@@ -136,7 +136,7 @@ def test_a_table_that_is_being_deleted_is_waited_for(
     assert double.looks == 0
 
 
-def test_without_being_told_data_stays(world: World) -> None:
+def test_without_data_delete_the_data_stays(world: World) -> None:
     """Tables, task definitions and output: `make deploy` takes them over again."""
     world.tables("dev")
     world.definition("dev")
@@ -172,7 +172,7 @@ def type_in(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("data", [False, True])
-def test_a_stage_goes_only_when_it_is_named_again(
+def test_destroy_wants_the_stages_name_as_confirmation(
     world: World, monkeypatch: pytest.MonkeyPatch, type_in: Any, data: bool
 ) -> None:
     """By hand or in CONFIRM, with or without its data."""
@@ -192,7 +192,7 @@ def test_a_stage_goes_only_when_it_is_named_again(
     destroy.confirm("dev", data=data)
 
 
-def test_what_is_running_is_said_before_it_is_asked(
+def test_destroy_prints_running_tasks_before_it_asks(
     world: World, capsys: pytest.CaptureFixture[str], type_in: Any
 ) -> None:
     """How many tasks, and of which jobs; a task that is no job's is counted too."""
@@ -209,7 +209,7 @@ def test_what_is_running_is_said_before_it_is_asked(
     assert "gone for good" in capsys.readouterr().out
 
 
-def test_a_destroy_that_is_not_confirmed_touches_nothing(
+def test_a_destroy_that_is_not_confirmed_changes_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, type_in: Any
 ) -> None:
     """The command as it is called: neither rules nor tasks nor tables."""

@@ -27,14 +27,14 @@ def test_the_services_of_the_jobs_secrets_are_those_that_they_name(world: World)
     assert doctor.secret_services("dev") == {"secretsmanager", "ssm"}
 
 
-def test_a_stage_without_its_tables_is_told_which(world: World) -> None:
+def test_doctor_names_the_tables_that_a_stage_lacks(world: World) -> None:
     """And what to do."""
     sentences = list(doctor.check_tables("dev"))
     assert sentences[0] == ("The table jobyard-dev-jobs is missing; restore it from its backup.")
     assert len(sentences) == 3
 
 
-def test_a_table_that_was_restored_by_hand_is_told_what_it_lacks(world: World) -> None:
+def test_doctor_names_what_a_table_lacks_that_was_restored_by_hand(world: World) -> None:
     """A restored table has its items and keys, and none of its settings."""
     world.tables("dev")
     name = "jobyard-dev-jobs"

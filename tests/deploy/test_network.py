@@ -81,20 +81,20 @@ def net(world: World) -> Net:
     return Net(vpc, subnet, group["GroupId"])
 
 
-def test_a_public_subnet_with_public_addresses_is_all_right(net: Net) -> None:
+def test_a_public_subnet_with_public_addresses_has_no_finding(net: Net) -> None:
     """The VPC that the stack makes is like that."""
     net.internet()
     assert net.wrong(public_ip=True) == []
 
 
-def test_a_public_subnet_is_no_way_out_without_a_public_address(net: Net) -> None:
+def test_a_public_subnet_without_public_addresses_is_a_finding(net: Net) -> None:
     """An internet gateway passes on only what has an address of the internet."""
     net.internet()
     (sentence,) = net.wrong()
     assert sentence.startswith("the subnet leads to the internet, but tasks get no public address")
 
 
-def test_a_closed_subnet_names_the_endpoints_that_it_lacks(net: Net) -> None:
+def test_a_private_subnet_without_endpoints_is_a_finding_that_names_them(net: Net) -> None:
     """Without a way out, the registry, its layers in S3 and the logs need one each."""
     net.endpoint("s3")
     net.endpoint("logs", net.from_tasks)
@@ -110,13 +110,13 @@ def closed(net: Net) -> Net:
     return net
 
 
-def test_a_closed_subnet_with_all_endpoints_is_all_right(closed: Net) -> None:
+def test_a_private_subnet_with_all_endpoints_has_no_finding(closed: Net) -> None:
     """Images then come from ECR only."""
     assert closed.wrong() == []
 
 
 @pytest.mark.parametrize("service", ["secretsmanager", "ssm"])
-def test_a_closed_subnet_needs_the_endpoint_of_the_secrets_that_jobs_name(
+def test_a_private_subnet_needs_the_endpoint_of_the_secrets_that_jobs_name(
     closed: Net, service: str
 ) -> None:
     """The task itself fetches them before its container starts."""
@@ -148,7 +148,7 @@ def test_an_endpoint_must_let_in_https_from_the_whole_subnet(
     assert (net.wrong() == []) == is_open
 
 
-def test_an_endpoint_that_lets_in_nothing_is_told_with_what_to_allow(closed: Net) -> None:
+def test_a_finding_about_a_closed_endpoint_says_what_to_allow(closed: Net) -> None:
     """Its service, and the tasks' group."""
     closed.endpoint("secretsmanager")
     (sentence,) = closed.wrong(secrets=("secretsmanager",))
@@ -157,7 +157,7 @@ def test_an_endpoint_that_lets_in_nothing_is_told_with_what_to_allow(closed: Net
 
 
 @pytest.mark.parametrize("private_dns", [True, False])
-def test_a_closed_endpoint_cuts_off_a_subnet_with_a_way_out_by_its_private_name(
+def test_private_dns_of_a_closed_endpoint_cuts_off_a_subnet_with_a_nat_gateway(
     net: Net, private_dns: bool
 ) -> None:
     """The service's usual name then leads to the endpoint, in the whole VPC."""

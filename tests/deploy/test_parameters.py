@@ -13,7 +13,7 @@ import pytest
 from infra import deploy, package
 
 
-def test_pull_through_caches_are_filled_only_where_the_operator_says(
+def test_only_the_operators_pull_through_prefixes_get_the_permission(
     template: dict[str, Any],
 ) -> None:
     """
@@ -73,7 +73,7 @@ def test_the_page_on_operating_has_every_parameter_with_its_default(
         (["Dashboard=false", "ContainerInsights=disabled"], "disabled"),
     ],
 )
-def test_a_new_stage_is_told_what_its_metrics_cost(
+def test_deploying_a_new_stage_prints_what_its_metrics_cost(
     packaged: package.Package, given: list[str], chosen: str
 ) -> None:
     """Every choice with its price, the one that was made, and how to change it."""

@@ -120,7 +120,7 @@ def test_doctor_looks_at_the_permissions() -> None:
     assert permissions.check in doctor.CHECKS.values()
 
 
-def test_a_missing_permission_is_said_with_function_action_and_resource(
+def test_a_missing_permission_is_reported_with_function_action_and_resource(
     deployed: Deployed,
 ) -> None:
     """The mistake that kept the sweep from its first turn."""
@@ -179,7 +179,7 @@ def test_a_service_control_policy_is_named_for_every_function(deployed: Deployed
     ]
 
 
-def test_a_service_control_policy_may_ask_for_the_region(deployed: Deployed) -> None:
+def test_a_service_control_policy_may_have_a_condition_on_the_region(deployed: Deployed) -> None:
     """Doctor gives the simulation the region that the functions run in."""
     actions = sorted({grant.action for grant in PACKAGED})
     here = {"StringEquals": {"aws:RequestedRegion": "eu-central-1", "aws:SecureTransport": "true"}}
@@ -189,7 +189,7 @@ def test_a_service_control_policy_may_ask_for_the_region(deployed: Deployed) -> 
     assert list(permissions.check(STAGE)) == []
 
 
-def test_a_deny_is_said_with_the_policy_that_has_it(deployed: Deployed) -> None:
+def test_an_explicit_deny_is_reported_with_its_policy(deployed: Deployed) -> None:
     """Somebody attached it by hand, so deploying again would not take it away."""
     deny = {"Effect": "Deny", "Action": "sqs:SendMessage", "Resource": "*"}
     deployed.put("fire", "by-hand", deny)
@@ -200,7 +200,7 @@ def test_a_deny_is_said_with_the_policy_that_has_it(deployed: Deployed) -> None:
     ]
 
 
-def test_a_condition_key_that_doctor_does_not_know_is_said(deployed: Deployed) -> None:
+def test_a_condition_key_that_doctor_does_not_know_is_reported(deployed: Deployed) -> None:
     """The denial may then be one of the simulation alone."""
     deployed.allow("sweep", [g for g in of("sweep") if g.action != "ecs:ListTasks"])
     deployed.simulator.missing = ["aws:PrincipalTag/team"]
@@ -220,14 +220,14 @@ def test_options_that_a_stage_does_not_use_are_not_asked_about(deployed: Deploye
     assert list(permissions.check(STAGE)) == []
 
 
-def test_who_may_not_simulate_is_told_so_once(deployed: Deployed) -> None:
+def test_doctor_says_once_that_the_caller_may_not_simulate(deployed: Deployed) -> None:
     """Else no finding would look like no fault."""
     deployed.simulator.may_be_asked = False
     (sentence,) = permissions.check(STAGE)
     assert sentence.startswith("You may not call iam:SimulatePrincipalPolicy, so nobody has")
 
 
-def test_a_function_whose_role_is_gone_is_told(deployed: Deployed) -> None:
+def test_a_function_whose_role_is_gone_is_a_finding(deployed: Deployed) -> None:
     """IAM has nothing to judge; the other functions are judged all the same."""
     boto3.client("lambda").update_function_configuration(
         FunctionName=SWEEP, Role=f"arn:aws:iam::{ACCOUNT}:role/gone"

@@ -121,14 +121,14 @@ def test_a_role_fits_into_what_iam_holds(template: dict[str, Any], role: str) ->
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_action_is_a_pattern(template: dict[str, Any], role: str) -> None:
+def test_no_policy_has_a_wildcard_in_an_action(template: dict[str, Any], role: str) -> None:
     """Each is named, so that what AWS adds later is not granted by itself."""
     granted = [action for s in statements(template, role) for action in actions(s)]
     assert [action for action in granted if "*" in action] == []
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_any_resource_is_granted_only_where_aws_knows_no_narrower(
+def test_resource_star_is_used_only_where_aws_has_no_narrower_resource(
     template: dict[str, Any], role: str
 ) -> None:
     """By AWS's own table of actions and the resources they take."""
@@ -141,7 +141,7 @@ def test_any_resource_is_granted_only_where_aws_knows_no_narrower(
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_actions_stand_with_resources_that_they_apply_to(
+def test_each_statements_actions_apply_to_its_resources(
     template: dict[str, Any], role: str
 ) -> None:
     """An action beside an ARN that it does not take grants nothing, and looks as if it did."""
@@ -203,7 +203,7 @@ def test_roles_are_passed_only_from_the_stages_path_and_only_to_tasks(
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_stage_reaches_into_another_whose_name_begins_alike(
+def test_no_policy_covers_a_stage_whose_name_has_the_same_beginning(
     template: dict[str, Any], role: str
 ) -> None:
     """`dev` and `dev-2` share an account, and half of their names."""
@@ -224,7 +224,7 @@ def test_no_stage_reaches_into_another_whose_name_begins_alike(
                 assert reached == [] or arn == "*", (statement["Sid"], arn)
 
 
-def test_the_containers_own_role_reaches_no_table(template: dict[str, Any]) -> None:
+def test_the_role_of_containers_has_no_permission_on_tables(template: dict[str, Any]) -> None:
     """ECS's execution role pulls images, writes output and fetches secrets, and that is all."""
     granted = {a for s in statements(template, "ExecutionRole") for a in actions(s)}
     assert {action.split(":")[0] for action in granted} == {"ecr", "logs", "secretsmanager", "ssm"}
@@ -242,7 +242,7 @@ def test_only_the_api_reads_tokens(template: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("role", FUNCTION_ROLES)
-def test_no_function_reads_a_whole_table(template: dict[str, Any], role: str) -> None:
+def test_no_function_may_scan_a_table(template: dict[str, Any], role: str) -> None:
     """A scan costs what is stored, not what is asked for."""
     granted = {action for s in statements(template, role) for action in actions(s)}
     assert "dynamodb:Scan" not in granted

@@ -76,7 +76,7 @@ def test_key_attributes_have_the_models_types(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", MODELS)
-def test_what_expires_says_so_in_the_attribute_that_ttl_reads(table: str) -> None:
+def test_records_that_expire_use_the_tables_ttl_attribute(table: str) -> None:
     """TTL reads one attribute; every record that is meant to expire has it, as a number."""
     ttl = defined(table)["TimeToLiveSpecification"]["AttributeName"]
     types = {
@@ -88,7 +88,7 @@ def test_what_expires_says_so_in_the_attribute_that_ttl_reads(table: str) -> Non
 
 
 @pytest.mark.parametrize("table", MODELS)
-def test_data_is_protected(table: str) -> None:
+def test_tables_have_deletion_protection_and_backups(table: str) -> None:
     """On demand, encrypted, with backups; neither a stack nor a slip of the hand deletes it."""
     resource = stack.read()["Resources"][table]
     assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"

@@ -39,7 +39,7 @@ def paths(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_cfn_lint_has_nothing_to_say(packaged: package.Package) -> None:
+def test_cfn_lint_finds_nothing(packaged: package.Package) -> None:
     """No errors and no warnings; read for three regions."""
     regions = ["us-east-1", "eu-central-1", "ap-southeast-2"]
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", *regions]
@@ -59,7 +59,7 @@ def test_api_gateway_has_the_routes_of_the_local_stack(template: dict[str, Any])
     assert deployed == {path: set(methods) for path, methods in app.app.routes.items()}
 
 
-def test_what_is_not_a_route_reaches_the_product_too(template: dict[str, Any]) -> None:
+def test_unknown_paths_and_methods_reach_the_function(template: dict[str, Any]) -> None:
     """Any other method of a path, and any other path: API Gateway's own answer would be a 403."""
     assert paths(template).keys() >= CATCH_ALL
     integrations = {
@@ -82,7 +82,7 @@ def test_there_is_one_stage_and_it_is_regional_and_throttled(template: dict[str,
     assert settings["ThrottlingBurstLimit"] == {"Ref": "ApiBurstLimit"}
 
 
-def test_what_the_gateway_answers_itself_is_an_envelope_that_echoes_nothing(
+def test_the_gateways_own_errors_are_envelopes_without_the_callers_text(
     template: dict[str, Any],
 ) -> None:
     """Its default bodies repeat parts of the request, the Authorization header among them."""
@@ -125,7 +125,9 @@ def test_access_logs_hold_no_header_and_no_query(template: dict[str, Any]) -> No
     }
 
 
-def test_every_function_is_named_pinned_and_bounded(template: dict[str, Any]) -> None:
+def test_every_function_has_a_name_a_runtime_a_timeout_and_a_memory_size(
+    template: dict[str, Any],
+) -> None:
     """One runtime whatever Python packages, one archive, and a time and memory of its own."""
     functions = resources(template, "AWS::Serverless::Function")
     names = {name: entry["FunctionName"]["Fn::Sub"] for name, entry in functions.items()}
@@ -146,7 +148,7 @@ def test_the_api_answers_before_the_gateway_gives_up(template: dict[str, Any]) -
     assert api.MAX_SECONDS < handler["Timeout"] <= 29
 
 
-def test_background_functions_have_longer_than_their_turns(template: dict[str, Any]) -> None:
+def test_background_functions_time_out_after_their_turns_end(template: dict[str, Any]) -> None:
     """A turn that is cut off by Lambda is an error; one that ends by itself goes on next time."""
     from chalicelib.engine import audit, sweep
 
@@ -158,7 +160,7 @@ def test_background_functions_have_longer_than_their_turns(template: dict[str, A
         assert functions[name]["Timeout"] >= app.EVENT_SECONDS + slack - 1
 
 
-def test_what_fails_asynchronously_is_kept(template: dict[str, Any]) -> None:
+def test_failed_asynchronous_invocations_go_to_a_queue(template: dict[str, Any]) -> None:
     """Events that a function gives up, and that EventBridge cannot deliver, wait in a queue."""
     functions = resources(template, "AWS::Serverless::Function")
     for name in ("TaskChanged", "Fire"):
@@ -173,7 +175,7 @@ def test_what_fails_asynchronously_is_kept(template: dict[str, Any]) -> None:
     assert [event["DeadLetterConfig"] for event in events] == [undelivered] * 3
 
 
-def test_only_this_stages_cluster_is_listened_to(template: dict[str, Any]) -> None:
+def test_task_events_come_only_from_this_stages_cluster(template: dict[str, Any]) -> None:
     """Other tasks of the account wake nothing."""
     (event,) = resources(template, "AWS::Serverless::Function")["TaskChanged"]["Events"].values()
     pattern = event["Properties"]["Pattern"]
@@ -188,7 +190,7 @@ def test_one_permission_lets_the_rules_of_all_jobs_fire(template: dict[str, Any]
     assert permission["SourceArn"]["Fn::Sub"].endswith(":rule/jobyard-${Stage}-job_*")
 
 
-def test_the_functions_are_told_what_the_settings_read(template: dict[str, Any]) -> None:
+def test_functions_have_every_variable_that_the_settings_read(template: dict[str, Any]) -> None:
     """Every variable that chalicelib/settings.py names is set, and no other."""
     source = (package.ROOT / "chalicelib" / "settings.py").read_text()
     told = template["Globals"]["Function"]["Environment"]["Variables"]
@@ -197,7 +199,9 @@ def test_the_functions_are_told_what_the_settings_read(template: dict[str, Any])
     )
 
 
-def test_secrets_may_be_named_exactly_where_they_may_be_read(template: dict[str, Any]) -> None:
+def test_jobs_may_name_exactly_the_secrets_that_the_execution_role_may_read(
+    template: dict[str, Any],
+) -> None:
     """What a job may name is what its execution role may fetch."""
     told = template["Globals"]["Function"]["Environment"]["Variables"]
     named = told["JOBYARD_SECRET_PREFIXES"]["Fn::Sub"].split(",")
@@ -210,14 +214,14 @@ def test_secrets_may_be_named_exactly_where_they_may_be_read(template: dict[str,
     assert [prefix.replace("{workspace}/", "*") for prefix in named] == readable
 
 
-def test_containers_are_reached_by_nobody(template: dict[str, Any]) -> None:
+def test_the_security_group_of_containers_has_no_inbound_rule(template: dict[str, Any]) -> None:
     """The security group has no way in."""
     group = resources(template, "AWS::EC2::SecurityGroup")["SecurityGroup"]
     assert "SecurityGroupIngress" not in group
     assert resources(template, "AWS::EC2::SecurityGroupIngress") == {}
 
 
-def test_every_alarm_tells_the_operators_topic_if_there_is_one(template: dict[str, Any]) -> None:
+def test_every_alarm_notifies_the_operators_topic_if_there_is_one(template: dict[str, Any]) -> None:
     """Errors, denied calls, throttles, dead letters, the sweep's age, launches refused."""
     alarms = resources(template, "AWS::CloudWatch::Alarm")
     tell = [{"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}]
@@ -225,7 +229,7 @@ def test_every_alarm_tells_the_operators_topic_if_there_is_one(template: dict[st
     assert all(alarm["AlarmActions"] == tell for alarm in alarms.values())
 
 
-def test_alarms_stay_within_the_ten_metrics_that_are_free(template: dict[str, Any]) -> None:
+def test_alarms_look_at_no_more_than_the_ten_free_metrics(template: dict[str, Any]) -> None:
     """An alarm is paid for by the metrics it looks at."""
     alarms = resources(template, "AWS::CloudWatch::Alarm").values()
     looked_at = [
@@ -235,7 +239,7 @@ def test_alarms_stay_within_the_ten_metrics_that_are_free(template: dict[str, An
     assert sum(looked_at) <= 10
 
 
-def test_metrics_are_made_of_lines_that_the_product_writes(template: dict[str, Any]) -> None:
+def test_metric_filters_match_lines_that_the_product_writes(template: dict[str, Any]) -> None:
     """A filter on a sentence that nobody writes any more would count nothing, silently."""
     sources = "".join(path.read_text() for path in (package.ROOT / "chalicelib").rglob("*.py"))
     filters = resources(template, "AWS::Logs::MetricFilter")
@@ -281,6 +285,8 @@ def test_the_dashboard_shows_metrics_that_exist(template: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("parameter", ["ContainerInsights", "AssignPublicIp", "LogRetentionDays"])
-def test_what_costs_money_can_be_chosen(template: dict[str, Any], parameter: str) -> None:
+def test_every_option_that_costs_money_is_a_parameter(
+    template: dict[str, Any], parameter: str
+) -> None:
     """As parameters, with every value that AWS takes."""
     assert len(template["Parameters"][parameter]["AllowedValues"]) > 1

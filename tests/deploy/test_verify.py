@@ -57,7 +57,7 @@ def _step(error: Exception | None) -> Step:
         (Skipped("not here"), "skipped"),
     ],
 )
-def test_how_a_step_ends_is_its_outcome(
+def test_a_steps_error_decides_its_outcome(
     trial: Trial, error: Exception | None, outcome: str
 ) -> None:
     """A stage that answers otherwise than it should is wrong, whatever that breaks in the step."""
@@ -80,7 +80,7 @@ def test_a_step_that_waits_past_the_deadline_is_cut_off(trial: Trial) -> None:
         (["ok"], ["task 1"], False),
     ],
 )
-def test_the_exit_status_says_whether_all_is_right(
+def test_the_exit_status_is_0_only_if_every_step_succeeded(
     outcomes: list[str], left: list[str], is_right: bool
 ) -> None:
     """Something left counts as something wrong."""
@@ -168,7 +168,9 @@ def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         ("POST", "/jobs/503", TRIES),
     ],
 )
-def test_only_what_may_be_done_twice_is_repeated(method: str, path: str, tries: int) -> None:
+def test_only_requests_that_are_safe_to_repeat_are_repeated(
+    method: str, path: str, tries: int
+) -> None:
     """A POST that creates carries an Idempotency-Key, the same each time."""
     seen: list[str | None] = []
     handler = type("Handler", (_Refusing,), {"seen": seen})

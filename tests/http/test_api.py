@@ -55,7 +55,7 @@ def test_chalice_sees_every_route_with_its_methods(app: Api) -> None:
     }
 
 
-def test_a_public_route_needs_nothing(app: Api) -> None:
+def test_a_public_route_needs_no_token(app: Api) -> None:
     """No token, no table, no settings."""
     status, envelope, headers = call(app, "GET", "/health")
     assert (status, envelope) == (200, {"status": "success", "message": "up", "data": None})
@@ -89,7 +89,7 @@ def test_an_unknown_path_is_404_and_an_unknown_method_405_with_allow(app: Api) -
         assert (status, envelope["code"], headers["Allow"]) == (405, "method_not_allowed", "GET")
 
 
-def test_checks_come_in_their_order(system: System, app: Api, write: str) -> None:
+def test_requests_are_checked_in_a_fixed_order(system: System, app: Api, write: str) -> None:
     """Token, then tenancy and role, then the form of ids and query, then the body."""
     reader = token(system, role="read")
     bad = {"bogus": ["1"]}
@@ -105,7 +105,9 @@ def test_checks_come_in_their_order(system: System, app: Api, write: str) -> Non
     assert call(app, "GET", f"{jobs}/nonsense/runs", write, query=bad)[0] == 404
 
 
-def test_a_401_says_how_and_a_403_says_nothing_about_what_is_there(app: Api, write: str) -> None:
+def test_a_401_says_how_to_authenticate_and_a_403_does_not_say_what_exists(
+    app: Api, write: str
+) -> None:
     """The same words for every path of another workspace."""
     status, envelope, headers = call(app, "GET", f"{BASE}/jobs/{JOB}/runs")
     assert (status, envelope["code"]) == (401, "unauthenticated")
@@ -136,7 +138,7 @@ def test_a_401_says_how_and_a_403_says_nothing_about_what_is_there(app: Api, wri
         f"/workspaces/acme/projects/{'p' * 64}/jobs/{JOB}/runs",
     ],
 )
-def test_an_id_of_another_form_is_404_without_a_look(app: Api, write: str, path: str) -> None:
+def test_an_id_of_another_form_is_404_without_a_read(app: Api, write: str, path: str) -> None:
     """Nothing of that name can be there, and it is not repeated at length."""
     status, envelope, _ = call(app, "GET", path, write)
     assert (status, envelope["code"]) == (404, "not_found")
@@ -198,7 +200,7 @@ def test_requests_in_threads_do_not_see_each_other(app: Api, write: str) -> None
     assert wrong == []
 
 
-def test_time_is_read_once_a_request(app: Api, write: str, clock: Clock) -> None:
+def test_the_clock_is_read_once_per_request(app: Api, write: str, clock: Clock) -> None:
     """Authentication and handler see the same now."""
     seen = []
 

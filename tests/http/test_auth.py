@@ -42,7 +42,7 @@ def header(text: str) -> str:
     return f"Bearer {text}"
 
 
-def test_a_token_tells_whose_it_is_and_what_it_allows(system: System) -> None:
+def test_a_token_has_its_workspace_projects_and_role(system: System) -> None:
     """Workspace, projects and role come from the record, not from the token's text."""
     caller = system.tokens.authenticate(
         header(token(system, workspace="acme", role="run", projects=["b", "a"])), NOW
@@ -55,7 +55,7 @@ def test_a_token_tells_whose_it_is_and_what_it_allows(system: System) -> None:
     ("role", "allowed"),
     [("read", ["read"]), ("run", ["read", "run"]), ("write", ["read", "run", "write"])],
 )
-def test_a_role_includes_those_before_it(system: System, role: str, allowed: list[str]) -> None:
+def test_a_role_includes_the_lesser_roles(system: System, role: str, allowed: list[str]) -> None:
     """read < run < write, only in its workspace and projects."""
     caller = system.tokens.authenticate(header(token(system, role=role, projects=["etl"])), NOW)
     for wanted in access.ROLES:
@@ -103,7 +103,7 @@ def test_the_table_holds_no_token(system: System) -> None:
         lambda text: "Bearer " + "x" * 100_000,
     ],
 )
-def test_what_is_no_token_is_refused_without_a_call(
+def test_text_that_is_not_a_token_is_refused_without_an_aws_call(
     system: System, calls: Calls, spoil: Callable[[str], str | None]
 ) -> None:
     """Missing, cut, mistyped or made up: a checksum tells, the database is not asked."""
@@ -117,7 +117,7 @@ def test_what_is_no_token_is_refused_without_a_call(
 
 
 @given(st.text())
-def test_any_header_is_refused_in_the_same_way(text: str) -> None:
+def test_every_malformed_authorization_header_gets_the_same_401(text: str) -> None:
     """Never another exception; none of these reaches a table."""
     system = System(read_settings(provision.settings(stage="test")), Clock())
     for sent in (text, f"Bearer {text}", f"Bearer jyd_{text}"):
@@ -161,7 +161,7 @@ def test_checking_a_token_costs_one_read_and_none_within_30_seconds(
     assert calls == ["GetItem", "UpdateItem"]
 
 
-def test_the_last_use_is_kept_by_day(system: System) -> None:
+def test_the_day_of_the_last_use_is_stored_once_a_day(system: System) -> None:
     """Enough to find tokens that nobody needs any more."""
     text = token(system)
     assert next(system.tokens.every()).last_used is None
@@ -182,7 +182,7 @@ def test_a_revoked_token_stops_working_within_30_seconds(system: System) -> None
         system.tokens.authenticate(header(text), NOW + 31 * SECOND)
 
 
-def test_noting_a_use_cannot_bring_back_a_revoked_token(system: System) -> None:
+def test_recording_a_use_does_not_restore_a_revoked_token(system: System) -> None:
     """Revoked between the read and the write: the write expects it to be there."""
     token(system)
     (stored,) = system.tokens.every()
@@ -191,7 +191,7 @@ def test_noting_a_use_cannot_bring_back_a_revoked_token(system: System) -> None:
     assert list(system.tokens.every()) == []
 
 
-def test_an_expired_token_stops_working_at_its_moment_cached_or_not(system: System) -> None:
+def test_a_token_stops_working_at_its_expiry_even_if_cached(system: System) -> None:
     """Whether or not TTL has removed it; it is listed for a while yet."""
     text = token(system, life=20 * SECOND)
     system.tokens.authenticate(header(text), NOW + 19 * SECOND)

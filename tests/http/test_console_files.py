@@ -67,7 +67,9 @@ def test_the_page_is_served_without_a_token(yard: Yard) -> None:
     assert found["headers"]["Content-Type"] == "text/html; charset=utf-8"
 
 
-def test_every_file_of_the_folder_is_served_as_what_it_is(yard: Yard, paths: list[str]) -> None:
+def test_every_file_of_the_console_is_served_with_its_content_type(
+    yard: Yard, paths: list[str]
+) -> None:
     """A module that is not served as JavaScript is not run."""
     for path in paths[1:]:
         name = path.removeprefix("/console/")
@@ -77,14 +79,14 @@ def test_every_file_of_the_folder_is_served_as_what_it_is(yard: Yard, paths: lis
         assert found["headers"]["Content-Type"] == kind
 
 
-def test_what_a_page_links_to_is_a_file_of_the_folder() -> None:
+def test_every_file_that_the_page_refers_to_exists() -> None:
     """Relative to /console, which has no slash at its end."""
     linked = re.findall(r"""(?:href|src)="([^"#]*)\"""", content(console.PAGE))
     assert {link.removeprefix("console/") for link in linked} <= set(FILES)
     assert all(link.startswith("console/") for link in linked)
 
 
-def test_each_answer_carries_what_keeps_a_browser_safe(yard: Yard, paths: list[str]) -> None:
+def test_every_answer_has_the_security_headers(yard: Yard, paths: list[str]) -> None:
     """No script, style or connection but its own; no frame, no sniffing, no referrer."""
     for path in [*paths, "/console/"]:
         headers = get(path)["headers"]
@@ -98,7 +100,7 @@ def test_each_answer_carries_what_keeps_a_browser_safe(yard: Yard, paths: list[s
         assert "Set-Cookie" not in headers
 
 
-def test_no_answer_of_the_api_is_sniffed_or_kept(yard: Yard) -> None:
+def test_answers_of_the_api_have_nosniff_and_no_store(yard: Yard) -> None:
     """They come from the same origin as the console."""
     for path in ("/jobs", "/nothing"):
         headers = yard.call("GET", path).headers
@@ -106,7 +108,7 @@ def test_no_answer_of_the_api_is_sniffed_or_kept(yard: Yard) -> None:
         assert headers["Cache-Control"] == "no-store"
 
 
-def test_a_client_that_has_the_file_is_told_so(yard: Yard, paths: list[str]) -> None:
+def test_a_matching_etag_is_answered_with_304(yard: Yard, paths: list[str]) -> None:
     """By its ETag, alone, among others or weak; any other ETag gets the file."""
     for path in paths:
         etag = get(path)["headers"]["ETag"]
@@ -134,7 +136,7 @@ def test_an_etag_changes_with_the_file(
 
 
 @pytest.mark.parametrize("stage", ["", "/api", "/base/path"])
-def test_an_address_from_which_links_would_lead_elsewhere_is_moved(yard: Yard, stage: str) -> None:
+def test_an_address_with_a_trailing_slash_is_redirected(yard: Yard, stage: str) -> None:
     """To the page itself, relative to where it was asked for."""
     found = get("/console/", stage=stage)
     assert (found["statusCode"], found["headers"]["Location"]) == (301, "../console")
@@ -168,7 +170,7 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("path", OTHERS)
-def test_no_path_reaches_anything_else(
+def test_no_path_serves_a_file_outside_the_console(
     yard: Yard, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """Encoded, absolute, with dots, unknown: the same answer as for any other path."""
@@ -213,7 +215,7 @@ def fetch(url: str, path: str, **headers: str) -> tuple[http.client.HTTPResponse
     return response, data
 
 
-def test_it_is_served_on_this_machine_as_on_aws(url: str) -> None:
+def test_the_local_stack_serves_the_console_as_api_gateway_does(url: str) -> None:
     """The page, its 304, and its move."""
     response, data = fetch(url, "/console")
     assert data.decode() == content(console.PAGE)
@@ -222,7 +224,7 @@ def test_it_is_served_on_this_machine_as_on_aws(url: str) -> None:
     assert fetch(url, "/console/")[0].headers["Location"] == "../console"
 
 
-def test_answers_are_compressed_for_who_takes_it(
+def test_answers_are_compressed_for_clients_that_accept_it(
     url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the size on that the stack tells API Gateway."""

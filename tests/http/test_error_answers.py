@@ -23,7 +23,7 @@ def raising(app: Api, error: Callable[[], BaseException]) -> Api:
     return app
 
 
-def test_an_error_of_ours_is_its_envelope_with_its_headers(app: Api) -> None:
+def test_a_known_error_becomes_an_envelope_with_its_headers(app: Api) -> None:
     """Code, data and headers come from the error tree."""
     raising(app, lambda: Unavailable("AWS is throttling.", retry_after=7))
     status, envelope, headers = call(app, "GET", "/raise")
@@ -68,9 +68,7 @@ def test_a_defect_is_a_500_that_says_nothing_and_a_log_line_that_says_where(
         EndpointConnectionError(endpoint_url="http://x"),
     ],
 )
-def test_aws_down_or_throttling_is_a_503_even_where_nobody_caught_it(
-    app: Api, error: Exception
-) -> None:
+def test_unavailable_or_throttling_aws_is_a_503_on_every_route(app: Api, error: Exception) -> None:
     """Trying again helps, so the caller must hear that it does."""
     raising(app, lambda: error)
     status, envelope, headers = call(app, "GET", "/raise")

@@ -23,7 +23,7 @@ from tests.http.job_bodies import SECRET, errors, spec
         "r.io/" + "a" * 250,
     ],
 )
-def test_image_references_of_the_oci_grammar_are_taken(image: str) -> None:
+def test_image_references_of_the_oci_grammar_are_accepted(image: str) -> None:
     """Registry, port, path, tag, digest."""
     assert spec(image=image).image == image
 
@@ -55,7 +55,7 @@ def test_image_references_of_the_oci_grammar_are_taken(image: str) -> None:
         "r.io/" + "a" * 251,
     ],
 )
-def test_what_is_no_image_reference_is_refused(image: str) -> None:
+def test_text_that_is_not_an_image_reference_is_refused(image: str) -> None:
     """Found here, not by a task that fails to start."""
     assert "image" in errors(image=image)
 
@@ -82,7 +82,7 @@ def test_what_is_no_image_reference_is_refused(image: str) -> None:
         " \u3164\u0301 ",
     ],
 )
-def test_a_name_that_nobody_can_see_is_refused(name: str) -> None:
+def test_a_name_of_invisible_characters_is_refused(name: str) -> None:
     """Of spaces, marks, fillers and format characters alone."""
     found = errors(name=name)["name"]
     assert found in ("must have a visible character", "must hold only printable characters")
@@ -95,7 +95,7 @@ def test_a_name_that_nobody_can_see_is_refused(name: str) -> None:
         *("␢", "a b", "a\u3164", "\u0301a", "∅"),
     ],
 )
-def test_a_name_with_something_to_see_is_taken(name: str) -> None:
+def test_a_name_with_a_visible_character_is_accepted(name: str) -> None:
     """In any script; marks and fillers may stand beside it."""
     assert spec(name=name).name == name
 
@@ -163,7 +163,7 @@ def test_a_name_with_something_to_see_is_taken(name: str) -> None:
         ("max_retries", -1),
     ],
 )
-def test_what_breaks_a_rule_is_refused_under_its_field(field: str, value: Any) -> None:
+def test_a_value_that_breaks_a_rule_is_refused_under_its_field(field: str, value: Any) -> None:
     """Each limit, just beyond it."""
     assert {found.split(".")[0] for found in errors(**{field: value})} == {field}
 
@@ -188,6 +188,6 @@ def test_what_breaks_a_rule_is_refused_under_its_field(field: str, value: Any) -
         ("timeout_seconds", 1),
     ],
 )
-def test_what_keeps_every_rule_is_taken(field: str, value: Any) -> None:
+def test_a_value_that_keeps_every_rule_is_accepted(field: str, value: Any) -> None:
     """Each limit, just within it."""
     assert getattr(spec(**{field: value}), field) == value

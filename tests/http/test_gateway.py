@@ -20,7 +20,7 @@ def event(resource: str | None, **rest: Any) -> dict[str, Any]:
     return {"requestContext": {"resourcePath": resource, "httpMethod": "GET"}, **rest}
 
 
-def test_what_api_gateway_matched_is_taken_as_it_matched() -> None:
+def test_a_route_that_api_gateway_matched_is_not_matched_again() -> None:
     """The path may carry a base path of a custom domain; the resource does not."""
     sent = event(JOB, path="/base/workspaces/acme/projects/etl/jobs/job_1", pathParameters=IDS)
     assert gateway_events.match(sent, ROUTES) == (JOB, IDS)
@@ -41,7 +41,7 @@ def test_what_api_gateway_matched_is_taken_as_it_matched() -> None:
         {"requestContext": {"path": "/workspaces/acme/projects/etl/jobs/job_1"}},
     ],
 )
-def test_what_came_through_a_catch_all_is_matched_here(sent: dict[str, Any]) -> None:
+def test_a_request_through_a_catch_all_path_is_matched_to_its_route(sent: dict[str, Any]) -> None:
     """The catch-all hands over what no other resource took: unknown paths and methods."""
     assert gateway_events.match(sent, ROUTES) == (JOB, IDS)
 
@@ -136,7 +136,7 @@ def test_a_response_is_what_api_gateway_takes() -> None:
     }
 
 
-def test_an_answer_that_lambda_cannot_carry_is_a_defect_here_not_there() -> None:
+def test_an_answer_over_lambdas_limit_raises_an_error_in_the_function() -> None:
     """Quotes count twice: 3.2 MB of them are over 6 MB on the way."""
     gateway_events.response(Answer(200, "ok", "x" * 5_000_000), "r-1")
     with pytest.raises(ValueError, match="too large"):

@@ -90,7 +90,7 @@ def served(package: str) -> Iterator[tuple[Yard, Calls]]:
             gateway.close()
 
 
-def test_every_operation_is_there(package: str) -> None:
+def test_the_generated_client_has_every_operation(package: str) -> None:
     """A generator leaves out, with a warning, what it cannot read."""
     folder = Path(str(importlib.import_module(package).__file__)).parent / "api" / "default"
     assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == operations()
@@ -101,7 +101,7 @@ def operations() -> set[str]:
     return {one["operationId"] for methods in paths for one in methods.values()}
 
 
-def test_every_operation_can_be_called(served: tuple[Yard, Calls]) -> None:
+def test_every_operation_of_the_generated_client_can_be_called(served: tuple[Yard, Calls]) -> None:
     """A job's whole life, and what was answered as the client's own types show it."""
     yard, call = served
     assert call.public("health").parsed.status == "success"

@@ -71,7 +71,7 @@ def test_a_body_becomes_the_model_that_was_asked_for() -> None:
         " application/json ",
     ],
 )
-def test_json_in_utf_8_is_taken_however_it_is_written(content_type: str) -> None:
+def test_every_spelling_of_the_json_content_type_in_utf_8_is_accepted(content_type: str) -> None:
     """Media types ignore case."""
     assert request(JOB, {"content-type": content_type}).parse(JobCreate).name == "nightly"
 
@@ -98,7 +98,7 @@ def test_another_content_type_or_none_is_refused(headers: dict[str, str]) -> Non
         request(JOB, headers).parse_optional(RunOverrides)
 
 
-def test_a_body_may_have_256_kib_and_no_more() -> None:
+def test_a_body_of_over_256_kib_is_refused() -> None:
     """The limit itself is allowed."""
     room = MAX_REQUEST_BODY - len(b'{"x": ""}')
     with pytest.raises(InvalidFields):
@@ -107,7 +107,7 @@ def test_a_body_may_have_256_kib_and_no_more() -> None:
         request(b'{"x": "' + b"a" * (room + 1) + b'"}').parse(RunOverrides)
 
 
-def test_a_body_that_must_be_there_is_missed() -> None:
+def test_a_missing_body_is_refused_where_one_is_required() -> None:
     """Even with a content type."""
     with pytest.raises(BadRequest, match="required"):
         request().parse(JobCreate)
@@ -115,7 +115,7 @@ def test_a_body_that_must_be_there_is_missed() -> None:
         request(headers={}).parse(JobPatch)
 
 
-def test_an_optional_body_may_be_absent_but_not_wrong() -> None:
+def test_an_optional_body_may_be_absent_but_not_invalid() -> None:
     """Absent needs no content type; one that is there is read like any other."""
     assert request(headers={}).parse_optional(RunOverrides) == RunOverrides()
     assert request(b"{}").parse_optional(RunOverrides) == RunOverrides()
@@ -186,7 +186,7 @@ def test_any_other_idempotency_key_is_refused(key: str) -> None:
         _ = request(headers={"idempotency-key": key}).idempotency_key
 
 
-def test_no_idempotency_key_is_none() -> None:
+def test_a_request_without_an_idempotency_key_has_none() -> None:
     """It is optional."""
     assert request().idempotency_key is None
 
@@ -195,7 +195,7 @@ TEXT = st.text(st.characters(exclude_categories=[]), max_size=50)
 
 
 @given(st.dictionaries(TEXT, TEXT | st.integers() | st.none() | st.lists(TEXT)))
-def test_the_size_of_an_answer_is_what_lambda_sends_at_the_most(data: dict[str, Any]) -> None:
+def test_the_size_of_an_answer_counts_lambdas_encoding(data: dict[str, Any]) -> None:
     """Lambda puts the body into JSON once more; its older encoder escapes all but ASCII."""
     body = render(data)
     assert encoded_size(data) == len(json.dumps(body).encode()) - len('""')
@@ -209,7 +209,7 @@ def test_an_answer_is_always_utf_8_and_json() -> None:
         render({"a": float("nan")})
 
 
-def test_a_body_hash_tells_whether_the_same_is_asked_for() -> None:
+def test_equal_bodies_have_equal_hashes_and_different_bodies_do_not() -> None:
     """Order and spelled-out defaults do not count; any value does."""
     first = body_hash(request(JOB).parse(JobCreate))
     same = b'{"image": "python:3.13", "env": {}, "cpu": 0.25, "command": null, "name": "nightly"}'
@@ -267,14 +267,14 @@ def _encoded(value: Any) -> str:
     ]
     + [_encoded(["runs", cursors._scope_hash("job_1"), payload]) for payload in PAYLOADS],
 )
-def test_any_other_text_is_no_cursor(text: str) -> None:
+def test_text_that_is_not_a_cursor_is_refused(text: str) -> None:
     """400, and it says to start again."""
     with pytest.raises(BadRequest, match="start again"):
         decode_cursor("runs", "job_1", text)
 
 
 @given(st.text())
-def test_no_text_breaks_the_reading_of_a_cursor(text: str) -> None:
+def test_reading_any_text_as_a_cursor_gives_a_cursor_or_a_refusal(text: str) -> None:
     """It is input like any other."""
     with pytest.raises(BadRequest):
         decode_cursor("runs", "job_1", text)

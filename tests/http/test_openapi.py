@@ -29,20 +29,20 @@ def document() -> dict[str, Any]:
     return openapi.build(app.app.endpoints)
 
 
-def test_it_is_served_as_it_is_without_a_token(yard: Yard) -> None:
+def test_the_document_is_served_without_a_token_and_without_an_envelope(yard: Yard) -> None:
     """Tools expect the document itself, so this one answer has no envelope."""
     served = yard.call("GET", "/openapi.json", headers={"Authorization": ""}, base="")
     assert (served.status, served.headers["Content-Type"]) == (200, "application/json")
     assert served.envelope == openapi.build(app.app.endpoints)
 
 
-def test_it_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     """As an independent validator reads the specification."""
     validate(document)
     assert document["openapi"].startswith("3.1")
 
 
-def test_its_version_is_the_project_s(document: dict[str, Any]) -> None:
+def test_the_documents_version_is_the_projects(document: dict[str, Any]) -> None:
     """What is deployed says which version it is."""
     assert document["info"]["version"] == chalicelib.__version__
 
@@ -67,7 +67,7 @@ def test_every_route_is_described(document: dict[str, Any], method: str, path: s
         assert "example" in content or path == "/openapi.json", status
 
 
-def test_nothing_is_described_that_is_not_there(document: dict[str, Any]) -> None:
+def test_every_described_route_exists(document: dict[str, Any]) -> None:
     """Neither a route nor a handler."""
     described = {
         (method.upper(), path) for path, methods in document["paths"].items() for method in methods
@@ -77,7 +77,7 @@ def test_nothing_is_described_that_is_not_there(document: dict[str, Any]) -> Non
     assert handlers == set(OPERATIONS)
 
 
-def test_only_the_console_s_files_are_left_out() -> None:
+def test_only_the_consoles_files_are_not_described() -> None:
     """They are for browsers; everything else is the API."""
     left_out = {path for _, path in set(app.app.endpoints) - set(ROUTES)}
     assert left_out == {"/console", "/console/{file}"}
@@ -89,7 +89,7 @@ def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_links_lead_from_what_was_made_to_what_can_be_done_with_it(
+def test_links_lead_from_a_created_resource_to_its_operations(
     document: dict[str, Any],
 ) -> None:
     """With every parameter of the path that they lead to."""
@@ -138,7 +138,7 @@ def test_every_example_is_valid(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("model", [JobSpec, RunOverrides, JobPatch])
-def test_every_example_of_a_body_is_taken(yard: Yard, model: type[BaseModel]) -> None:
+def test_the_api_accepts_every_example_of_a_body(yard: Yard, model: type[BaseModel]) -> None:
     """Pasting it works."""
     job = yard.create()
     calls = {
@@ -150,7 +150,7 @@ def test_every_example_of_a_body_is_taken(yard: Yard, model: type[BaseModel]) ->
     assert answer.status in (200, 201), answer.envelope
 
 
-def test_a_job_shows_all_that_its_spec_holds() -> None:
+def test_the_answer_model_of_a_job_has_every_field_of_its_spec() -> None:
     """What can be set can be read."""
     assert set(JobSpec.model_fields) < set(answer_models.Job.model_fields)
 
@@ -160,7 +160,7 @@ def keeps_to(model: type[BaseModel], data: Any) -> None:
     model.model_validate(data, extra="forbid")
 
 
-def test_answers_are_what_the_models_say(yard: Yard) -> None:
+def test_answers_about_jobs_and_runs_match_their_models(yard: Yard) -> None:
     """Through a job's and a run's whole life, no field more and none less."""
     plain = yard.create(name="plain")
     keeps_to(answer_models.Job, plain)
@@ -191,7 +191,7 @@ def test_answers_are_what_the_models_say(yard: Yard) -> None:
     keeps_to(answer_models.JobStatus, yard.status(plain))
 
 
-def test_logs_and_metrics_are_what_the_models_say(yard: Yard) -> None:
+def test_answers_about_logs_and_metrics_match_their_models(yard: Yard) -> None:
     """With a line and without, with a metric that there is and one that there is not."""
     run = yard.trigger(yard.create())
     group = yard.system.settings.log_group(run["job_id"])
@@ -216,7 +216,7 @@ def test_logs_and_metrics_are_what_the_models_say(yard: Yard) -> None:
         keeps_to(answer_models.Metrics, yard.call("GET", f"{base}/metrics").data)
 
 
-def test_errors_are_what_the_document_says(document: dict[str, Any], yard: Yard) -> None:
+def test_errors_match_the_document(document: dict[str, Any], yard: Yard) -> None:
     """The envelope of an error, with and without fields."""
     for answer in (
         yard.call("GET", "/jobs", query={"bogus": "1"}),

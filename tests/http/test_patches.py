@@ -27,7 +27,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else() -> None:
     assert reset == spec()
 
 
-def test_a_patch_is_judged_by_what_the_job_becomes() -> None:
+def test_a_patch_is_validated_as_the_job_that_results() -> None:
     """Fields that do not go with those that stay, unknown ones, wrong types: all at once."""
     current = spec(secrets={"A": SECRET})
     with pytest.raises(InvalidFields) as refused:
@@ -44,7 +44,7 @@ def test_a_patch_is_judged_by_what_the_job_becomes() -> None:
 
 
 @pytest.mark.parametrize("body", [[], None, "x"])
-def test_a_patch_is_an_object(body: Any) -> None:
+def test_a_patch_that_is_not_an_object_is_refused(body: Any) -> None:
     """Anything else names the body."""
     with pytest.raises(InvalidFields) as refused:
         validate(JobPatch, body, HERE)

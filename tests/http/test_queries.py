@@ -28,19 +28,19 @@ DAY = timedelta(days=1)
         ("3650d", timedelta(days=3650)),
     ],
 )
-def test_durations(text: str, expected: timedelta) -> None:
+def test_durations_are_read_in_every_unit(text: str, expected: timedelta) -> None:
     """Days, hours, minutes, seconds, each at most once and in that order."""
     assert queries.parse_duration(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "1w", "30m1h", "1h1h", "-1h", "1.5h", "1 h", "1H"])
-def test_what_is_no_duration(text: str) -> None:
+def test_text_that_is_not_a_duration_is_refused(text: str) -> None:
     """It may be a time yet, so it is no error by itself."""
     assert queries.parse_duration(text) is None
 
 
 @pytest.mark.parametrize("text", ["0s", "0d0h", "3651d", "999999d", "999999999s"])
-def test_durations_of_nothing_or_for_ever_are_refused(text: str) -> None:
+def test_durations_of_zero_or_beyond_the_limit_are_refused(text: str) -> None:
     """No window can be made of them."""
     with pytest.raises(ValueError, match="at most 3650d"):
         queries.parse_duration(text)
@@ -60,7 +60,7 @@ def test_durations_of_nothing_or_for_ever_are_refused(text: str) -> None:
         "1795435200000000000",
     ],
 )
-def test_one_moment_in_every_notation(text: str) -> None:
+def test_every_notation_of_one_time_gives_the_same_time(text: str) -> None:
     """RFC 3339 with any offset, or an epoch whose length tells its unit."""
     assert queries.parse_time(text) == NOW
     assert queries.parse_time(text).tzinfo == UTC
@@ -92,7 +92,7 @@ def test_one_moment_in_every_notation(text: str) -> None:
         "²",
     ],
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_text_that_is_not_a_time_is_refused(text: str) -> None:
     """Microseconds too: of 15 to 17 digits nobody can tell the unit."""
     with pytest.raises(ValueError, match="must"):
         queries.parse_time(text)
@@ -102,14 +102,14 @@ def test_what_is_no_time_is_refused(text: str) -> None:
     st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)),
     st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes))),
 )
-def test_every_time_that_python_writes_is_read(naive: datetime, zone: timezone) -> None:
+def test_every_time_that_isoformat_writes_is_read(naive: datetime, zone: timezone) -> None:
     """In every offset, with and without a fraction."""
     at = naive.replace(tzinfo=zone)
     assert queries.parse_time(at.isoformat()) == at
 
 
 @given(st.text())
-def test_any_text_is_a_time_a_duration_or_a_value_error(text: str) -> None:
+def test_any_text_is_read_as_a_time_or_a_duration_or_refused(text: str) -> None:
     """Never another exception."""
     for read in (queries.parse_duration, queries.parse_time):
         try:
@@ -130,7 +130,7 @@ def test_a_window_is_the_default_unless_the_caller_says() -> None:
     )
 
 
-def test_a_window_does_not_begin_before_there_was_a_cloudwatch() -> None:
+def test_a_window_does_not_begin_before_cloudwatch_existed() -> None:
     """24 hours before the second hour of 1970 is its first moment."""
     early = LogsQuery.model_validate({"end": "3600"})
     assert early.window.between(NOW, DAY) == (

@@ -10,7 +10,7 @@ from chalicelib.domain.fields import Tenancy
 from tests.http.job_bodies import HERE, ROLE, SECRET, errors, spec
 
 
-def test_a_name_is_either_plain_or_secret() -> None:
+def test_a_name_in_both_env_and_secrets_is_refused() -> None:
     """ECS refuses a variable that is both."""
     assert set(errors(env={"A": "1"}, secrets={"A": SECRET})) == {"secrets.A"}
 
@@ -24,7 +24,7 @@ def test_a_name_is_either_plain_or_secret() -> None:
         "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/db",
     ],
 )
-def test_secrets_under_the_stage_s_prefixes_are_taken(arn: str) -> None:
+def test_secrets_under_the_stages_prefixes_are_accepted(arn: str) -> None:
     """`{workspace}` stands for the job's own."""
     assert spec(secrets={"A": arn}).secrets == {"A": arn}
 
@@ -54,7 +54,7 @@ def test_other_secrets_are_refused(arn: str) -> None:
     assert not re.search("[0-9]{12}", found["secrets.A"])
 
 
-def test_a_refused_secret_is_told_where_secrets_may_be() -> None:
+def test_the_refusal_of_a_secret_says_which_prefixes_are_allowed() -> None:
     """Everything of the stage's prefixes but the account's number."""
     other = SECRET.replace("123456789012", "210987654321")
     assert errors(secrets={"A": other})["secrets.A"] == (
@@ -70,7 +70,7 @@ def test_a_stage_without_prefixes_allows_no_secret() -> None:
     assert "operator" in errors(closed, secrets={"A": SECRET})["secrets.A"]
 
 
-def test_without_a_tenancy_no_role_and_no_secret_is_allowed() -> None:
+def test_without_allowed_prefixes_no_role_and_no_secret_is_accepted() -> None:
     """Validation that was not told whose job it is cannot open anything."""
     found = errors(None, secrets={"A": SECRET}, task_role_arn=ROLE)
     assert set(found) == {"secrets.A", "task_role_arn"}
@@ -107,7 +107,7 @@ def test_a_role_of_another_account_or_partition_is_refused(arn: str) -> None:
     assert not re.search("[0-9]{12}", found)
 
 
-def test_a_role_deeper_under_the_path_is_taken() -> None:
+def test_a_role_deeper_under_the_path_is_accepted() -> None:
     """IAM paths may go on."""
     deeper = ROLE.replace("/etl", "/team/etl")
     assert spec(task_role_arn=deeper).task_role_arn == deeper

@@ -72,12 +72,12 @@ def test_a_job_with_every_field_is_stored_as_it_was_sent() -> None:
     assert stored_spec(json.loads(json.dumps(spec(**full).model_dump(mode="json")))) == spec(**full)
 
 
-def test_container_fields_are_fields() -> None:
+def test_every_container_field_is_a_field_of_the_spec() -> None:
     """A name that no field has would make a change go unseen."""
     assert set(JobSpec.model_fields) > CONTAINER_FIELDS
 
 
-def test_all_that_is_wrong_is_named_at_once_across_fields_too() -> None:
+def test_all_errors_are_listed_at_once_those_across_fields_too() -> None:
     """One answer, not one a try: unknown fields, wrong types, and what does not go together."""
     found = errors(
         name="",
@@ -168,7 +168,7 @@ def test_a_body_that_is_no_object_is_one_error(body: Any) -> None:
         ("task_role_arn", 1),
     ],
 )
-def test_types_are_strict(field: str, value: Any) -> None:
+def test_a_value_of_another_type_is_refused_and_not_converted(field: str, value: Any) -> None:
     """No string for a number, no number for true: what was meant is not guessed."""
     assert field in errors(**{field.split(".")[0]: value})
 
@@ -185,7 +185,7 @@ def test_null_means_the_default(field: str) -> None:
     assert spec(**{field: None}) == spec()
 
 
-def test_a_body_of_nothing_but_mistakes_gets_a_short_answer() -> None:
+def test_the_answer_to_a_body_with_very_many_errors_is_bounded() -> None:
     """20,000 unknown fields are a kind of attack, not a help to anybody."""
     with pytest.raises(InvalidFields) as refused:
         validate(JobSpec, {f"f{n}": "x" for n in range(20_000)}, HERE)
@@ -208,7 +208,7 @@ JSON = st.recursive(
         st.sampled_from(sorted(JobSpec.model_fields)) | st.text(max_size=12), JSON, max_size=10
     )
 )
-def test_any_json_is_either_a_valid_job_or_refused_field_by_field(body: dict[str, Any]) -> None:
+def test_any_json_is_a_valid_job_or_refused_with_errors_by_field(body: dict[str, Any]) -> None:
     """Never another exception; and what is taken once, is taken again as it was stored."""
     taken: JobSpec | None = None
     messages: list[str] = []

@@ -57,7 +57,9 @@ def test_portable_json_is_read_as_it_is(value: Any, ascii_only: bool) -> None:
         (b'{"a":' * 50_000, "nested deeper than 32"),
     ],
 )
-def test_what_is_not_portable_is_refused_and_named(body: bytes, message: str) -> None:
+def test_json_that_parsers_read_differently_is_refused_with_the_reason(
+    body: bytes, message: str
+) -> None:
     """One sentence says what and where."""
     with pytest.raises(BadRequest) as refused:
         strict_json.decode(body)
@@ -70,7 +72,7 @@ def test_a_surrogate_pair_is_one_character() -> None:
     assert strict_json.decode(b'["\\ud83d\\ude00"]') == ["😀"]
 
 
-def test_brackets_in_strings_are_not_nesting() -> None:
+def test_brackets_in_strings_do_not_count_as_nesting() -> None:
     """Only structure counts, with escaped quotes in the way too."""
     text = '\\"[' * 100
     assert strict_json.decode(f'["{text}"]'.encode()) == ['"[' * 100]

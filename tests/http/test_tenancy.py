@@ -118,7 +118,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=_named)
-def test_a_token_that_does_not_allow_it_gets_the_same_answer_whatever_is_there(
+def test_a_token_without_access_gets_the_same_answer_whether_or_not_a_thing_exists(
     world: World, route: tuple[str, str]
 ) -> None:
     """None, malformed, expired, revoked, another's: 401 or 403, and nothing changes."""
@@ -140,7 +140,7 @@ def test_a_token_that_does_not_allow_it_gets_the_same_answer_whatever_is_there(
 
 
 @pytest.mark.parametrize("route", WITH_JOB, ids=_named)
-def test_a_token_that_allows_it_is_told_what_is_not_there(
+def test_a_token_with_access_gets_404_for_what_does_not_exist(
     world: World, route: tuple[str, str]
 ) -> None:
     """The least role that suffices, in the one project of the token: 404, not 401 or 403."""
@@ -168,7 +168,7 @@ OF_OTHERS += [(route, whose) for route in WITH_RUN for whose in list(WHOSE)[2:]]
 
 
 @pytest.mark.parametrize(("route", "whose"), OF_OTHERS, ids=_named)
-def test_what_belongs_elsewhere_is_not_there(
+def test_jobs_and_runs_of_another_project_are_404(
     world: World, route: tuple[str, str], whose: str
 ) -> None:
     """Through one's own path with a token that may write there: as if it did not exist."""
@@ -191,7 +191,7 @@ def test_the_matrix_covers_every_route_under_a_project() -> None:
     } == set(app.app.endpoints)
 
 
-def test_lists_hold_what_is_of_their_own_project(world: World) -> None:
+def test_lists_contain_only_their_own_project(world: World) -> None:
     """Even where names and tags are the same."""
     for where, ids in world.ids.items():
         yard = world.yard
@@ -202,7 +202,7 @@ def test_lists_hold_what_is_of_their_own_project(world: World) -> None:
             assert [job["id"] for job in listed] == [ids["job_id"]]
 
 
-def test_cursors_lead_nowhere_but_into_their_own_list(world: World) -> None:
+def test_a_cursor_works_only_for_its_own_list(world: World) -> None:
     """One of another project, job, run or kind of list is a 400."""
     yard = world.yard
     yard.token = world.tokens["write everywhere in acme"]
@@ -228,7 +228,7 @@ def test_cursors_lead_nowhere_but_into_their_own_list(world: World) -> None:
         assert yard.call("DELETE", f"{base}/jobs/{job['id']}", base="").status == 200
 
 
-def test_idempotency_keys_are_of_their_own_project_and_job(world: World) -> None:
+def test_an_idempotency_key_is_separate_in_each_project_and_job(world: World) -> None:
     """The same key elsewhere makes a thing of its own."""
     yard = world.yard
     yard.token = world.tokens["write everywhere in acme"]
@@ -251,7 +251,7 @@ def test_idempotency_keys_are_of_their_own_project_and_job(world: World) -> None
 @pytest.mark.parametrize(
     "workspace", ["", "ac%6De", "acme%23etl", "acme#etl", "ACME", "acme ", "."]
 )
-def test_no_way_of_writing_a_workspace_is_another_s(world: World, workspace: str) -> None:
+def test_no_spelling_of_a_workspace_reaches_another(world: World, workspace: str) -> None:
     """Ids are compared as they are sent, never decoded, trimmed or folded."""
     world.yard.token = world.tokens["write everywhere in acme"]
     for project in ("etl", "etl%2F..", "web#etl"):

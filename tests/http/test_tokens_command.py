@@ -26,7 +26,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     return code, out, err
 
 
-def test_a_token_is_made_and_works(system: System, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_created_token_works(system: System, capsys: pytest.CaptureFixture[str]) -> None:
     """It alone is on the standard output, for a script to take; what it is goes beside."""
     code, out, err = run(
         capsys, *ACME, "write", "--projects", "etl,web", "--expires", "90d", "--name", "ci"
@@ -42,7 +42,7 @@ def test_a_token_is_made_and_works(system: System, capsys: pytest.CaptureFixture
     assert abs(stored.expires_at - datetime.now(UTC) - timedelta(days=90)) < timedelta(minutes=5)
 
 
-def test_tokens_are_listed_without_being_shown(
+def test_the_list_of_tokens_does_not_contain_their_text(
     system: System, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Who, where, until when, last used; by workspace if one is named."""
@@ -61,7 +61,7 @@ def test_tokens_are_listed_without_being_shown(
 
 
 @pytest.mark.parametrize("by_its_text", [True, False])
-def test_a_token_is_taken_back_by_its_id_or_its_text(
+def test_a_token_is_revoked_by_its_id_or_its_text(
     system: System, capsys: pytest.CaptureFixture[str], by_its_text: bool
 ) -> None:
     """Others stay."""
@@ -93,7 +93,7 @@ def test_a_token_is_taken_back_by_its_id_or_its_text(
         (["list"], "jobyard-dev-tokens"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_line(
+def test_an_impossible_request_is_refused_in_one_line(
     system: System, capsys: pytest.CaptureFixture[str], argv: list[str], why: str
 ) -> None:
     """Nothing is stored, and no empty list becomes "all of them"."""

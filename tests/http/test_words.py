@@ -13,7 +13,7 @@ from chalicelib.domain import shell_split
 
 @settings(max_examples=150)
 @given(st.text(alphabet="ab \t\"'\\", max_size=14))
-def test_words_are_those_that_sh_makes(text: str) -> None:
+def test_a_command_is_split_into_the_words_that_sh_makes(text: str) -> None:
     """The shell itself is the oracle: what it takes as words, we take as words."""
     shell = subprocess.run(
         ["sh", "-c", f"printf '<%s>\\0' {text}"], capture_output=True, check=False
@@ -51,7 +51,9 @@ def test_quotes_and_backslashes_are_resolved(text: str, expected: list[str]) -> 
 
 @pytest.mark.parametrize("operator", ["&&", "|", ">", "<", ";", "$"])
 @pytest.mark.parametrize("text", ["a {} b", "a{}b", "{}", "'x' {}", '"x"{}y'])
-def test_an_unquoted_operator_is_refused_with_the_way_out(operator: str, text: str) -> None:
+def test_an_unquoted_operator_is_refused_with_the_suggestion_of_sh_c(
+    operator: str, text: str
+) -> None:
     """The error names the operator and suggests the list that runs a shell."""
     with pytest.raises(ValueError, match=r'\["sh", "-c", "…"\]') as refused:
         shell_split.split(text.format(operator))

@@ -19,28 +19,30 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 
 @pytest.mark.usefixtures("nowhere")
-def test_auto_goes_on_with_processes_where_no_engine_answers() -> None:
+def test_auto_uses_processes_where_no_container_engine_answers() -> None:
     """A newcomer without Docker sees a run succeed all the same."""
     engine = choose("auto", {})
     engine.close()
     assert engine.name == "process"
 
 
-def test_docker_where_none_answers_is_refused_with_where_it_was_sought(nowhere: str) -> None:
+def test_docker_without_an_answering_engine_is_refused_with_the_addresses_tried(
+    nowhere: str,
+) -> None:
     """Who asked for containers does not get processes."""
     with pytest.raises(NoEngine, match="no engine answers") as caught:
         choose("docker", {})
     assert nowhere in str(caught.value)
 
 
-def test_an_unknown_engine_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_engine_is_refused_with_the_list_of_engines() -> None:
     """A typing error is not taken for auto."""
     with pytest.raises(NoEngine, match="auto, docker or process"):
         choose("podman", {})
 
 
 @pytest.mark.usefixtures("container_image")
-def test_auto_takes_the_container_engine_that_answers() -> None:
+def test_auto_uses_the_container_engine_that_answers() -> None:
     """Containers are nearer to Fargate than processes are."""
     engine = choose("auto", {})
     assert isinstance(engine, DockerEngine)

@@ -88,7 +88,9 @@ def test_every_rule_fires_however_many_pages_they_fill(events: Any) -> None:
         ("rate(1 hour)", [MONDAY, MONDAY.replace(hour=4)]),
     ],
 )
-def test_awss_syntax_is_read_as_aws_reads_it(expression: str, moments: list[datetime]) -> None:
+def test_aws_cron_and_rate_expressions_fire_as_aws_documents(
+    expression: str, moments: list[datetime]
+) -> None:
     """Due at its moments, and not a minute before or after."""
     for moment in moments:
         assert is_due(expression, moment)
@@ -105,7 +107,7 @@ def test_the_moments_of_a_rule_are_those_that_aws_croniter_lists() -> None:
     assert due == [moment for moment in listed if moment < MONDAY + timedelta(days=2)]
 
 
-def test_a_value_within_a_string_is_inserted_bare() -> None:
+def test_an_input_transformer_inserts_values_without_quotes_into_strings() -> None:
     """EventBridge adds quotes only where the template has none."""
     target: Any = {
         "InputTransformer": {

@@ -36,7 +36,7 @@ def run_for_ever(stack: Started, directory: Path, image: str) -> str:
     return str(client.call("GET", run)["task_arn"]).rsplit("/", 1)[-1]
 
 
-def test_an_engine_that_answers_leaves_nothing(
+def test_ctrl_c_leaves_nothing_behind_while_the_engine_answers(
     podman: OwnPodman, container_image: str, tmp_path: Path
 ) -> None:
     """The container is killed and removed."""
@@ -49,7 +49,7 @@ def test_an_engine_that_answers_leaves_nothing(
 
 
 @pytest.mark.parametrize("state", [OwnPodman.kill, OwnPodman.halt])
-def test_an_engine_that_does_not_answer_is_given_up_and_what_it_keeps_is_said(
+def test_ctrl_c_gives_up_on_a_silent_engine_and_prints_what_may_be_left(
     podman: OwnPodman, container_image: str, tmp_path: Path, state: Callable[[OwnPodman], None]
 ) -> None:
     """Then the next start removes it."""

@@ -171,7 +171,7 @@ def test_an_update_does_what_moto_alone_would_do(
         ("", False),
     ],
 )
-def test_only_what_touches_whole_attributes_is_applied_at_once(
+def test_only_updates_of_whole_attributes_take_the_fast_path(
     expression: str, is_plain: bool
 ) -> None:
     assert (updates._plan(expression) is not None) == is_plain
@@ -186,7 +186,9 @@ def faithful(things: Any) -> Iterator[Any]:
         fidelity.uninstall()
 
 
-def test_an_item_that_grows_past_400_kb_is_refused_and_stays(faithful: Any) -> None:
+def test_an_update_that_makes_an_item_larger_than_400_kb_is_refused_and_changes_nothing(
+    faithful: Any,
+) -> None:
     """As moto refuses it."""
     faithful.put_item(TableName=TABLE, Item=key() | {"a": {"S": "x"}})
     with pytest.raises(ClientError, match="Item size"):

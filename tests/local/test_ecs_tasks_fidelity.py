@@ -103,7 +103,7 @@ def test_a_task_may_be_missing_right_after_its_launch(ecs: EcsFidelity, clock: C
     assert describe(arn)["tasks"][0]["taskArn"] == arn
 
 
-def test_stop_asks_first_and_the_task_ends_later(ecs: EcsFidelity) -> None:
+def test_stop_task_answers_before_the_task_has_stopped(ecs: EcsFidelity) -> None:
     """StopTask sets what is desired; the container still runs until it has ended."""
     arn = launch(tags=[{"key": "team", "value": "data"}])
     ecs.start(arn)
@@ -190,14 +190,14 @@ def _launch_ten(definition: str) -> list[str]:
     return [task["taskArn"] for task in run(taskDefinition=definition, count=10)["tasks"]]
 
 
-def test_a_hundred_tasks_are_the_most_that_one_describe_takes(ecs: EcsFidelity) -> None:
+def test_describe_tasks_takes_100_tasks_at_most(ecs: EcsFidelity) -> None:
     """A caller has to ask in hundreds."""
     with pytest.raises(ClientError) as caught:
         describe(*["0" * 32] * 101)
     assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
 
 
-def test_the_event_may_come_before_the_answer(ecs: EcsFidelity) -> None:
+def test_an_event_may_come_before_run_task_answers(ecs: EcsFidelity) -> None:
     """A subscriber that asks about the task at once sees it: the race is there on AWS too."""
     seen: list[str] = []
 

@@ -63,7 +63,7 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("isolated")
-def test_nothing_that_was_there_is_left() -> None:
+def test_aws_variables_of_the_shell_are_removed() -> None:
     """No value of the hostile shell survives, under any name."""
     kept = {name for name, value in HOSTILE.items() if os.environ.get(name) == value}
     assert kept == set()
@@ -96,7 +96,7 @@ def test_every_call_goes_to_the_loopback(service: Any) -> None:
 
 
 @pytest.mark.usefixtures("isolated")
-def test_no_proxy_is_asked() -> None:
+def test_no_call_goes_through_a_proxy() -> None:
     """A proxy would carry the calls elsewhere."""
     from botocore.utils import get_environ_proxies
 

@@ -42,7 +42,7 @@ def code_of(operation: str, **request: Any) -> str:
         "rate(1 hour)",
     ],
 )
-def test_a_valid_expression_is_taken(events: EventsFidelity, expression: str) -> None:
+def test_a_valid_expression_is_accepted(events: EventsFidelity, expression: str) -> None:
     """AWS's own syntax, with six fields and one question mark."""
     client().put_rule(Name="rule", ScheduleExpression=expression)
     assert client().describe_rule(Name="rule")["ScheduleExpression"] == expression
@@ -80,7 +80,7 @@ def test_a_name_beyond_the_limits_is_refused(events: EventsFidelity, name: str) 
     )
 
 
-def test_the_rule_over_the_quota_is_refused_and_a_known_one_is_not(events: EventsFidelity) -> None:
+def test_a_new_rule_over_the_quota_is_refused_and_an_update_is_not(events: EventsFidelity) -> None:
     """300 rules a bus unless raised, here lowered to 8; changing a rule costs none."""
     assert events.rules_per_bus == 300
     events.rules_per_bus = 8

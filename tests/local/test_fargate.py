@@ -32,7 +32,7 @@ def test_a_command_runs_and_its_exit_code_and_both_outputs_arrive(
     assert task["createdAt"] <= task["startedAt"] <= task["executionStoppedAt"]
 
 
-def test_lines_of_both_outputs_stay_whole(yard: LocalYard, image: str) -> None:
+def test_lines_of_stdout_and_stderr_are_not_mixed(yard: LocalYard, image: str) -> None:
     """However fast they are written: no line has a part of another within it."""
     script = (
         "i=0; while [ $i -lt 5000 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done; echo -n z"
@@ -99,7 +99,7 @@ def test_stop_task_asks_with_sigterm_and_the_command_may_end_by_itself(
     assert own_lines(yard, arn)[-1] == "bye"
 
 
-def test_a_command_deaf_to_sigterm_is_killed_after_the_stop_timeout(
+def test_a_command_that_ignores_sigterm_is_killed_after_the_stop_timeout(
     yard: LocalYard, image: str
 ) -> None:
     """137 = 128 + SIGKILL, not before its `stopTimeout`."""
@@ -121,9 +121,7 @@ def test_a_task_over_its_memory_is_out_of_memory(yard: LocalYard, image: str) ->
     assert container["reason"] == "OutOfMemoryError: Container killed due to memory usage"
 
 
-def test_the_end_of_the_command_is_the_end_of_all_that_it_started(
-    yard: LocalYard, image: str
-) -> None:
+def test_processes_that_a_command_started_end_with_it(yard: LocalYard, image: str) -> None:
     """As in a container: no child of the task lives on, in its group or out of it."""
     marker = f"{time.time_ns() % 10_000_000 + 10_000}"
     script = f"sleep {marker} & setsid sleep {marker} & sleep 0.2; exit 0"
@@ -199,7 +197,7 @@ def test_a_missing_log_group_fails_the_start(process_yard: LocalYard) -> None:
     assert task["stoppedReason"].startswith("ResourceInitializationError: ")
 
 
-def test_a_log_group_that_goes_leaves_the_task_running(process_yard: LocalYard) -> None:
+def test_a_task_runs_on_when_its_log_group_is_deleted(process_yard: LocalYard) -> None:
     """Its lines have nowhere to go any more; its exit code still counts."""
     script = "echo up; until [ -e ../gate ]; do echo more; sleep 0.02; done; exit 4"
     arn = process_yard.run("sh", "-c", script)
@@ -231,7 +229,9 @@ def test_a_process_task_without_a_command_says_what_is_missing(process_yard: Loc
     assert "no command" in task["stoppedReason"]
 
 
-def test_a_process_task_begins_with_a_line_that_says_so(process_yard: LocalYard) -> None:
+def test_the_first_line_of_a_process_task_says_that_its_image_is_not_used(
+    process_yard: LocalYard,
+) -> None:
     """Whoever reads the output of a run should know that no image was used."""
     task = process_yard.finish("true", image="some/image:1")
     assert process_yard.lines(task["taskArn"]) == [

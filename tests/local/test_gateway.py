@@ -77,7 +77,9 @@ def test_query_and_headers_come_in_both_shapes(gateway: Gateway, function: Funct
     assert event["multiValueHeaders"]["X-Custom"] == ["yes"]
 
 
-def test_what_is_not_there_is_none(gateway: Gateway, function: Function) -> None:
+def test_absent_parameters_headers_and_bodies_are_null(
+    gateway: Gateway, function: Function
+) -> None:
     """No query, no parameters, no body: null on AWS, not an empty object."""
     call(gateway, "GET", "/health")
     event = function.event
@@ -121,7 +123,9 @@ def test_a_chunked_body_is_read_whole(gateway: Gateway, function: Function) -> N
     assert function.event["body"] == "onetwo"
 
 
-def test_the_answer_is_what_the_function_said(gateway: Gateway, function: Function) -> None:
+def test_status_headers_and_body_of_the_functions_answer_are_sent(
+    gateway: Gateway, function: Function
+) -> None:
     """Status, headers, several of one name, and a body in base64."""
     function.answer = {
         "statusCode": 207,

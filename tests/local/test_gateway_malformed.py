@@ -208,7 +208,7 @@ def test_a_request_that_does_not_end_is_answered_after_a_while(
     assert time.monotonic() - began >= 1
 
 
-def test_bytes_that_drip_in_are_not_waited_for_longer(
+def test_a_request_that_comes_byte_by_byte_has_the_same_time_limit(
     address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The time is for the whole request, not for each byte of it."""

@@ -79,7 +79,7 @@ def test_containers_of_a_stack_that_is_gone_are_removed(container_image: str) ->
         engine.close()
 
 
-def test_an_owner_is_itself_and_nobody_else() -> None:
+def test_a_reused_process_id_is_not_taken_for_the_owner() -> None:
     """A later process with the same number is another owner."""
     assert not Owner.this().is_gone
     assert Owner.parse(str(Owner.this())) == Owner.this()

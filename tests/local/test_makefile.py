@@ -60,7 +60,7 @@ def test_a_missing_venv_module_is_one_line(checkout: Path) -> None:
     ]
 
 
-def test_make_alone_says_what_there_is() -> None:
+def test_make_without_a_target_prints_the_help() -> None:
     """The first thing somebody types."""
     process = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
     for target in ("up", "demo", "test", "check"):

@@ -35,7 +35,7 @@ def test_the_tables_have_the_keys_indexes_and_ttl_of_the_stack() -> None:
             assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
 
 
-def test_the_environment_is_all_that_the_settings_need() -> None:
+def test_the_local_environment_has_every_setting() -> None:
     """The product reads it as it reads a deployment's; the cluster it names is there."""
     with mock_aws():
         settings = product.read_settings(provision.create(stage="test"))

@@ -94,7 +94,7 @@ def test_other_operations_can_be_refused_too(ecs: EcsFidelity) -> None:
         ({"propagateTags": "SERVICE"}, "SERVICE"),
     ],
 )
-def test_what_ecs_refuses_is_refused(
+def test_requests_that_ecs_refuses_are_refused(
     ecs: EcsFidelity, request_: dict[str, Any], message: str
 ) -> None:
     """Each limit of RunTask is an InvalidParameterException, and nothing starts."""

@@ -35,7 +35,7 @@ def points(yard: LocalYard, name: str, **dimensions: str) -> list[dict[str, Any]
     )
 
 
-def test_a_process_that_burns_and_holds_shows_what_it_burnt_and_held(tmp_path: Path) -> None:
+def test_cpu_and_memory_of_a_process_task_are_measured(tmp_path: Path) -> None:
     """Cores within 15 % of the CPU time that the kernel counted, bytes within 15 % of 100 MB."""
     script = """
 import json, resource, time
@@ -62,7 +62,7 @@ print(json.dumps([used.ru_utime + used.ru_stime, time.monotonic() - began]))
             assert (cpu[0]["Unit"], memory[0]["Unit"]) == ("None", "Megabytes")
 
 
-def test_a_container_that_burns_and_holds_shows_what_it_burnt_and_held(
+def test_cpu_and_memory_of_a_container_task_are_measured(
     container_image: str, tmp_path: Path
 ) -> None:
     """The same in a container, with the time that the container's own shell counted."""
@@ -105,7 +105,7 @@ def test_each_minute_of_a_task_is_one_point() -> None:
     assert second.memory_bytes == 20 * MIB
 
 
-def test_what_lasted_a_moment_is_not_what_was_held() -> None:
+def test_a_short_peak_of_memory_is_not_reported_as_the_usage() -> None:
     """Neither the small beginning nor a copy that was dropped at once."""
     meter = Meter(MINUTE)
     for second, mib in enumerate([5, 200, 100, 100, 100, 100, 100, 100, 100, 5]):
@@ -118,7 +118,7 @@ def test_a_minute_without_a_reading_has_no_point() -> None:
     assert Meter(MINUTE).end(MINUTE + 1, cpu_seconds=1.0) is None
 
 
-def test_the_end_of_a_task_counts_what_was_burnt_since_the_last_reading() -> None:
+def test_the_last_point_includes_cpu_time_since_the_last_sample() -> None:
     """Where the engine knows it exactly."""
     meter = Meter(MINUTE)
     meter.read(MINUTE + 1, Usage(0.5, MIB))

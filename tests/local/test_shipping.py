@@ -28,7 +28,7 @@ def test_a_line_is_readable_while_its_task_runs(yard: LocalYard, image: str) -> 
     assert yard.task(arn)["lastStatus"] == "RUNNING"
 
 
-def test_the_last_words_before_a_crash_are_not_lost(yard: LocalYard, image: str) -> None:
+def test_output_just_before_a_crash_is_not_lost(yard: LocalYard, image: str) -> None:
     """Also without the end of the line, and with SIGKILL right after."""
     script = "echo one; printf two; kill -9 $$"
     task = yard.finish("sh", "-c", script, image=image, linuxParameters=INIT)
@@ -45,9 +45,7 @@ def test_a_flood_of_lines_is_shipped_whole_and_in_order(yard: LocalYard, image: 
     assert lines == [f"{n:0100d}" for n in range(1, FLOOD + 1)]
 
 
-def test_what_is_not_text_and_what_is_too_long_arrives_all_the_same(
-    yard: LocalYard, image: str
-) -> None:
+def test_binary_output_and_very_long_lines_are_shipped(yard: LocalYard, image: str) -> None:
     """Invalid UTF-8 is replaced; a line over the event limit becomes several events."""
     script = "printf 'a\\377b\\n'; head -c 2500000 /dev/zero | tr '\\0' x; echo; echo end"
     task = yard.finish("sh", "-c", script, image=image)
@@ -97,7 +95,7 @@ def test_batches_keep_to_the_limits_of_put_log_events() -> None:
         assert len(batch) <= BATCH_EVENTS
 
 
-def test_what_is_not_yet_a_line_waits(tmp_path: Path) -> None:
+def test_output_without_a_newline_waits_for_the_rest_of_its_line(tmp_path: Path) -> None:
     """A multi-byte character written half is not replaced."""
     output = tmp_path / "output"
     sent: list[str] = []

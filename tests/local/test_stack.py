@@ -58,7 +58,9 @@ def test_the_printed_curl_line_creates_a_job(words: str, client: Client) -> None
         assert response.status == 201
 
 
-def test_it_says_what_it_is_and_that_its_state_will_be_gone(words: str, client: Client) -> None:
+def test_make_up_prints_what_it_started_and_that_its_state_is_not_kept(
+    words: str, client: Client
+) -> None:
     """URL, token, engine, and what happens at the end."""
     assert client.env["JOBYARD_URL"] in words
     assert client.env["JOBYARD_TOKEN"] in words
@@ -125,7 +127,7 @@ def test_the_env_file_is_for_its_owner_only(client: Client, directory: Path) -> 
     assert (directory / ".local/env").stat().st_mode & 0o077 == 0
 
 
-def test_nobody_gets_in_without_the_token(client: Client) -> None:
+def test_requests_without_the_token_are_refused(client: Client) -> None:
     """No route is open on a laptop either."""
     request = urllib.request.Request(f"{client.base}/jobs")
     with pytest.raises(urllib.error.HTTPError) as caught:

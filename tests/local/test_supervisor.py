@@ -142,7 +142,9 @@ def test_a_task_inherits_no_descriptor_and_no_ignored_signal(process_yard: Local
     assert process_yard.lines(task["taskArn"])[1:] == ["[0, 1, 2]", "set()"]
 
 
-def test_what_one_user_may_not_start_says_why(process_yard: LocalYard, tmp_path: Path) -> None:
+def test_a_process_that_may_not_be_started_fails_with_the_reason(
+    process_yard: LocalYard, tmp_path: Path
+) -> None:
     """The supervisor hands on the system's own words."""
     program = tmp_path / "not-executable"
     program.write_text("#!/bin/sh\n")

@@ -82,7 +82,7 @@ def test_all_log_groups_of_a_stage_can_be_listed(world: World) -> None:
     assert (first + second, end) == (names, None)
 
 
-def test_two_calls_on_one_group_at_once_are_worth_another_try(world: World) -> None:
+def test_concurrent_or_throttled_calls_on_a_log_group_are_unavailable(world: World) -> None:
     world.try_once()
     world.cloudwatch.refuse_next("DeleteLogGroup", "OperationAbortedException")
     with pytest.raises(Unavailable):
@@ -97,7 +97,7 @@ def test_two_calls_on_one_group_at_once_are_worth_another_try(world: World) -> N
 # --- PutLogEvents ---------------------------------------------------------------------------
 
 
-def test_batches_that_cloudwatch_refuses_are_refused(world: World) -> None:
+def test_put_log_events_refuses_what_cloudwatch_refuses(world: World) -> None:
     """Over a megabyte with 26 bytes an event, out of order, or longer than a day."""
     assert code_of(put, world, (5, "b"), (4, "a")) == "InvalidParameterException"
     assert code_of(put, world, (0, "a"), (24 * 3_600_000 + 1, "b")) == "InvalidParameterException"
@@ -215,7 +215,7 @@ def test_a_search_goes_on_in_its_own_direction(world: World) -> None:
         assert "".join(found) == expected
 
 
-def test_searches_that_cloudwatch_refuses_are_refused(world: World) -> None:
+def test_filter_log_events_refuses_what_cloudwatch_refuses(world: World) -> None:
     invalid = "InvalidParameterException"
     assert code_of(search, world, startFromHead=False, startTime=0) == invalid
     assert code_of(search, world, logStreamNames=[STREAM] * 101) == invalid

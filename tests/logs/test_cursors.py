@@ -48,9 +48,7 @@ def test_a_forged_cursor_is_a_bad_request(world: World, change: dict[str, Any]) 
         {"start": 2**53},
     ],
 )
-def test_a_cursor_cannot_lead_out_of_what_it_is_used_on(
-    world: World, change: dict[str, Any]
-) -> None:
+def test_a_cursor_of_one_run_cannot_read_another(world: World, change: dict[str, Any]) -> None:
     """Whatever it says, only the lines of the run or job it is used on are read."""
     mine, other = world.run("run_A"), world.run("run_B")
     world.say(world.start(mine, "a" * 32), "mine")

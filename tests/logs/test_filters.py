@@ -13,7 +13,7 @@ from tests.logs.log_world import World, texts
     ['"', "\\", '\\"', '"quoted" \\ back', "a b", "-minus", "?maybe", "{ $.x = 1 }", "[a, b]",
      "%regex%", "ünïcode ☃", "tab\there", "*", "'single'", "$.x", "Case"],
 )  # fmt: skip
-def test_any_text_is_a_safe_filter(world: World, text: str) -> None:
+def test_a_filter_with_any_text_matches_exactly_that_text(world: World, text: str) -> None:
     """What means something in a pattern is found as it is, and nothing else is."""
     run = world.run()
     task = world.start(run, "a" * 32)

@@ -173,7 +173,7 @@ def test_going_back_reaches_the_beginning(world: World, query: dict[str, Any]) -
         assert texts(page) == expected[2:5]
 
 
-def test_a_page_that_was_followed_to_can_be_left_backwards(world: World) -> None:
+def test_a_page_reached_by_following_has_a_previous_page(world: World) -> None:
     run = world.run()
     task = world.start(run, "a" * 32)
     world.say(task, *numbered(1, 5))

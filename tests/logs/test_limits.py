@@ -53,7 +53,7 @@ def test_a_search_forwards_ends_early_and_goes_on(world: World) -> None:
     assert not page.is_partial
 
 
-def test_silent_hours_are_passed_over(world: World) -> None:
+def test_hours_without_lines_are_skipped(world: World) -> None:
     """CloudWatch cuts pages by time too: empty pages in between are not the end."""
     run = world.run()
     task = world.start(run, "a" * 32)
@@ -72,7 +72,7 @@ def test_silent_hours_are_passed_over(world: World) -> None:
     assert (texts(page), page.next_cursor) == (["4"], None)
 
 
-def test_a_gap_too_long_for_one_request_is_passed_in_several(world: World) -> None:
+def test_a_gap_too_long_for_one_request_is_crossed_in_several(world: World) -> None:
     """Back at once; forwards only once the run is over, for before that it might lose a line."""
     run = world.run()
     task = world.start(run, "a" * 32)
@@ -161,7 +161,7 @@ def test_throttling_after_the_first_page_is_a_partial_answer(world: World) -> No
         world.of_run(run)
 
 
-def test_no_page_is_begun_without_time_for_it(
+def test_no_page_is_read_without_time_left_for_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_reading, "SLACK", log_reading.SECONDS + 1)

@@ -44,7 +44,9 @@ def test_the_period_follows_the_window(
     length=st.timedeltas(timedelta(milliseconds=1), 5_000 * DAY),
 )
 @hypothesis_settings(max_examples=300, derandomize=True, deadline=None, database=None)
-def test_no_window_asks_for_too_much_or_for_what_is_gone(age: timedelta, length: timedelta) -> None:
+def test_no_window_exceeds_1440_points_or_the_retention_of_its_period(
+    age: timedelta, length: timedelta
+) -> None:
     start, end = NOON - age, NOON - age + length
     span = span_of(start, end, NOON)
     seconds = timedelta(seconds=1)
@@ -68,9 +70,7 @@ def test_no_window_asks_for_too_much_or_for_what_is_gone(age: timedelta, length:
         {"start": NOON - 900 * DAY, "end": NOON - 800 * DAY},
     ],
 )
-def test_a_window_of_which_nothing_can_be_kept_is_empty(
-    world: World, query: dict[str, Any]
-) -> None:
+def test_a_window_older_than_the_retention_is_empty(world: World, query: dict[str, Any]) -> None:
     """Ahead of now, or longer ago than CloudWatch keeps anything."""
     result = world.job(**query)
     assert result.is_complete and points(result, "cpu_usage") == []

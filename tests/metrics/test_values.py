@@ -141,7 +141,7 @@ def test_a_run_keeps_its_values_at_long_periods(world: World) -> None:
     assert len(points(result, "cpu_usage")) == 120
 
 
-def test_a_part_of_a_runs_life_can_be_asked_for(world: World) -> None:
+def test_a_window_within_a_runs_life_can_be_read(world: World) -> None:
     run = a_run(task_arn=ARN + "a", started_at=NOON)
     world.sample(NOON, "a", cores=0.5, mib=100, minutes=30)
     world.now = NOON + 30 * MINUTE
@@ -166,7 +166,7 @@ def test_a_part_of_a_runs_life_can_be_asked_for(world: World) -> None:
         ("Forbidden", "forbidden"),
     ],
 )
-def test_a_metric_fails_alone(world: World, status: str, code: str) -> None:
+def test_one_failing_metric_leaves_the_others(world: World, status: str, code: str) -> None:
     world.sample(NOON - 5 * MINUTE, "a", cores=1.0, mib=100)
     world.cloudwatch.statuses["CpuUtilized"] = status
     for result in (world.job(), world.run(a_run(task_arn=ARN + "a", created_at=NOON - HOUR))):
@@ -176,7 +176,7 @@ def test_a_metric_fails_alone(world: World, status: str, code: str) -> None:
         assert points(result, "memory_usage") == [("11:55:00", 100 * MIB)]
 
 
-def test_an_unknown_name_fails_alone(world: World) -> None:
+def test_an_unknown_metric_name_leaves_the_others(world: World) -> None:
     """In the order asked for, each name once; nothing but unknown ones costs no call."""
     world.sample(NOON - 5 * MINUTE, "a", cores=1.0, mib=100)
     result = world.job(names=["disk", "cpu_usage", " cpu_usage"])

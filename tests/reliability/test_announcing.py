@@ -79,7 +79,7 @@ def test_dying_at_the_bus_announces_again(world: World, moment: str) -> None:
     ],
     ids=["throttled", "gone", "denied"],
 )
-def test_a_bus_that_is_down_is_in_the_way_of_nothing(world: World, fail: Failing) -> None:
+def test_a_bus_that_is_down_delays_no_run(world: World, fail: Failing) -> None:
     """The verdict is stored and shown, a retry starts; the event waits, and comes in the end."""
     world.fresh(bus=True)
     job = world.job(name="a", max_retries=1)
@@ -120,7 +120,7 @@ def test_an_entry_that_the_bus_did_not_take_is_sent_again(world: World) -> None:
     assert len(world.announced) == 2
 
 
-def test_a_bus_that_stays_down_is_tried_ever_more_rarely(world: World) -> None:
+def test_unsent_events_are_tried_at_growing_intervals_while_the_bus_is_down(world: World) -> None:
     """A backlog of unsent events leaves the sweep time for launches and time-outs."""
     world.fresh(bus=True)
     finished(world)
@@ -157,7 +157,7 @@ def test_a_run_does_not_expire_before_its_event_is_out(world: World) -> None:
             assert (run.announce, run.expires) == (None, three_days_on)
 
 
-def test_a_bus_that_was_taken_out_of_the_settings_holds_up_nothing(world: World) -> None:
+def test_removing_the_bus_from_the_settings_delays_no_run(world: World) -> None:
     """Runs that still had their event to send are done with, and their job can be deleted."""
     world.fresh(bus=True)
     run = finished(world)

@@ -66,7 +66,7 @@ def busy(call: str, times: int, answer: Any = error) -> tuple[Failing, list[str]
         if how == "error" or call.endswith("Targets")
     ],
 )
-def test_another_change_of_the_rule_is_waited_out(
+def test_a_concurrent_change_of_a_rule_is_retried(
     world: World, name: str, call: str, how: str
 ) -> None:
     """The request succeeds as if it had been alone, after the call was made once more."""
@@ -94,7 +94,7 @@ def test_changes_without_end_are_a_503_that_leaves_nothing_behind(world: World) 
     assert world.rules() == {}
 
 
-def test_a_caller_without_time_is_not_kept_waiting(world: World) -> None:
+def test_retries_of_a_concurrent_change_end_with_the_requests_deadline(world: World) -> None:
     """A delete answers within its few seconds and leaves the rule to the sweep."""
     act = jobs.delete(world.fresh())
 
@@ -118,7 +118,7 @@ def test_a_caller_without_time_is_not_kept_waiting(world: World) -> None:
         (audits.audit_leftovers, "events.DeleteRule"),
     ],
 )
-def test_the_audit_takes_another_change_for_no_defect(
+def test_the_audit_does_not_report_a_concurrent_change_as_a_defect(
     world: World,
     prepare: Callable[[World], Callable[[], Any]],
     call: str,

@@ -22,7 +22,7 @@ from tests.reliability.world import World
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_dying_at_any_call_loses_and_doubles_nothing(
+def test_dying_before_or_after_any_call_keeps_the_invariants(
     world: World, operation: Operation, when: str
 ) -> None:
     """Time passes, the sweep and the audit run, and the invariants hold."""
@@ -60,7 +60,7 @@ AGAIN: list[tuple[str, str, Failing]] = [
 
 
 @pytest.mark.parametrize("name", TWICE)
-def test_failing_again_in_the_sweep_that_recovers_is_survived_too(world: World, name: str) -> None:
+def test_dying_again_in_the_recovering_sweep_keeps_the_invariants(world: World, name: str) -> None:
     """At every call of the operation, and then at every call of the sweep that comes after."""
     (operation,) = [each for each in OPERATIONS if each.name == name]
     broken = []

@@ -37,7 +37,7 @@ EACH = os.environ.get("JOBYARD_INTERLEAVING") == "all"
 
 @pytest.mark.parametrize("who", [ALWAYS, *(IN_TURN if EACH else ["in turn"])])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_whatever_happens_between_two_calls_all_ends_well(
+def test_any_operation_between_two_calls_keeps_the_invariants(
     world: World, operation: Operation, who: str
 ) -> None:
     """Before each call in turn; then the operation goes on, and the invariants hold."""

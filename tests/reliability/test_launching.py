@@ -89,7 +89,7 @@ def test_a_launch_that_was_only_throttled_waits_for_seconds(world: World) -> Non
         (THROTTLE, THROTTLE, LOST),
     ],
 )
-def test_one_attempt_of_which_nothing_is_known_keeps_the_launch(
+def test_an_unanswered_request_keeps_the_number_of_its_launch(
     world: World, outcomes: tuple[str, ...]
 ) -> None:
     """The same token is sent again after the lease: at most one task, whoever made it."""
@@ -108,7 +108,7 @@ def test_one_attempt_of_which_nothing_is_known_keeps_the_launch(
     invariants.hold_in_the_end(world)
 
 
-def test_a_throttle_says_nothing_of_an_earlier_request_of_the_launch(world: World) -> None:
+def test_a_throttled_request_does_not_prove_that_an_earlier_one_made_no_task(world: World) -> None:
     """It was not answered and made the task; the sweep, throttled, may not begin another."""
     world.fresh()
     job = world.job(name="a")
@@ -128,7 +128,7 @@ def test_a_throttle_says_nothing_of_an_earlier_request_of_the_launch(world: Worl
     invariants.hold_in_the_end(world)
 
 
-def test_a_launcher_that_was_held_up_may_not_say_that_nothing_was_made(world: World) -> None:
+def test_a_delayed_launcher_does_not_record_that_no_task_was_made(world: World) -> None:
     """Its lease ran out, and the sweep asked for the same launch: its throttle proves nothing."""
     world.fresh()
     job = world.job(name="a")
@@ -160,7 +160,7 @@ def sweep_unanswered(world: World) -> None:
         world.sweep()
 
 
-def test_of_two_launchers_the_one_without_the_lease_does_not_ask(world: World) -> None:
+def test_of_two_launchers_only_the_one_with_the_lease_calls_run_task(world: World) -> None:
     """The sweep's copy of the run is old: the lease is taken on condition that it is not."""
     world.fresh()
     job = world.job(name="a")

@@ -35,7 +35,7 @@ def caller() -> str:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_no_call_bypasses_the_modules_that_know_aws(world: World, operation: Operation) -> None:
+def test_every_aws_call_is_made_by_tables_or_cloud(world: World, operation: Operation) -> None:
     """DynamoDB is called by `tables.database`, everything else by a module of `cloud`."""
     act = operation.prepare(world.fresh(bus=operation.bus))
     made: set[tuple[str, str]] = set()

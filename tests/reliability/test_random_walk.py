@@ -267,7 +267,7 @@ class Walk(Client, RuleBasedStateMachine):
             self.world.ecs.on_run.remove(self._made)
 
 
-def test_no_walk_breaks_a_promise(world: World) -> None:
+def test_no_random_walk_breaks_an_invariant(world: World) -> None:
     """WALKS walks of STEPS steps, the same ones each time unless their number is changed."""
     lengths: list[int] = []
     walk = type("Walk", (Walk,), {"world": world, "lengths": lengths})

@@ -25,7 +25,7 @@ def refusing_registrations(times: int) -> Failing:
     return refuse
 
 
-def test_what_ecs_finds_wrong_with_a_container_is_told_without_the_account(world: World) -> None:
+def test_ecs_reasons_are_shown_without_the_account_id(world: World) -> None:
     """No message of an answer shows an account id."""
     act = jobs.create(world.fresh())
     why = "Role arn:aws:iam::123456789012:role/a is not valid"

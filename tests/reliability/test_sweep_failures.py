@@ -10,7 +10,7 @@ from tests.reliability.wire import refused, throttled
 from tests.reliability.world import World
 
 
-def test_a_describe_that_failed_is_no_sight_of_any_task(world: World) -> None:
+def test_a_failed_describe_tasks_counts_as_no_observation(world: World) -> None:
     """`seen_at` stays, and the runs are looked at again with the next turn."""
     world.fresh()
     run = world.yard.trigger(world.job(name="a"))

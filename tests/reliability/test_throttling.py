@@ -92,7 +92,7 @@ def answers_from(world: World, name: str, after: str, how: str) -> set[int]:
         ("list_runs", "dynamodb.Query", 200),
     ],
 )
-def test_what_is_stored_is_a_success_whatever_fails_then(
+def test_a_stored_change_is_a_success_even_if_a_later_call_fails(
     world: World, name: str, after: str, status: int, how: str
 ) -> None:
     """A claimed run is triggered, a stored cancel is one, a read answers what is known."""
@@ -129,7 +129,7 @@ def conflicts(times: int) -> tuple[Failing, list[str]]:
 @pytest.mark.parametrize(
     "name", ["create", "update_name", "update_container", "trigger", "cancel_pending", "delete"]
 )
-def test_a_transaction_under_way_is_waited_out(world: World, name: str) -> None:
+def test_a_conflict_with_a_transaction_in_progress_is_retried(world: World, name: str) -> None:
     """DynamoDB refuses writes of its items meanwhile, and botocore does not try those again."""
     (operation,) = [each for each in OPERATIONS if each.name == name]
     act = operation.prepare(world.fresh(bus=operation.bus))

@@ -45,7 +45,7 @@ THEN: dict[str, Failing] = {
 
 @pytest.mark.parametrize("then", THEN)
 @pytest.mark.parametrize("first", FIRST)
-def test_a_launch_of_which_nothing_is_known_is_repeated_with_its_token(
+def test_an_unanswered_launch_is_repeated_with_its_client_token(
     world: World, first: str, then: str
 ) -> None:
     """What the repeat is answered proves nothing of the first: one task, and its verdict."""
@@ -67,7 +67,7 @@ def test_a_launch_of_which_nothing_is_known_is_repeated_with_its_token(
     assert the_run(world).status == "succeeded"
 
 
-def test_a_launch_without_capacity_is_another_launch_even_after_silence(world: World) -> None:
+def test_after_a_capacity_failure_the_next_launch_has_a_new_number(world: World) -> None:
     """ECS looks at the token first: an answer without a task says that the token has none."""
     world.fresh()
     job = world.job(name="a")
@@ -113,7 +113,7 @@ def test_two_sweeps_at_once_ask_for_one_launch_once(world: World) -> None:
     invariants.hold_in_the_end(world)
 
 
-def test_a_launch_without_an_answer_for_an_hour_fails_and_says_what_was_said(
+def test_a_launch_unanswered_for_an_hour_fails_with_the_last_error(
     world: World,
 ) -> None:
     """After 50 minutes ECS may have forgotten the token: asking again could make a second task."""

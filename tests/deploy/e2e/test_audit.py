@@ -127,7 +127,7 @@ def test_a_task_whose_run_is_over_is_stopped(stage: Stage) -> None:
     assert shown()["stoppedReason"] == "Jobyard: not the current task of its run"
 
 
-def test_what_has_no_job_is_removed(stage: Stage) -> None:
+def test_resources_without_a_job_are_removed(stage: Stage) -> None:
     """A rule, a task definition and a log group of a job that was never stored, two hours ago."""
     made_at = datetime.now(UTC) - timedelta(hours=2)
     owner = f"job_{ULID.from_datetime(made_at)}"
@@ -150,7 +150,7 @@ def test_what_has_no_job_is_removed(stage: Stage) -> None:
     assert groups["logGroups"] == []
 
 
-def test_a_revision_that_no_run_needs_is_retired(stage: Stage) -> None:
+def test_a_task_definition_that_no_run_needs_is_deleted(stage: Stage) -> None:
     """The revision before is kept while a run in flight uses it, and goes afterwards."""
     made = job(stage, "revised", "exec sleep 600")
     run = stage.ok("POST", f"jobs/{made}/runs")

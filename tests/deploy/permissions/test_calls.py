@@ -37,7 +37,7 @@ def test_a_transaction_is_judged_by_its_items() -> None:
 
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
-def test_a_batch_is_an_action_of_its_own_on_each_table(operation: str) -> None:
+def test_a_batch_is_judged_as_its_own_action_on_each_table(operation: str) -> None:
     """GetItem or PutItem would not allow it."""
     assert judged("dynamodb", operation, RequestItems={"a": [], "b": []}) == [
         Needed(f"dynamodb:{operation}", f"{DYNAMODB}a"),
@@ -92,7 +92,7 @@ def test_a_launch_passes_the_definitions_roles_and_tags_the_task(
     assert found == [Needed("ecs:RunTask", DEFINITION, CLUSTER), *more]
 
 
-def test_tasks_are_named_one_by_one_and_listed_by_their_cluster() -> None:
+def test_task_calls_need_each_tasks_arn_and_list_tasks_needs_the_clusters() -> None:
     """By ARN or by id; a list names none, and is bound to the cluster by its condition key."""
     full = f"{ECS}task/c/1"
     for task in (full, "1"):
@@ -114,14 +114,14 @@ def test_a_rule_of_the_default_bus_has_no_bus_in_its_arn() -> None:
     assert found == Needed("events:RemoveTargets", f"{rule}b/r")
 
 
-def test_events_go_to_the_bus_that_each_entry_names() -> None:
+def test_put_events_needs_the_bus_of_each_entry() -> None:
     """By name or by ARN."""
     bus = "arn:aws:events:eu-central-1:123456789012:event-bus/b"
     entries = [{"EventBusName": "b"}, {"EventBusName": bus}]
     assert judged("events", "PutEvents", Entries=entries) == [Needed("events:PutEvents", bus)] * 2
 
 
-def test_a_log_groups_arn_goes_on_behind_its_name_but_for_its_tags() -> None:
+def test_log_calls_need_the_streams_wildcard_except_calls_on_tags() -> None:
     """A stream's has the stream in it."""
     group = "arn:aws:logs:eu-central-1:123456789012:log-group:g"
     assert judged("logs", "CreateLogGroup", logGroupName="g", tags={"a": "b"}) == [
@@ -132,13 +132,13 @@ def test_a_log_groups_arn_goes_on_behind_its_name_but_for_its_tags() -> None:
     assert found == Needed("logs:GetLogEvents", f"{group}:log-stream:s")
 
 
-def test_a_call_that_nobody_has_described_is_an_error() -> None:
+def test_a_call_without_a_description_is_an_error() -> None:
     """Else it would be recorded as needing nothing."""
     with pytest.raises(NotKnown, match=r"ecs.CreateService"):
         judged("ecs", "CreateService")
 
 
-def test_one_example_stands_for_all_jobs_tasks_revisions_and_rules() -> None:
+def test_ids_of_jobs_tasks_revisions_and_rules_become_one_example() -> None:
     """The manifest of calls is the same whatever was recorded."""
     job, task = "job_01KAR0000000000000000000AA", "a" * 32
     for arn, text in (

@@ -39,12 +39,12 @@ def allows(needed: Needed, **statement: Any) -> bool:
         ("arn:aws:sqs:r:1:q[1]", "arn:aws:sqs:r:1:q1", False),
     ],
 )
-def test_resources_match_as_arns_do(pattern: str, arn: str, matches: bool) -> None:
+def test_resource_patterns_match_as_iam_matches_arns(pattern: str, arn: str, matches: bool) -> None:
     """Wildcards stay within a segment, brackets mean nothing, and case counts."""
     assert allows(Needed("sqs:A", arn), Action="sqs:A", Resource=pattern) is matches
 
 
-def test_actions_match_whole_whatever_their_case() -> None:
+def test_actions_match_as_a_whole_and_ignore_case() -> None:
     """IAM's actions are not case-sensitive."""
     assert allows(Needed("ecs:runtask", "*"), Action=["ecs:StopTask", "ecs:RunTask"], Resource="*")
     assert not allows(Needed("ecs:RunTask", "*"), Action="ecs:Run", Resource="*")
@@ -62,7 +62,7 @@ def test_actions_match_whole_whatever_their_case() -> None:
         ("ArnEquals", "arn:aws:ecs:r:1:cluster/a", "arn:aws:ecs:r:1:cluster/b", False),
     ],
 )
-def test_conditions_hold_as_their_operators_say(
+def test_each_condition_operator_compares_as_iam_does(
     operator: str, wanted: Any, found: str | None, holds: bool
 ) -> None:
     """One of the values must match; a key that the call does not have matches none."""
@@ -112,7 +112,7 @@ def test_intrinsics_are_resolved_for_the_stage(written: Any, arns: list[str]) ->
         {"Resource": {"Fn::Join": ["", ["a", "b"]]}},
     ],
 )
-def test_what_the_evaluator_does_not_know_is_an_error(odd: dict[str, Any]) -> None:
+def test_a_statement_that_the_evaluator_does_not_know_is_an_error(odd: dict[str, Any]) -> None:
     """A statement that is skipped in silence would count as allowed, or as denied."""
     with pytest.raises(NotUnderstood):
         allows(Needed("a:A", "*"), **{"Action": "a:A", "Resource": "*", **odd})

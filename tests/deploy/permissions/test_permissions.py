@@ -114,7 +114,9 @@ def test_no_call_is_allowed_on_another_stage(recording: Recording) -> None:
     }
 
 
-def test_the_recording_covers_every_route_and_no_call_is_nobodys(recording: Recording) -> None:
+def test_the_recording_covers_every_route_and_each_call_has_a_function(
+    recording: Recording,
+) -> None:
     """Else a call would be missing, or put down to no function."""
     assert recording.routes == set(app.app.endpoints)
     assert recording.outside == set(OUTSIDE)
@@ -131,7 +133,7 @@ def test_the_manifest_of_calls_is_what_was_recorded(recording: Recording) -> Non
     os.environ.get("JOBYARD_PERMISSIONS") != "all",
     reason="minutes of work: JOBYARD_PERMISSIONS=all runs it",
 )
-def test_what_fails_on_the_way_needs_no_other_permission(
+def test_an_operation_that_fails_midway_needs_no_other_permission(
     recording: Recording, tmp_path: Path
 ) -> None:
     """Dying at any call, and anybody in between, leads to no call that the recording lacks."""
@@ -151,7 +153,7 @@ def test_a_denial_names_function_operation_action_and_resource(recording: Record
     )
 
 
-def test_a_grant_that_is_made_twice_is_superfluous() -> None:
+def test_a_permission_that_is_granted_twice_is_an_error() -> None:
     """Either of the two could go without anybody noticing."""
     once = Grant("fire", "A", "sqs:SendMessage", "*")
     calls = [("fire", Needed("sqs:SendMessage", "arn:aws:sqs:eu-central-1:123456789012:q"))]

@@ -1,4 +1,4 @@
-"""A stack's tables under moto, and tokens for them."""
+"""Fixtures of the HTTP tests: a stack's tables in moto, tokens, and a small API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 class Clock(clocks.Clock):
-    """Time that passes when told."""
+    """A clock that stands still until the test moves it."""
 
     def __init__(self) -> None:
         self.at = NOW
@@ -46,7 +46,9 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[None]:
-    """A stack's tables in moto; making them takes longer than a test does."""
+    """
+    A stack's tables in moto, made once per module because making them takes longer than a test.
+    """
     with mock_aws():
         provision.create(stage="test")
         yield
@@ -54,7 +56,10 @@ def stack() -> Iterator[None]:
 
 @pytest.fixture
 def system(stack: None, clock: Clock) -> Iterator[System]:
-    """A system over the stack's tables, without any token."""
+    """
+    A system over the stack's tables. It begins without tokens, and those that a test makes are
+    removed.
+    """
     made = System(read_settings(provision.settings(stage="test")), clock)
     yield made
     for left in made.tokens.every():
@@ -69,7 +74,7 @@ def token(
     projects: list[str] | None = None,
     life: timedelta | None = None,
 ) -> str:
-    """The text of a new token."""
+    """Create a token and return its text."""
     text, _ = system.tokens.create(
         workspace, role, projects=projects, name="test", life=life, now=NOW
     )
@@ -78,7 +83,7 @@ def token(
 
 @pytest.fixture
 def app(system: System) -> Api:
-    """Routes of every kind; each answers what it was given."""
+    """An API with one route of each kind; each handler answers with what it was given."""
     app = Api("test", lambda: system)
 
     @app.get("/health", role=None)

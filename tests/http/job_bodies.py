@@ -1,4 +1,4 @@
-"""Job bodies for the tests of their rules, and how each is validated."""
+"""Job bodies for the tests of the field rules, and functions that validate them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def spec(**changes: Any) -> JobSpec:
 
 
 def errors(tenancy: Tenancy | None = HERE, **changes: Any) -> dict[str, str]:
-    """Field to message, of a job that must be refused."""
+    """Validate a job that must be refused, and return the message of each wrong field."""
     with pytest.raises(InvalidFields) as refused:
         validate(JobSpec, MINIMAL | changes, tenancy)
     return {error.field: error.message for error in refused.value.errors}

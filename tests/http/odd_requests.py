@@ -1,4 +1,4 @@
-"""Requests that nobody should send, most of them nearly right, each made of a seed."""
+"""Builds odd requests, most of them nearly valid, from a seed."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ from tests.yard import IMAGE
 
 @dataclass(frozen=True)
 class Sent:
-    """One request, but for the ids of what is there when it is sent."""
+    """One request. The ids of its path are filled in when it is sent."""
 
     method: str
     route: str
     recent: int
-    """How many jobs ago the one in the path was made."""
+    """Which job goes into the path: 0 is the newest one, 1 the one before it."""
     workspace_id: str
     project_id: str
     odd: tuple[str, str] | None
-    """Stands for one of the path's parameters."""
+    """The name of a path parameter, and the text that is sent in its place."""
     authorization: str | None
-    """None: the valid token."""
+    """The header to send; None sends a valid token."""
     content_type: str
     headers: dict[str, str]
     query: dict[str, list[str]]
     body: str | None
     forged: dict[str, Any] | None
-    """What a cursor of this very list would hold, if clients made cursors."""
+    """The payload of a forged cursor for the list that is asked for."""
 
 
 class Maker:
-    """Makes requests; the same seed makes the same ones."""
+    """Makes random requests; the same seed gives the same requests."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)

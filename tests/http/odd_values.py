@@ -9,7 +9,7 @@ from chalicelib.domain.job_spec import JobSpec
 from chalicelib.http import queries
 from tests.yard import IMAGE
 
-# the first two of each are valid
+# The first two values of each field are valid.
 VALUES: dict[str, list[Any]] = {
     "name": ["first", "second", "third", "x" * 128, "x" * 129, "\u202e", ""],
     "image": [IMAGE, "a@sha256:" + "a" * 64, "A", "a" * 256],
@@ -170,7 +170,7 @@ CONDITIONS = ["*", '"1"', '"2"', '"1", "2"', 'W/"1"', '"x"', "1", '"1', '*, "1"'
 
 ENDPOINTS = sorted(app.app.endpoints)
 
-# a job that is deleted at once is no use to the others
+# Without the route that deletes: later requests need the jobs.
 COMMON = [key for key in ENDPOINTS if app.app.endpoints[key].handler.__name__ != "delete_job"]
 
 NO_ENDPOINTS = [(method, path) for _, path in ENDPOINTS for method in ("HEAD", "TRACE", "get", "")]

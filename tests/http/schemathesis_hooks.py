@@ -1,4 +1,4 @@
-"""Loaded by schemathesis: requests that API Gateway would not let through are not sent."""
+"""Hooks that schemathesis loads: they skip requests that API Gateway would not let through."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from typing import Any
 import schemathesis
 
 GATEWAY_BYTES = 10_240
-"""Request line and headers together (Amazon API Gateway quotas, REST API)."""
+"""The largest request line and headers together (Amazon API Gateway quotas, REST API)."""
 MADE_UP = "0"
-"""Sent as If-Match and taken for valid, since schemathesis makes no header of a quoted pattern."""
+"""
+Schemathesis sends this as If-Match and expects it to be valid, because it cannot make a header that
+matches a pattern with quotes.
+"""
 
 
 @schemathesis.hook
 def filter_case(context: schemathesis.HookContext, case: Any) -> bool:
     """
-    Without what schemathesis made up, and without what the gateway refuses: longer requests are
-    answered 414 or 431 before they reach us, here by the local server.
+    Skip requests with the made-up If-Match, and requests that are too long for API Gateway: the
+    local server answers those with 414 or 431 before they reach the API.
     """
     if (case.headers or {}).get("If-Match") == MADE_UP:
         return False

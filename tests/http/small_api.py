@@ -1,4 +1,4 @@
-"""An API of a few routes, and a call of it as API Gateway calls it."""
+"""Ids of one job and one run, and a function that calls an API as API Gateway does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def call(
     query: dict[str, list[str]] | None = None,
     context: Any = CONTEXT,
 ) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, envelope and headers; through a catch-all resource, as the strangest event comes."""
+    """Call `app` through a catch-all resource, and return status, envelope and headers."""
     headers = {"Content-Type": "application/json"} if body is not None else {}
     if bearer is not None:
         headers["Authorization"] = f"Bearer {bearer}"

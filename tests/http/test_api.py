@@ -1,4 +1,4 @@
-"""One way from an event to an answer, for every route."""
+"""How the framework turns an event into an answer, the same for every route."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from tests.http.small_api import BASE, JOB, RUN, call
 
 
 def test_a_route_without_a_role_does_not_start() -> None:
-    """Forgetting it is an error at import, not an open door."""
+    """
+    A route whose role was forgotten is an error at import, so that it never is open to everybody.
+    """
     app = Api("test", System.of_environment)
     with pytest.raises(TypeError, match="role"):
         app.get("/open")(lambda request: ok("x"))
@@ -34,7 +36,7 @@ def test_a_route_without_a_role_does_not_start() -> None:
 
 
 def test_a_route_without_a_role_is_found_at_import_and_answers_nothing(app: Api) -> None:
-    """Chalice's blueprints know nothing of roles: such a route must not be open."""
+    """Chalice's blueprints know no roles, so a route of a blueprint must be found."""
     blueprint = Blueprint("extra")
     blueprint.route("/open")(dict)
     app.check_closed()
@@ -45,7 +47,7 @@ def test_a_route_without_a_role_is_found_at_import_and_answers_nothing(app: Api)
 
 
 def test_chalice_sees_every_route_with_its_methods(app: Api) -> None:
-    """The package's API is made from Chalice's own table."""
+    """The API of the deployed package is made from Chalice's own table of routes."""
     assert {path: sorted(methods) for path, methods in app.routes.items()} == {
         "/health": ["GET"],
         f"{PROJECT}/jobs": ["POST"],
@@ -56,7 +58,7 @@ def test_chalice_sees_every_route_with_its_methods(app: Api) -> None:
 
 
 def test_a_public_route_needs_no_token(app: Api) -> None:
-    """No token, no table, no settings."""
+    """A public route reads no token, no table and no settings."""
     status, envelope, headers = call(app, "GET", "/health")
     assert (status, envelope) == (200, {"status": "success", "message": "up", "data": None})
     assert headers["X-Request-Id"] == "r-1"
@@ -65,7 +67,7 @@ def test_a_public_route_needs_no_token(app: Api) -> None:
 
 
 def test_a_handler_gets_the_request_and_the_ids_of_its_path(app: Api, write: str) -> None:
-    """Workspace and project are the framework's; two decorators are two routes."""
+    """The framework checks workspace and project; a handler with two decorators has two routes."""
     runs = f"{BASE}/jobs/{JOB}/runs"
     assert call(app, "GET", runs, write, query={"limit": ["5"]})[:2] == (
         200,
@@ -81,7 +83,7 @@ def test_a_handler_gets_the_request_and_the_ids_of_its_path(app: Api, write: str
 
 
 def test_an_unknown_path_is_404_and_an_unknown_method_405_with_allow(app: Api) -> None:
-    """Both without a token: the table of routes is no secret."""
+    """Neither needs a token: which routes exist is no secret."""
     status, envelope, _ = call(app, "GET", "/nothing")
     assert (status, envelope["status"], envelope["code"]) == (404, "error", "not_found")
     for method in ("POST", "HEAD", "OPTIONS", "TRACE", "get", ""):
@@ -90,7 +92,10 @@ def test_an_unknown_path_is_404_and_an_unknown_method_405_with_allow(app: Api) -
 
 
 def test_requests_are_checked_in_a_fixed_order(system: System, app: Api, write: str) -> None:
-    """Token, then tenancy and role, then the form of ids and query, then the body."""
+    """
+    The token is checked first, then tenancy and role, then the form of ids and query, then the
+    body.
+    """
     reader = token(system, role="read")
     bad = {"bogus": ["1"]}
     jobs = f"{BASE}/jobs"
@@ -108,7 +113,7 @@ def test_requests_are_checked_in_a_fixed_order(system: System, app: Api, write: 
 def test_a_401_says_how_to_authenticate_and_a_403_does_not_say_what_exists(
     app: Api, write: str
 ) -> None:
-    """The same words for every path of another workspace."""
+    """Every path of another workspace gets the same answer."""
     status, envelope, headers = call(app, "GET", f"{BASE}/jobs/{JOB}/runs")
     assert (status, envelope["code"]) == (401, "unauthenticated")
     assert headers["WWW-Authenticate"] == "Bearer"
@@ -139,7 +144,7 @@ def test_a_401_says_how_to_authenticate_and_a_403_does_not_say_what_exists(
     ],
 )
 def test_an_id_of_another_form_is_404_without_a_read(app: Api, write: str, path: str) -> None:
-    """Nothing of that name can be there, and it is not repeated at length."""
+    """Nothing can have such an id, and the message does not repeat a long id."""
     status, envelope, _ = call(app, "GET", path, write)
     assert (status, envelope["code"]) == (404, "not_found")
     assert len(envelope["message"]) < 200
@@ -149,7 +154,7 @@ def test_an_id_of_another_form_is_404_without_a_read(app: Api, write: str, path:
 def test_a_request_has_a_deadline_within_the_function_s(
     app: Api, left_ms: int, expected: float
 ) -> None:
-    """At most 20 s, and 2 s less than the function has left."""
+    """The deadline is at most 17 s, and at least 2 s before the function ends."""
     seen: list[float] = []
 
     @app.get("/time", role=None)
@@ -166,7 +171,9 @@ def test_a_request_has_a_deadline_within_the_function_s(
 def test_a_request_s_log_line_names_ids_and_no_secret(
     app: Api, write: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What it was, how it ended, whose token; never a token, a body, a value."""
+    """
+    The line says what was asked, the status and whose token; never a token, a body or a value.
+    """
     body = b'{"name": "n", "image": "i", "env": {"PASSWORD": "hunter2"}, "bogus": 1}'
     call(app, "DELETE", f"{BASE}/jobs/{JOB}/runs/{RUN}", write)
     call(app, "POST", f"{BASE}/jobs", write, body)
@@ -182,7 +189,7 @@ def test_a_request_s_log_line_names_ids_and_no_secret(
 
 
 def test_requests_in_threads_do_not_see_each_other(app: Api, write: str) -> None:
-    """Nothing of a request is kept on the app."""
+    """Nothing about a request is stored on the app."""
     wrong: list[Any] = []
 
     def many(project: str) -> None:
@@ -201,7 +208,7 @@ def test_requests_in_threads_do_not_see_each_other(app: Api, write: str) -> None
 
 
 def test_the_clock_is_read_once_per_request(app: Api, write: str, clock: Clock) -> None:
-    """Authentication and handler see the same now."""
+    """Authentication and the handler see the same time."""
     seen = []
 
     @app.get("/now", role=None)

@@ -1,4 +1,4 @@
-"""Tokens: made once, stored as a hash, checked with one read, and gone when revoked."""
+"""Tokens are shown once, stored as a hash, checked with one read, and refused once revoked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Calls = list[str]
 
 @pytest.fixture
 def calls(system: System) -> Iterator[Calls]:
-    """The AWS operations that are sent, by name, from here on."""
+    """The names of the AWS operations that are sent while the test runs."""
     sent: Calls = []
 
     def note(model: Any, **_: object) -> None:
@@ -56,7 +56,10 @@ def test_a_token_has_its_workspace_projects_and_role(system: System) -> None:
     [("read", ["read"]), ("run", ["read", "run"]), ("write", ["read", "run", "write"])],
 )
 def test_a_role_includes_the_lesser_roles(system: System, role: str, allowed: list[str]) -> None:
-    """read < run < write, only in its workspace and projects."""
+    """
+    `read` is less than `run`, `run` less than `write`, and only in the token's workspace and
+    projects.
+    """
     caller = system.tokens.authenticate(header(token(system, role=role, projects=["etl"])), NOW)
     for wanted in access.ROLES:
         assert caller.may("acme", "etl", wanted) == (wanted in allowed)
@@ -67,14 +70,14 @@ def test_a_role_includes_the_lesser_roles(system: System, role: str, allowed: li
 
 
 def test_a_token_can_be_found_by_scanners_and_holds_256_random_bits(system: System) -> None:
-    """A fixed prefix and length; no two alike."""
+    """Tokens have a fixed prefix and length, and no two are alike."""
     texts = {token(system) for _ in range(20)}
     assert len(texts) == 20
     assert all(re.fullmatch(r"jyd_[0-9a-f]{72}", text) for text in texts)
 
 
 def test_the_table_holds_no_token(system: System) -> None:
-    """Whoever reads it cannot act as anybody."""
+    """Somebody who can read the table cannot act with what is stored there."""
     text = token(system)
     (stored,) = system.tokens.every()
     assert text[4:20] not in str(stored.serialize())
@@ -106,7 +109,7 @@ def test_the_table_holds_no_token(system: System) -> None:
 def test_text_that_is_not_a_token_is_refused_without_an_aws_call(
     system: System, calls: Calls, spoil: Callable[[str], str | None]
 ) -> None:
-    """Missing, cut, mistyped or made up: a checksum tells, the database is not asked."""
+    """The checksum in a token shows that it was cut, mistyped or made up."""
     text = token(system)
     calls.clear()
     with pytest.raises(Unauthenticated) as refused:
@@ -118,7 +121,7 @@ def test_text_that_is_not_a_token_is_refused_without_an_aws_call(
 
 @given(st.text())
 def test_every_malformed_authorization_header_gets_the_same_401(text: str) -> None:
-    """Never another exception; none of these reaches a table."""
+    """No such header raises another exception, and none causes a read of the table."""
     system = System(read_settings(provision.settings(stage="test")), Clock())
     for sent in (text, f"Bearer {text}", f"Bearer jyd_{text}"):
         with pytest.raises(Unauthenticated):
@@ -126,14 +129,14 @@ def test_every_malformed_authorization_header_gets_the_same_401(text: str) -> No
 
 
 def test_the_scheme_ignores_case(system: System) -> None:
-    """As RFC 9110 has it."""
+    """RFC 9110 says that the scheme of an Authorization header ignores case."""
     text = token(system)
     for scheme in ("bearer", "BEARER", "Bearer  "):
         assert system.tokens.authenticate(f"{scheme} {text}", NOW).workspace_id == "acme"
 
 
 def test_a_well_formed_token_that_is_not_stored_is_refused(system: System) -> None:
-    """With one read, and nothing is kept of it."""
+    """The check costs one read, and the cache does not remember the unknown token."""
     with pytest.raises(Unauthenticated):
         system.tokens.authenticate(header(access._new_text()), NOW)
     assert system.tokens._cache == {}
@@ -142,7 +145,7 @@ def test_a_well_formed_token_that_is_not_stored_is_refused(system: System) -> No
 def test_checking_a_token_costs_one_read_and_none_within_30_seconds(
     system: System, calls: Calls
 ) -> None:
-    """The first use of a day is noted with one write; no other request writes."""
+    """Only the first use on a day also writes: it stores the day."""
     text = token(system)
     calls.clear()
     system.tokens.authenticate(header(text), NOW)
@@ -162,7 +165,7 @@ def test_checking_a_token_costs_one_read_and_none_within_30_seconds(
 
 
 def test_the_day_of_the_last_use_is_stored_once_a_day(system: System) -> None:
-    """Enough to find tokens that nobody needs any more."""
+    """The day is enough to find tokens that nobody uses any more."""
     text = token(system)
     assert next(system.tokens.every()).last_used is None
     system.tokens.authenticate(header(text), NOW)
@@ -171,7 +174,7 @@ def test_the_day_of_the_last_use_is_stored_once_a_day(system: System) -> None:
 
 
 def test_a_revoked_token_stops_working_within_30_seconds(system: System) -> None:
-    """The cache is the only thing that still knows it."""
+    """Until then the cache may still accept it."""
     text = token(system)
     system.tokens.authenticate(header(text), NOW)
     system.tokens.revoke(next(system.tokens.every()))
@@ -183,7 +186,9 @@ def test_a_revoked_token_stops_working_within_30_seconds(system: System) -> None
 
 
 def test_recording_a_use_does_not_restore_a_revoked_token(system: System) -> None:
-    """Revoked between the read and the write: the write expects it to be there."""
+    """
+    The token is revoked between the read and the write: the write fails because the item is gone.
+    """
     token(system)
     (stored,) = system.tokens.every()
     system.tokens.revoke(stored)
@@ -192,7 +197,10 @@ def test_recording_a_use_does_not_restore_a_revoked_token(system: System) -> Non
 
 
 def test_a_token_stops_working_at_its_expiry_even_if_cached(system: System) -> None:
-    """Whether or not TTL has removed it; it is listed for a while yet."""
+    """
+    Expiry is checked even if DynamoDB's TTL has not removed the item, which stays listed for 30
+    days.
+    """
     text = token(system, life=20 * SECOND)
     system.tokens.authenticate(header(text), NOW + 19 * SECOND)
     with pytest.raises(Unauthenticated):

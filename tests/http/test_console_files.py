@@ -1,4 +1,4 @@
-"""GET /console: the console's own files, each with what keeps a browser safe, and nothing else."""
+"""GET /console serves the console's own files with their security headers, and no other file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ POLICY = {
 
 
 def get(path: str, *, method: str = "GET", stage: str = "", **headers: str) -> dict[str, Any]:
-    """As API Gateway hands it on; `stage` is a base path of a custom domain."""
+    """Answer the event that API Gateway sends; `stage` is a base path of a custom domain."""
     sent = {name.replace("_", "-"): [value] for name, value in headers.items()}
     event = {
         "resource": "/{proxy+}",
@@ -60,7 +60,7 @@ def content(name: str) -> str:
 
 
 def test_the_page_is_served_without_a_token(yard: Yard) -> None:
-    """It asks for one itself."""
+    """The page asks the user for a token."""
     found = get("/console")
     assert (found["statusCode"], found["isBase64Encoded"]) == (200, False)
     assert found["body"] == content(console.PAGE)
@@ -70,7 +70,7 @@ def test_the_page_is_served_without_a_token(yard: Yard) -> None:
 def test_every_file_of_the_console_is_served_with_its_content_type(
     yard: Yard, paths: list[str]
 ) -> None:
-    """A module that is not served as JavaScript is not run."""
+    """Browsers do not run a module that is served with another type than JavaScript's."""
     for path in paths[1:]:
         name = path.removeprefix("/console/")
         found = get(path)
@@ -80,14 +80,16 @@ def test_every_file_of_the_console_is_served_with_its_content_type(
 
 
 def test_every_file_that_the_page_refers_to_exists() -> None:
-    """Relative to /console, which has no slash at its end."""
+    """Its links are relative to /console, which has no slash at its end."""
     linked = re.findall(r"""(?:href|src)="([^"#]*)\"""", content(console.PAGE))
     assert {link.removeprefix("console/") for link in linked} <= set(FILES)
     assert all(link.startswith("console/") for link in linked)
 
 
 def test_every_answer_has_the_security_headers(yard: Yard, paths: list[str]) -> None:
-    """No script, style or connection but its own; no frame, no sniffing, no referrer."""
+    """
+    The console allows only its own scripts, styles and connections, no frames and no referrer.
+    """
     for path in [*paths, "/console/"]:
         headers = get(path)["headers"]
         parts = (
@@ -109,7 +111,9 @@ def test_answers_of_the_api_have_nosniff_and_no_store(yard: Yard) -> None:
 
 
 def test_a_matching_etag_is_answered_with_304(yard: Yard, paths: list[str]) -> None:
-    """By its ETag, alone, among others or weak; any other ETag gets the file."""
+    """
+    If-None-Match may hold the ETag alone, in a list, as weak, or `*`; any other ETag gets the file.
+    """
     for path in paths:
         etag = get(path)["headers"]["ETag"]
         assert re.fullmatch('"[0-9a-f]{32}"', etag)
@@ -124,7 +128,7 @@ def test_a_matching_etag_is_answered_with_304(yard: Yard, paths: list[str]) -> N
 def test_an_etag_changes_with_the_file(
     yard: Yard, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And so does what is served, in a function that stays warm too."""
+    """A warm function serves the new content too."""
     monkeypatch.setattr(console, "FOLDER", tmp_path)
     file = tmp_path / "a.js"
     file.write_text("1")
@@ -137,7 +141,7 @@ def test_an_etag_changes_with_the_file(
 
 @pytest.mark.parametrize("stage", ["", "/api", "/base/path"])
 def test_an_address_with_a_trailing_slash_is_redirected(yard: Yard, stage: str) -> None:
-    """To the page itself, relative to where it was asked for."""
+    """The redirect leads to the page and is relative to the requested address."""
     found = get("/console/", stage=stage)
     assert (found["statusCode"], found["headers"]["Location"]) == (301, "../console")
 
@@ -173,7 +177,7 @@ OTHERS = [
 def test_no_path_serves_a_file_outside_the_console(
     yard: Yard, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    """Encoded, absolute, with dots, unknown: the same answer as for any other path."""
+    """Encoded, absolute, dotted and unknown paths get the same answer as any other unknown path."""
     folder = tmp_path / "console"
     folder.mkdir()
     (tmp_path / "app.py").write_text("secret")
@@ -188,14 +192,14 @@ def test_no_path_serves_a_file_outside_the_console(
 
 
 def test_only_get_is_allowed(yard: Yard) -> None:
-    """Nothing can be written there."""
+    """The console's files cannot be written through the API."""
     for path in ("/console", f"/console/{console.PAGE}"):
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             found = get(path, method=method)
             assert (found["statusCode"], found["headers"]["Allow"]) == (405, "GET")
 
 
-# through the local gateway
+# Tests through the local gateway
 
 
 @pytest.fixture
@@ -216,7 +220,7 @@ def fetch(url: str, path: str, **headers: str) -> tuple[http.client.HTTPResponse
 
 
 def test_the_local_stack_serves_the_console_as_api_gateway_does(url: str) -> None:
-    """The page, its 304, and its move."""
+    """The page, its 304 and its redirect are the same through the local gateway."""
     response, data = fetch(url, "/console")
     assert data.decode() == content(console.PAGE)
     again, nothing = fetch(url, "/console", If_None_Match=response.headers["ETag"])
@@ -227,7 +231,7 @@ def test_the_local_stack_serves_the_console_as_api_gateway_does(url: str) -> Non
 def test_answers_are_compressed_for_clients_that_accept_it(
     url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the size on that the stack tells API Gateway."""
+    """Compression begins at the size that the template gives to API Gateway."""
     declared = template.read()["Resources"]["RestAPI"]["Properties"]["MinimumCompressionSize"]
     assert declared == local_gateway.MINIMUM_COMPRESSION_SIZE
     monkeypatch.setattr(console, "FOLDER", tmp_path)

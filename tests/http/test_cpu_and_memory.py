@@ -1,4 +1,4 @@
-"""Which sizes of CPU and memory go together, and what is said where they do not."""
+"""Which sizes of CPU and memory go together, and what the errors say where they do not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.http.job_bodies import errors, patched, spec
 
 @pytest.mark.parametrize("cpu", fields.MEMORY_MIB)
 def test_a_memory_that_does_not_go_with_the_cpu_lists_those_that_do(cpu: float) -> None:
-    """The message is the documentation."""
+    """The error lists every memory size that the CPU allows."""
     sizes = fields.MEMORY_MIB[cpu]
     for memory_mib in sizes:
         assert spec(cpu=cpu, memory_mib=memory_mib).memory_mib == memory_mib
@@ -22,7 +22,7 @@ def test_a_memory_that_does_not_go_with_the_cpu_lists_those_that_do(cpu: float) 
 
 
 def test_a_cpu_alone_may_not_go_with_the_default_memory() -> None:
-    """The default is a value like any other: it has to go with the rest; both fields are named."""
+    """The default memory must go with the CPU like any other value; the error names both fields."""
     assert errors(cpu=4) == {
         "memory_mib": "512 MiB does not go with 4 vCPU: choose one of "
         + ", ".join(str(size) for size in range(8192, 30721, 1024)),
@@ -42,7 +42,9 @@ def test_a_cpu_alone_may_not_go_with_the_default_memory() -> None:
 def test_a_reset_that_does_not_go_with_the_other_field_names_both(
     current: dict[str, Any], reset: str, choices: dict[str, str]
 ) -> None:
-    """null is the default and no other value; for each field the error says what would do."""
+    """
+    `null` means the field's default; the error says for each field which values go with the other.
+    """
     with pytest.raises(InvalidFields) as refused:
         patched(spec(**current), **{reset: None})
     found = {error.field: error.message for error in refused.value.errors}
@@ -63,11 +65,11 @@ def test_a_reset_that_does_not_go_with_the_other_field_names_both(
 def test_a_reset_that_goes_with_the_other_field_is_taken(
     current: dict[str, Any], change: dict[str, Any], outcome: tuple[float, int]
 ) -> None:
-    """The field's default, and the other field stays as it is."""
+    """The field gets its default and the other field stays as it is."""
     after = patched(spec(**current), **change)
     assert (after.cpu, after.memory_mib) == outcome
 
 
 def test_a_memory_is_not_judged_by_a_cpu_that_is_wrong_itself() -> None:
-    """One mistake, one error."""
+    """One mistake gives one error."""
     assert set(errors(cpu=3, memory_mib=3)) == {"cpu"}

@@ -1,4 +1,4 @@
-"""What a caller is answered when a handler raises."""
+"""What the caller is answered when a handler raises an error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_known_error_becomes_an_envelope_with_its_headers(app: Api) -> None:
 
 
 def test_invalid_fields_and_conflicts_carry_their_data_and_code(app: Api) -> None:
-    """One envelope for all."""
+    """Both have the same envelope."""
     errors = iter([InvalidFields([FieldError("a", "b")]), Conflict("x", code="job_name_taken")])
     raising(app, lambda: next(errors))
     assert call(app, "GET", "/raise")[1]["data"] == {"errors": [{"field": "a", "message": "b"}]}
@@ -45,7 +45,7 @@ def test_invalid_fields_and_conflicts_carry_their_data_and_code(app: Api) -> Non
 def test_a_defect_is_a_500_that_says_nothing_and_a_log_line_that_says_where(
     app: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The caller gets no trace, the operator does."""
+    """The caller gets no stack trace; the log has it."""
     raising(app, lambda: KeyError("secret detail"))
     status, envelope, _ = call(app, "GET", "/raise")
     assert (status, envelope["code"], envelope["data"]) == (500, "internal", None)
@@ -69,7 +69,7 @@ def test_a_defect_is_a_500_that_says_nothing_and_a_log_line_that_says_where(
     ],
 )
 def test_unavailable_or_throttling_aws_is_a_503_on_every_route(app: Api, error: Exception) -> None:
-    """Trying again helps, so the caller must hear that it does."""
+    """503 tells the caller that trying again helps."""
     raising(app, lambda: error)
     status, envelope, headers = call(app, "GET", "/raise")
     assert (status, envelope["code"]) == (503, "unavailable")

@@ -1,4 +1,4 @@
-"""The rule of each field of a job: what just keeps it, and what just breaks it."""
+"""The rule of each field of a job, with values just inside and just outside it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.http.job_bodies import SECRET, errors, spec
     ],
 )
 def test_image_references_of_the_oci_grammar_are_accepted(image: str) -> None:
-    """Registry, port, path, tag, digest."""
+    """A reference may have a registry, a port, a path, a tag and a digest."""
     assert spec(image=image).image == image
 
 
@@ -56,7 +56,7 @@ def test_image_references_of_the_oci_grammar_are_accepted(image: str) -> None:
     ],
 )
 def test_text_that_is_not_an_image_reference_is_refused(image: str) -> None:
-    """Found here, not by a task that fails to start."""
+    """The API refuses it at once, so that no task fails to start because of it."""
     assert "image" in errors(image=image)
 
 
@@ -83,7 +83,7 @@ def test_text_that_is_not_an_image_reference_is_refused(image: str) -> None:
     ],
 )
 def test_a_name_of_invisible_characters_is_refused(name: str) -> None:
-    """Of spaces, marks, fillers and format characters alone."""
+    """A name of spaces, marks, fillers and format characters alone shows nothing to a reader."""
     found = errors(name=name)["name"]
     assert found in ("must have a visible character", "must hold only printable characters")
 
@@ -96,7 +96,7 @@ def test_a_name_of_invisible_characters_is_refused(name: str) -> None:
     ],
 )
 def test_a_name_with_a_visible_character_is_accepted(name: str) -> None:
-    """In any script; marks and fillers may stand beside it."""
+    """The character may be of any script, and marks and fillers may stand beside it."""
     assert spec(name=name).name == name
 
 
@@ -164,7 +164,7 @@ def test_a_name_with_a_visible_character_is_accepted(name: str) -> None:
     ],
 )
 def test_a_value_that_breaks_a_rule_is_refused_under_its_field(field: str, value: Any) -> None:
-    """Each limit, just beyond it."""
+    """Each value is just beyond a limit."""
     assert {found.split(".")[0] for found in errors(**{field: value})} == {field}
 
 
@@ -189,5 +189,5 @@ def test_a_value_that_breaks_a_rule_is_refused_under_its_field(field: str, value
     ],
 )
 def test_a_value_that_keeps_every_rule_is_accepted(field: str, value: Any) -> None:
-    """Each limit, just within it."""
+    """Each value is just within a limit."""
     assert getattr(spec(**{field: value}), field) == value

@@ -1,8 +1,8 @@
 """
-Ten thousand requests that nobody should send: no 5xx, an envelope for each, nothing of others.
+Ten thousand odd requests get no 5xx, always an envelope, and nothing of other projects.
 
-Most are made here, in process, from every route of the table; those of schemathesis, made from
-the API's own description, are in test_schemathesis.py.
+Most are made here, in process, from every route of the table. Those of schemathesis, made from the
+OpenAPI document, are in test_schemathesis.py.
 """
 
 from __future__ import annotations
@@ -28,23 +28,25 @@ from tests.yard import IMAGE, Context, Yard, make_yard
 REQUESTS, BATCH = 8_500, 50
 JOBS = "/workspaces/{workspace_id}/projects/{project_id}/jobs"
 HIDDEN = ("Traceback", 'File "', "botocore", "pynamodb", "pydantic", "moto")
-"""What no answer may say unless it repeats the request: our insides."""
+"""Text of our internals, which no answer may contain unless the request contained it."""
 ACCOUNTS = (ACCOUNT, "210987654321")
-"""The stage's AWS account, and the other one that requests name: in no sentence of an answer."""
+"""
+The AWS account of the stage, and another one that requests name. No message may contain either.
+"""
 
 
 @dataclass
 class World:
-    """One project to do anything to, and others that must stay as they are."""
+    """One project that requests may change in any way, and others that must stay as they are."""
 
     yard: Yard
     pairs: list[tuple[str, str]]
-    """A job and a run of it, the newest last; what was deleted stays in."""
+    """Pairs of a job and one of its runs, the newest last; deleted ones stay in the list."""
     theirs: dict[str, list[Any]]
     statuses: Counter[int] = field(default_factory=Counter)
 
     def items_of_others(self) -> dict[str, list[Any]]:
-        """What is stored for every other project."""
+        """The items that the tables hold for all other projects."""
         held: dict[str, list[Any]] = {}
         dynamodb = boto3.client("dynamodb")
         mine = {"acme#etl"}
@@ -74,7 +76,7 @@ def world() -> Iterator[World]:
 
 
 def event_of(sent: Sent, world: World) -> dict[str, Any]:
-    """As API Gateway's catch-all would hand it on."""
+    """The event that API Gateway sends for a request through the catch-all path."""
     job_id, run_id = world.pairs[-1 - sent.recent % len(world.pairs)]
     named = {
         "workspace_id": sent.workspace_id,
@@ -114,13 +116,13 @@ def _field_errors(envelope: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def check(sent: Sent, raw: dict[str, Any], world: World) -> None:
-    """What holds for every answer, whatever was asked."""
+    """Check what must hold for every answer, whatever the request was."""
     status = raw["statusCode"]
     assert 200 <= status < 500, (sent, raw["body"])
     is_file = sent.route.startswith("/console") and status < 400
     envelope = {"openapi": ""} if is_file else json.loads(raw["body"])
     assert all(isinstance(value, str) and value.isprintable() for value in raw["headers"].values())
-    raw["body"].encode()  # no halves of pairs
+    raw["body"].encode()  # raises on half a surrogate pair
     if "openapi" in envelope:
         return
     assert envelope["status"] == ("success" if status < 300 else "error")
@@ -141,7 +143,7 @@ def check(sent: Sent, raw: dict[str, Any], world: World) -> None:
     deadline=None,
     derandomize=True,
     database=None,
-    phases=[Phase.generate],  # a seed has no simpler form
+    phases=[Phase.generate],  # a simpler seed does not give a simpler request
 )
 @given(st.integers(0, 2**64))
 def _fuzz(world: World, seed: int) -> None:
@@ -159,7 +161,7 @@ def _fuzz(world: World, seed: int) -> None:
 
 @pytest.mark.parametrize("field", sorted(VALUES))
 def test_each_odd_value_is_sent_alone(world: World, field: str) -> None:
-    """Chance sends some of them only beside mistakes that are found first."""
+    """The random requests may send a value only beside another mistake that is found first."""
     create, update = ("POST", JOBS), ("PATCH", f"{JOBS}/{{job_id}}")
     for value in VALUES[field]:
         for method, route in (create, update):
@@ -187,7 +189,7 @@ def test_each_odd_value_is_sent_alone(world: World, field: str) -> None:
 def test_no_request_gives_a_5xx_or_reaches_another_project(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Methods, paths, ids, headers, queries and bodies of every kind, most of them nearly right."""
+    """Methods, paths, ids, headers, queries and bodies are all odd, most of them nearly valid."""
     _fuzz(world)
     total = sum(world.statuses.values())
     with capsys.disabled():

@@ -1,4 +1,4 @@
-"""API Gateway's events and responses."""
+"""How events of API Gateway become requests, and answers become its responses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def event(resource: str | None, **rest: Any) -> dict[str, Any]:
 
 
 def test_a_route_that_api_gateway_matched_is_not_matched_again() -> None:
-    """The path may carry a base path of a custom domain; the resource does not."""
+    """The path may begin with a base path of a custom domain; the resource does not."""
     sent = event(JOB, path="/base/workspaces/acme/projects/etl/jobs/job_1", pathParameters=IDS)
     assert gateway_events.match(sent, ROUTES) == (JOB, IDS)
     assert gateway_events.match(event("/health", path="/health", pathParameters=None), ROUTES) == (
@@ -42,7 +42,7 @@ def test_a_route_that_api_gateway_matched_is_not_matched_again() -> None:
     ],
 )
 def test_a_request_through_a_catch_all_path_is_matched_to_its_route(sent: dict[str, Any]) -> None:
-    """The catch-all hands over what no other resource took: unknown paths and methods."""
+    """The catch-all resource gets the paths and methods that no other resource has."""
     assert gateway_events.match(sent, ROUTES) == (JOB, IDS)
 
 
@@ -59,19 +59,19 @@ def test_a_request_through_a_catch_all_path_is_matched_to_its_route(sent: dict[s
     ],
 )
 def test_an_unknown_path_matches_nothing(path: str) -> None:
-    """Case counts, and so does every segment."""
+    """Upper and lower case differ, and every segment counts."""
     assert gateway_events.match(event("/{proxy+}", path=path), ROUTES) is None
 
 
 def test_parameters_stay_as_they_were_sent() -> None:
-    """Nothing is decoded: an id needs it nowhere, and %2F must not become a slash."""
+    """No id needs decoding, and %2F must not become a slash."""
     path = "/workspaces/a%2Fb/projects/%23/jobs/job_%31"
     matched = gateway_events.match(event("/{proxy+}", path=path), ROUTES)
     assert matched == (JOB, {"workspace_id": "a%2Fb", "project_id": "%23", "job_id": "job_%31"})
 
 
 def test_header_names_ignore_case_and_several_are_joined() -> None:
-    """Two Authorization headers make one that no token matches."""
+    """A request with two Authorization headers gets a text that is no valid token."""
     several = {"X-A": ["1"], "x-a": ["2"], "Authorization": ["Bearer a", "Bearer b"]}
     assert gateway_events.headers({"multiValueHeaders": several, "headers": {"X-B": "3"}}) == {
         "x-a": "1, 2",
@@ -82,7 +82,7 @@ def test_header_names_ignore_case_and_several_are_joined() -> None:
 
 
 def test_query_parameters_are_lists() -> None:
-    """API Gateway says None where there are none."""
+    """API Gateway sends None where there are no parameters."""
     several = {"tag": ["a", "b"], "limit": ["1"]}
     single = {"tag": "b", "limit": "1"}
     assert (
@@ -99,7 +99,9 @@ def test_query_parameters_are_lists() -> None:
 
 
 def test_a_body_is_bytes_however_it_came() -> None:
-    """As text, as base64 for binary media types, as bytes from Chalice's local gateway."""
+    """
+    API Gateway sends text, or base64 for binary media types; Chalice's local gateway sends bytes.
+    """
     assert (
         gateway_events.body({})
         == gateway_events.body({"body": None})
@@ -115,7 +117,7 @@ def test_a_body_is_bytes_however_it_came() -> None:
 
 
 def test_a_response_is_what_api_gateway_takes() -> None:
-    """Header values are strings on one line, or the caller would see a 502."""
+    """API Gateway answers 502 if a header's value is no string or has a line break."""
     answer = Answer(
         200, "ok", {"a": 1}, {"Location": "jobs/1\r\nSet-Cookie: x", "Retry-After": "5"}
     )
@@ -137,7 +139,7 @@ def test_a_response_is_what_api_gateway_takes() -> None:
 
 
 def test_an_answer_over_lambdas_limit_raises_an_error_in_the_function() -> None:
-    """Quotes count twice: 3.2 MB of them are over 6 MB on the way."""
+    """Lambda's encoding doubles each quote: 1.6 million of them pass the 6 MB limit."""
     gateway_events.response(Answer(200, "ok", "x" * 5_000_000), "r-1")
     with pytest.raises(ValueError, match="too large"):
         gateway_events.response(Answer(200, "ok", '"' * 1_600_000), "r-1")

@@ -1,4 +1,6 @@
-"""A client that others' tools make of GET /openapi.json has every operation, and each works."""
+"""
+openapi-python-client generates a client from GET /openapi.json, and each operation of it works.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ PACKAGE = "generated_jobyard_client"
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of the package that openapi-python-client makes, importable."""
+    """Generate the client and return the name of its package, which can be imported."""
     folder = tmp_path_factory.mktemp("client")
     document, config = folder / "openapi.json", folder / "config.yaml"
     document.write_text(json.dumps(openapi.build(app.app.endpoints)))
@@ -43,7 +45,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 class Calls:
-    """The client's operations, called with a token, in one project, against one server."""
+    """The operations of the generated client, called with one token in one project."""
 
     def __init__(self, package: str, url: str, token: str) -> None:
         self._package = package
@@ -57,19 +59,22 @@ class Calls:
         return getattr(importlib.import_module(f"{self._package}.models"), name).from_dict(fields)
 
     def patch(self, **fields: Any) -> Any:
-        """A change as a user of the client writes it: with the fields that shall change."""
+        """A JobPatch with only the fields that shall change, as a user of the client writes it."""
         return importlib.import_module(f"{self._package}.models").JobPatch(**fields)
 
     def kind(self, name: str, value: str) -> Any:
-        """One of the values of an enumeration."""
+        """The member `value` of the client's enumeration `name`."""
         return getattr(importlib.import_module(f"{self._package}.models"), name)(value)
 
     def public(self, operation: str) -> Any:
-        """One that needs no token, and takes nothing."""
+        """Call an operation that needs no token and no arguments."""
         return self._answer(operation, client=self._public)
 
     def __call__(self, operation: str, *ids: str, **arguments: Any) -> Any:
-        """What an operation answered: `status_code`, `headers`, and `parsed` as the client's."""
+        """
+        Call an operation; the answer has `status_code`, `headers`, and `parsed` as the client's
+        type.
+        """
         return self._answer(operation, WORKSPACE, PROJECT, *ids, client=self._client, **arguments)
 
     def _answer(self, operation: str, *ids: str, **arguments: Any) -> Any:
@@ -91,7 +96,7 @@ def served(package: str) -> Iterator[tuple[Yard, Calls]]:
 
 
 def test_the_generated_client_has_every_operation(package: str) -> None:
-    """A generator leaves out, with a warning, what it cannot read."""
+    """The generator leaves out, with a warning, an operation that it cannot read."""
     folder = Path(str(importlib.import_module(package).__file__)).parent / "api" / "default"
     assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == operations()
 
@@ -102,7 +107,7 @@ def operations() -> set[str]:
 
 
 def test_every_operation_of_the_generated_client_can_be_called(served: tuple[Yard, Calls]) -> None:
-    """A job's whole life, and what was answered as the client's own types show it."""
+    """The client reads every answer in the whole life of a job into its own types."""
     yard, call = served
     assert call.public("health").parsed.status == "success"
     assert call.public("get_openapi").parsed["openapi"] == "3.1.0"
@@ -116,7 +121,7 @@ def test_every_operation_of_the_generated_client_can_be_called(served: tuple[Yar
 
     changed = call("update_job", job.id, body=call.patch(schedule="@daily"))
     assert changed.parsed.data.schedule == "@daily"
-    # nothing else was sent: what a patch leaves out stays
+    # the client sends only the fields that were set: all others keep their values
     assert (changed.parsed.data.cpu, changed.parsed.data.env["A"]) == (0.5, "1")
     preview = call("get_schedule", expression="0 3 * * *", count=2).parsed.data
     assert (preview.text, len(preview.slots)) == ("At 03:00 every day", 2)

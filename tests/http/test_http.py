@@ -1,4 +1,4 @@
-"""Requests in, answers out."""
+"""How bodies, headers and queries are read, and how answers and cursors are written."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def request(
 
 
 def test_a_body_becomes_the_model_that_was_asked_for() -> None:
-    """With the tenancy of the request's path."""
+    """The model is validated for the workspace in the request's path."""
     assert request(JOB).parse(JobCreate).name == "nightly"
     assert request(JOB).project == "acme#etl"
     role = b"arn:aws:iam::123456789012:role/jobyard/test/acme/etl"
@@ -91,7 +91,7 @@ def test_every_spelling_of_the_json_content_type_in_utf_8_is_accepted(content_ty
     ],
 )
 def test_another_content_type_or_none_is_refused(headers: dict[str, str]) -> None:
-    """415 before the body is looked at, and it says which header to send."""
+    """The request gets 415 before its body is read."""
     with pytest.raises(UnsupportedMediaType):
         request(b"{", headers).parse(JobCreate)
     with pytest.raises(UnsupportedMediaType):
@@ -99,7 +99,7 @@ def test_another_content_type_or_none_is_refused(headers: dict[str, str]) -> Non
 
 
 def test_a_body_of_over_256_kib_is_refused() -> None:
-    """The limit itself is allowed."""
+    """A body of exactly the limit is accepted."""
     room = MAX_REQUEST_BODY - len(b'{"x": ""}')
     with pytest.raises(InvalidFields):
         request(b'{"x": "' + b"a" * room + b'"}').parse(RunOverrides)
@@ -108,7 +108,7 @@ def test_a_body_of_over_256_kib_is_refused() -> None:
 
 
 def test_a_missing_body_is_refused_where_one_is_required() -> None:
-    """Even with a content type."""
+    """A content type alone does not help."""
     with pytest.raises(BadRequest, match="required"):
         request().parse(JobCreate)
     with pytest.raises(BadRequest, match="required"):
@@ -116,7 +116,9 @@ def test_a_missing_body_is_refused_where_one_is_required() -> None:
 
 
 def test_an_optional_body_may_be_absent_but_not_invalid() -> None:
-    """Absent needs no content type; one that is there is read like any other."""
+    """
+    A request without a body needs no content type; a body that is there is read like any other.
+    """
     assert request(headers={}).parse_optional(RunOverrides) == RunOverrides()
     assert request(b"{}").parse_optional(RunOverrides) == RunOverrides()
     assert request(b'{"env": {"A": "1"}}').parse_optional(RunOverrides).env == {"A": "1"}
@@ -129,7 +131,7 @@ def test_an_optional_body_may_be_absent_but_not_invalid() -> None:
 
 
 def test_query_parameters_become_the_model_that_was_asked_for() -> None:
-    """Numbers and times are read, and what may be repeated is a list."""
+    """Numbers are converted, and a parameter that may be repeated becomes a list."""
     jobs = request(parameters={"limit": ["10"], "tag": ["a", "team=b"]}).query(ListJobs)
     assert (jobs.limit, jobs.tag, jobs.cursor) == (10, ["a", "team=b"], None)
     assert request().query(ListJobs) == ListJobs()
@@ -165,7 +167,7 @@ def test_query_parameters_become_the_model_that_was_asked_for() -> None:
 def test_every_wrong_query_parameter_is_named(
     model: type[Query], parameters: dict[str, list[str]], names: list[str]
 ) -> None:
-    """In one 400."""
+    """One answer with 400 names them all."""
     with pytest.raises(BadRequest) as refused:
         request(parameters=parameters).query(model)
     for name in names:
@@ -175,19 +177,18 @@ def test_every_wrong_query_parameter_is_named(
 
 @pytest.mark.parametrize("key", ["a", "x" * 255, "order 66: ~!", "0"])
 def test_an_idempotency_key_is_printable_ascii(key: str) -> None:
-    """1 to 255 characters, spaces included."""
+    """A key has 1 to 255 characters, spaces included."""
     assert request(headers={"idempotency-key": key}).idempotency_key == key
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "ä", "a\tb", "a\x7f", "a\n"])
 def test_any_other_idempotency_key_is_refused(key: str) -> None:
-    """400: silently ignoring it would do the thing twice."""
+    """Ignoring such a key would let a repeated request do the thing twice."""
     with pytest.raises(BadRequest, match="Idempotency-Key"):
         _ = request(headers={"idempotency-key": key}).idempotency_key
 
 
 def test_a_request_without_an_idempotency_key_has_none() -> None:
-    """It is optional."""
     assert request().idempotency_key is None
 
 
@@ -196,21 +197,23 @@ TEXT = st.text(st.characters(exclude_categories=[]), max_size=50)
 
 @given(st.dictionaries(TEXT, TEXT | st.integers() | st.none() | st.lists(TEXT)))
 def test_the_size_of_an_answer_counts_lambdas_encoding(data: dict[str, Any]) -> None:
-    """Lambda puts the body into JSON once more; its older encoder escapes all but ASCII."""
+    """Lambda encodes the body as JSON once more, and its older encoder escapes all but ASCII."""
     body = render(data)
     assert encoded_size(data) == len(json.dumps(body).encode()) - len('""')
     assert encoded_size(data) >= len(json.dumps(body, ensure_ascii=False).encode()) - 2
 
 
 def test_an_answer_is_always_utf_8_and_json() -> None:
-    """Half a surrogate pair in a log line is replaced; a number that JSON lacks is a defect."""
+    """
+    Half a surrogate pair, as in a log line, is replaced; a number that JSON lacks raises an error.
+    """
     assert json.loads(render({"a": "x\ud800é"}).encode()) == {"a": "x?é"}
     with pytest.raises(ValueError, match="JSON compliant"):
         render({"a": float("nan")})
 
 
 def test_equal_bodies_have_equal_hashes_and_different_bodies_do_not() -> None:
-    """Order and spelled-out defaults do not count; any value does."""
+    """The order of fields and defaults that are written out do not matter; any other value does."""
     first = body_hash(request(JOB).parse(JobCreate))
     same = b'{"image": "python:3.13", "env": {}, "cpu": 0.25, "command": null, "name": "nightly"}'
     other = JOB.replace(b"3.13", b"3.12")
@@ -233,7 +236,7 @@ def test_equal_bodies_have_equal_hashes_and_different_bodies_do_not() -> None:
 def test_a_cursor_leads_back_into_its_own_list(
     kind: str, scope: str, payload: dict[str, Any]
 ) -> None:
-    """Opaque, and safe in a URL as it is."""
+    """A cursor needs no escaping in a URL, and no other list accepts it."""
     kind = kind.encode("utf-8", "replace").decode()
     scope = scope.encode("utf-8", "replace").decode()
     cursor = encode_cursor(kind, scope, payload)
@@ -268,14 +271,14 @@ def _encoded(value: Any) -> str:
     + [_encoded(["runs", cursors._scope_hash("job_1"), payload]) for payload in PAYLOADS],
 )
 def test_text_that_is_not_a_cursor_is_refused(text: str) -> None:
-    """400, and it says to start again."""
+    """The message tells the caller to start again."""
     with pytest.raises(BadRequest, match="start again"):
         decode_cursor("runs", "job_1", text)
 
 
 @given(st.text())
 def test_reading_any_text_as_a_cursor_gives_a_cursor_or_a_refusal(text: str) -> None:
-    """It is input like any other."""
+    """A caller may send any text as a cursor."""
     with pytest.raises(BadRequest):
         decode_cursor("runs", "job_1", text)
 
@@ -284,7 +287,7 @@ def test_reading_any_text_as_a_cursor_gives_a_cursor_or_a_refusal(text: str) -> 
     "payload", [{}, {"before": ""}, {"before": None}, {"before": "job_1\n"}, {"after": "job_1"}]
 )
 def test_a_cursor_s_content_is_checked_like_any_input(payload: dict[str, Any]) -> None:
-    """Nothing is signed, so a forged place must look like a place."""
+    """Cursors are not signed, so the position in a forged one must have the form of an id."""
     form = re.compile("job_[0-9]")
     genuine = encode_cursor("jobs", "acme#etl", {"before": "job_1"})
     assert decode_cursor("jobs", "acme#etl", genuine, before=form) == {"before": "job_1"}

@@ -1,4 +1,4 @@
-"""GET /openapi.json says what there is, and what there is keeps to it."""
+"""GET /openapi.json describes every route, and the answers match its description."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def test_the_document_is_served_without_a_token_and_without_an_envelope(yard: Ya
 
 
 def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
-    """As an independent validator reads the specification."""
+    """An independent validator reads it."""
     validate(document)
     assert document["openapi"].startswith("3.1")
 
 
 def test_the_documents_version_is_the_projects(document: dict[str, Any]) -> None:
-    """What is deployed says which version it is."""
+    """The document of a deployed stage shows which version it runs."""
     assert document["info"]["version"] == chalicelib.__version__
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_every_route_is_described(document: dict[str, Any], method: str, path: str) -> None:
-    """Its parameters, its token, every answer with an example; a new route fails here."""
+    """The document has its parameters, its token, and an example of every answer."""
     operation = document["paths"][path][method.lower()]
     endpoint = app.app.endpoints[method, path]
     placed = {(part["in"], part["name"]) for part in operation["parameters"]}
@@ -68,7 +68,7 @@ def test_every_route_is_described(document: dict[str, Any], method: str, path: s
 
 
 def test_every_described_route_exists(document: dict[str, Any]) -> None:
-    """Neither a route nor a handler."""
+    """Neither a described path nor an entry of OPERATIONS may be left over from a deleted route."""
     described = {
         (method.upper(), path) for path, methods in document["paths"].items() for method in methods
     }
@@ -78,13 +78,13 @@ def test_every_described_route_exists(document: dict[str, Any]) -> None:
 
 
 def test_only_the_consoles_files_are_not_described() -> None:
-    """They are for browsers; everything else is the API."""
+    """The console's files are for browsers; all other routes are the API."""
     left_out = {path for _, path in set(app.app.endpoints) - set(ROUTES)}
     assert left_out == {"/console", "/console/{file}"}
 
 
 def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
-    """Client generators make functions of them."""
+    """Client generators name functions after them."""
     ids = [one["operationId"] for path in document["paths"].values() for one in path.values()]
     assert len(ids) == len(set(ids))
 
@@ -92,7 +92,7 @@ def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
 def test_links_lead_from_a_created_resource_to_its_operations(
     document: dict[str, Any],
 ) -> None:
-    """With every parameter of the path that they lead to."""
+    """A link gives every parameter of the path that it leads to."""
     paths = {
         one["operationId"]: path
         for path, methods in document["paths"].items()
@@ -129,7 +129,7 @@ def _examples(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], A
 
 
 def test_every_example_is_valid(document: dict[str, Any]) -> None:
-    """Against the very schema beside it."""
+    """Each example is validated against the schema beside it."""
     shown = list(_examples(document))
     assert len(shown) > len(ROUTES) * 5
     for where, schema, example in shown:
@@ -139,7 +139,7 @@ def test_every_example_is_valid(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("model", [JobSpec, RunOverrides, JobPatch])
 def test_the_api_accepts_every_example_of_a_body(yard: Yard, model: type[BaseModel]) -> None:
-    """Pasting it works."""
+    """A reader can paste an example and send it."""
     job = yard.create()
     calls = {
         "JobSpec": ("POST", "/jobs"),
@@ -151,17 +151,17 @@ def test_the_api_accepts_every_example_of_a_body(yard: Yard, model: type[BaseMod
 
 
 def test_the_answer_model_of_a_job_has_every_field_of_its_spec() -> None:
-    """What can be set can be read."""
+    """A client can read every field that it can set."""
     assert set(JobSpec.model_fields) < set(answer_models.Job.model_fields)
 
 
 def keeps_to(model: type[BaseModel], data: Any) -> None:
-    """Exactly the fields of the model, each as it says; strict, and nothing besides."""
+    """Validate that `data` has exactly the fields of the model, with its types."""
     model.model_validate(data, extra="forbid")
 
 
 def test_answers_about_jobs_and_runs_match_their_models(yard: Yard) -> None:
-    """Through a job's and a run's whole life, no field more and none less."""
+    """This holds at each step in the life of a job and its runs."""
     plain = yard.create(name="plain")
     keeps_to(answer_models.Job, plain)
     job = yard.create(schedule="*/5 * * * *", command="false", max_retries=1, tags=["a=b"])
@@ -192,7 +192,7 @@ def test_answers_about_jobs_and_runs_match_their_models(yard: Yard) -> None:
 
 
 def test_answers_about_logs_and_metrics_match_their_models(yard: Yard) -> None:
-    """With a line and without, with a metric that there is and one that there is not."""
+    """Logs are read with and without lines, metrics with a known and an unknown name."""
     run = yard.trigger(yard.create())
     group = yard.system.settings.log_group(run["job_id"])
     stream = f"run/main/{yard.task_of(run).rsplit('/', 1)[-1]}"
@@ -217,7 +217,7 @@ def test_answers_about_logs_and_metrics_match_their_models(yard: Yard) -> None:
 
 
 def test_errors_match_the_document(document: dict[str, Any], yard: Yard) -> None:
-    """The envelope of an error, with and without fields."""
+    """An error has the same envelope with and without fields."""
     for answer in (
         yard.call("GET", "/jobs", query={"bogus": "1"}),
         yard.call("POST", "/jobs", {"name": 1}),

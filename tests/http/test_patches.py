@@ -1,4 +1,4 @@
-"""Changes of a job, and what one run may override."""
+"""How a patch changes a job, and what one run may override."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.http.job_bodies import HERE, SECRET, patched, spec
 
 
 def test_a_patch_changes_what_it_names_and_nothing_else() -> None:
-    """An omitted field stays; null resets to the default."""
+    """A field that is left out stays as it is; null resets a field to its default."""
     current = spec(env={"A": "1"}, cpu=1, memory_mib=2048, schedule="@daily", secrets={"B": SECRET})
     assert patched(current) == current
     assert patched(current, name="weekly") == current.model_copy(update={"name": "weekly"})
@@ -28,7 +28,9 @@ def test_a_patch_changes_what_it_names_and_nothing_else() -> None:
 
 
 def test_a_patch_is_validated_as_the_job_that_results() -> None:
-    """Fields that do not go with those that stay, unknown ones, wrong types: all at once."""
+    """
+    One answer lists unknown fields, wrong types, and values that do not go with the job's others.
+    """
     current = spec(secrets={"A": SECRET})
     with pytest.raises(InvalidFields) as refused:
         patched(current, env={"A": "1"}, cpu=2, name=None, image=None, bogus=1, tags=["="])
@@ -45,14 +47,14 @@ def test_a_patch_is_validated_as_the_job_that_results() -> None:
 
 @pytest.mark.parametrize("body", [[], None, "x"])
 def test_a_patch_that_is_not_an_object_is_refused(body: Any) -> None:
-    """Anything else names the body."""
+    """The error is about the field `body`."""
     with pytest.raises(InvalidFields) as refused:
         validate(JobPatch, body, HERE)
     assert [error.field for error in refused.value.errors] == ["body"]
 
 
 def test_a_run_overrides_command_and_env_and_nothing_else() -> None:
-    """The same rules as a job's; nothing, null and absent are the same."""
+    """The rules are those of a job; a field that is null counts as left out."""
     assert validate(RunOverrides, {}, HERE) == validate(
         RunOverrides, {"command": None, "env": None}, HERE
     )
@@ -64,7 +66,7 @@ def test_a_run_overrides_command_and_env_and_nothing_else() -> None:
 
 
 def test_a_run_cannot_override_a_secret_of_its_job() -> None:
-    """ECS would refuse the task; the caller hears it before there is a run."""
+    """ECS would refuse the task, so the API refuses before it creates a run."""
     overrides = validate(RunOverrides, {"env": {"DB_URL": "x", "MODE": "y"}}, HERE)
     check_overrides(overrides, {"OTHER": SECRET})
     with pytest.raises(InvalidFields) as refused:

@@ -1,4 +1,4 @@
-"""ETag and If-Match: nobody undoes silently what somebody else did in between."""
+"""ETag and If-Match: nobody overwrites, without noticing, a change that somebody else made."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.yard import IMAGE, Answer, Yard
         (' "3" ', {3}),
         ('"3", "99"', {3, 99}),
         ('"3","99"', {3, 99}),
-        (', "3" ,,\t"99",', {3, 99}),  # empty elements are taken (RFC 9110, 5.6.1.2)
-        ('W/"3"', set()),  # never: the comparison is strong (RFC 9110, 13.1.1)
+        (', "3" ,,\t"99",', {3, 99}),  # empty elements are ignored (RFC 9110, 5.6.1.2)
+        ('W/"3"', set()),  # never matches: the comparison is strong (RFC 9110, 13.1.1)
         ('W/"3", "99"', {99}),
         ('"03"', set()),
         ('" 3"', None),
@@ -48,7 +48,7 @@ from tests.yard import IMAGE, Answer, Yard
 def test_if_match_is_read_as_rfc_9110_defines_it(
     header: str | None, versions: set[int] | None
 ) -> None:
-    """Of the versions 1, 3 and 99 these match; None: the header is malformed."""
+    """`versions` are those of 1, 3 and 99 that match; None means that the header is malformed."""
     if versions is None:
         with pytest.raises(BadRequest):
             read(header)
@@ -63,7 +63,7 @@ def test_if_match_is_read_as_rfc_9110_defines_it(
 
 
 def test_a_long_malformed_list_of_etags_is_refused_in_linear_work() -> None:
-    """As long as a header can be, with an error at its end."""
+    """Each header is as long as a header can be, with the mistake at its end."""
     for text in ('"a",' * 2_000 + "x", " ,\t" * 3_000 + "x", 'W/"' * 3_000):
         with pytest.raises(BadRequest):
             read(text)
@@ -74,7 +74,9 @@ def send(yard: Yard, method: str, path: str, body: Any = None, match: str | None
 
 
 def test_answers_that_show_a_job_carry_its_etag(yard: Yard) -> None:
-    """The version, quoted: of a GET, a POST, its replay, a PATCH and a PUT, and of no list."""
+    """
+    A GET, POST, its replay, PATCH and PUT have the quoted version; a list and a DELETE have none.
+    """
     body, key = {"name": "a", "image": IMAGE}, {"Idempotency-Key": "k"}
     made = yard.call("POST", "/jobs", body, headers=key)
     path = f"/jobs/{made.data['id']}"
@@ -90,7 +92,7 @@ def test_answers_that_show_a_job_carry_its_etag(yard: Yard) -> None:
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
 def test_a_change_is_made_on_condition_of_the_version(yard: Yard, method: str) -> None:
-    """Else 412, which says what the job is at, and nothing is changed."""
+    """Otherwise the answer is 412 with the job's current version, and nothing is changed."""
     path = f"/jobs/{yard.create(name='a')['id']}"
     assert send(yard, method, path, {"tags": ["x"]}, '"1"').data["version"] == 2
     stale = send(yard, method, path, {"tags": ["y"]}, '"1"')
@@ -99,7 +101,7 @@ def test_a_change_is_made_on_condition_of_the_version(yard: Yard, method: str) -
     assert "version 2 " in stale.envelope["message"]
     assert stale.headers["ETag"] == '"2"'
     assert yard.call("GET", path).data["tags"] == ["x"]
-    # also where nothing would be changed, and where the change itself would be refused
+    # 412 even if the change would change nothing, and even if its fields are invalid
     assert send(yard, method, path, {"tags": ["x"]}, '"1"').status == 412
     assert send(yard, method, path, {"cpu": 3}, '"1"').status == 412
     assert send(yard, method, path, {"tags": ["y"]}, '"7", "2"').data["version"] == 3
@@ -111,7 +113,7 @@ def test_a_change_is_made_on_condition_of_the_version(yard: Yard, method: str) -
 
 
 def test_a_delete_is_made_on_condition_of_the_version(yard: Yard) -> None:
-    """A job that somebody changed is not deleted by who has not seen the change."""
+    """A caller cannot delete a job whose last change the caller has not seen."""
     path = f"/jobs/{yard.create(name='a')['id']}"
     yard.call("PATCH", path, {"tags": ["x"]})
     stale = send(yard, "DELETE", path, match='"1"')
@@ -127,7 +129,7 @@ def test_a_delete_is_made_on_condition_of_the_version(yard: Yard) -> None:
 def test_a_change_between_the_read_and_the_write_is_a_conflict(
     yard: Yard, body: dict[str, Any]
 ) -> None:
-    """The condition is part of the write: what came in between is neither lost nor overwritten."""
+    """The write itself has the condition, so it cannot overwrite a change made since the read."""
     path = f"/jobs/{yard.create(name='a')['id']}"
     events = yard.system.database.client.meta.events
     began: list[bool] = []
@@ -153,7 +155,7 @@ def test_a_change_between_the_read_and_the_write_is_a_conflict(
 
 
 def test_of_many_changes_with_the_same_if_match_one_succeeds(yard: Yard) -> None:
-    """Everybody else is told the version that it made."""
+    """All others get 412 with the version that the successful change made."""
     path = f"/jobs/{yard.create(name='a')['id']}"
     with ThreadPoolExecutor(12) as pool:
         asked = [
@@ -170,7 +172,9 @@ def test_of_many_changes_with_the_same_if_match_one_succeeds(yard: Yard) -> None
 def test_a_repeated_write_after_a_lost_answer_does_not_conflict_with_itself(
     yard: Yard,
 ) -> None:
-    """botocore sends a write again that got no answer; the repeat finds the version raised."""
+    """
+    botocore repeats a write that got no answer, and the repeat finds the version already raised.
+    """
     path = f"/jobs/{yard.create(name='a')['id']}"
     events = yard.system.database.client.meta.events
     lost: list[str] = []
@@ -191,7 +195,7 @@ def test_a_repeated_write_after_a_lost_answer_does_not_conflict_with_itself(
 
 
 def test_managed_by_is_kept_changed_and_reset(yard: Yard) -> None:
-    """A label of whoever manages the job; no new task definition for it."""
+    """It is a label of whoever manages the job; changing it registers no task definition."""
     job = yard.create(name="a", managed_by="etl/jobs.yaml")
     path = f"/jobs/{job['id']}"
     assert job["managed_by"] == yard.call("GET", path).data["managed_by"] == "etl/jobs.yaml"
@@ -203,7 +207,7 @@ def test_managed_by_is_kept_changed_and_reset(yard: Yard) -> None:
 
 
 def test_a_job_stored_before_there_was_managed_by_is_shown_and_changed(yard: Yard) -> None:
-    """With null; a change that changes nothing makes no version of it."""
+    """It is shown as null, and setting it to null makes no new version."""
     job = yard.create(name="a")
     path = f"/jobs/{job['id']}"
     stored = yard.stored_job(job)

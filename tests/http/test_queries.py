@@ -1,4 +1,4 @@
-"""Query parameters: times and durations as people and tools write them."""
+"""Query parameters: times and durations in the notations that people and tools use."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ DAY = timedelta(days=1)
     ],
 )
 def test_durations_are_read_in_every_unit(text: str, expected: timedelta) -> None:
-    """Days, hours, minutes, seconds, each at most once and in that order."""
+    """A duration has days, hours, minutes and seconds, each at most once and in this order."""
     assert queries.parse_duration(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "1w", "30m1h", "1h1h", "-1h", "1.5h", "1 h", "1H"])
 def test_text_that_is_not_a_duration_is_refused(text: str) -> None:
-    """It may be a time yet, so it is no error by itself."""
+    """The parser returns None instead of raising, because the text may still be a time."""
     assert queries.parse_duration(text) is None
 
 
 @pytest.mark.parametrize("text", ["0s", "0d0h", "3651d", "999999d", "999999999s"])
 def test_durations_of_zero_or_beyond_the_limit_are_refused(text: str) -> None:
-    """No window can be made of them."""
+    """Such a duration cannot be the length of a window."""
     with pytest.raises(ValueError, match="at most 3650d"):
         queries.parse_duration(text)
 
@@ -61,7 +61,7 @@ def test_durations_of_zero_or_beyond_the_limit_are_refused(text: str) -> None:
     ],
 )
 def test_every_notation_of_one_time_gives_the_same_time(text: str) -> None:
-    """RFC 3339 with any offset, or an epoch whose length tells its unit."""
+    """A time is RFC 3339 with any offset, or an epoch whose number of digits gives its unit."""
     assert queries.parse_time(text) == NOW
     assert queries.parse_time(text).tzinfo == UTC
 
@@ -93,7 +93,7 @@ def test_every_notation_of_one_time_gives_the_same_time(text: str) -> None:
     ],
 )
 def test_text_that_is_not_a_time_is_refused(text: str) -> None:
-    """Microseconds too: of 15 to 17 digits nobody can tell the unit."""
+    """Microseconds are refused too: a number of 15 to 17 digits has no clear unit."""
     with pytest.raises(ValueError, match="must"):
         queries.parse_time(text)
 
@@ -103,14 +103,14 @@ def test_text_that_is_not_a_time_is_refused(text: str) -> None:
     st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes))),
 )
 def test_every_time_that_isoformat_writes_is_read(naive: datetime, zone: timezone) -> None:
-    """In every offset, with and without a fraction."""
+    """This holds for every offset, with and without a fraction of a second."""
     at = naive.replace(tzinfo=zone)
     assert queries.parse_time(at.isoformat()) == at
 
 
 @given(st.text())
 def test_any_text_is_read_as_a_time_or_a_duration_or_refused(text: str) -> None:
-    """Never another exception."""
+    """No text raises another exception."""
     for read in (queries.parse_duration, queries.parse_time):
         try:
             found = read(text)
@@ -120,7 +120,7 @@ def test_any_text_is_read_as_a_time_or_a_duration_or_refused(text: str) -> None:
 
 
 def test_a_window_is_the_default_unless_the_caller_says() -> None:
-    """A duration counts back from its end, a time is where it begins."""
+    """A duration counts back from the window's end; a time is the window's beginning."""
     assert LogsQuery().window.between(NOW, DAY) == (NOW - DAY, NOW)
     assert LogsQuery().window.between(NOW, NOW - 2 * DAY) == (NOW - 2 * DAY, NOW)
     past = LogsQuery.model_validate({"end": "2026-11-01T00:00:00Z"})
@@ -131,7 +131,7 @@ def test_a_window_is_the_default_unless_the_caller_says() -> None:
 
 
 def test_a_window_does_not_begin_before_cloudwatch_existed() -> None:
-    """24 hours before the second hour of 1970 is its first moment."""
+    """A window of 24 hours that ends at 01:00 on 1 January 1970 begins at 00:00 that day."""
     early = LogsQuery.model_validate({"end": "3600"})
     assert early.window.between(NOW, DAY) == (
         datetime(1970, 1, 1, tzinfo=UTC),
@@ -140,7 +140,7 @@ def test_a_window_does_not_begin_before_cloudwatch_existed() -> None:
 
 
 def test_since_is_a_duration_back_from_now_or_a_time() -> None:
-    """A duration counts from now, whatever the end."""
+    """A duration counts back from now, whatever `end` is."""
     query = MetricsQuery.model_validate({"since": "6h", "end": "2026-11-23T11:00:00Z"})
     assert query.window.between(NOW, DAY) == (NOW - timedelta(hours=6), NOW - timedelta(hours=1))
     query = MetricsQuery.model_validate({"since": "2026-11-23T00:00:00Z"})
@@ -159,6 +159,6 @@ def test_since_is_a_duration_back_from_now_or_a_time() -> None:
     ],
 )
 def test_an_empty_window_is_refused_with_both_its_ends(given: dict[str, str]) -> None:
-    """The reader sees what was understood."""
+    """The message shows the caller how both ends were read."""
     with pytest.raises(BadRequest, match="must be before end"):
         LogsQuery.model_validate(given).window.between(NOW, DAY)

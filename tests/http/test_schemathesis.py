@@ -1,4 +1,4 @@
-"""Schemathesis reads GET /openapi.json, and finds nothing that does not keep to it."""
+"""Schemathesis reads GET /openapi.json and finds no answer that contradicts it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.yard import Yard, make_yard
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 REQUESTS = 1_500
-"""At least; how many it makes of one seed is its own affair."""
+"""The least number of requests; how many schemathesis makes from one seed varies."""
 
 Statuses = Counter[int]
 
 
 @pytest.fixture
 def served() -> Iterator[tuple[Yard, str, Statuses]]:
-    """The API on a port of this machine, as the local stack serves it, with something in it."""
+    """The API on a local port, served as by the local stack, with one job and one run."""
     statuses: Statuses = Counter()
 
     def counted(event: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -47,7 +47,9 @@ def served() -> Iterator[tuple[Yard, str, Statuses]]:
 def test_schemathesis_finds_nothing(
     served: tuple[Yard, str, Statuses], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All checks and all phases: examples, coverage of every boundary, fuzzing, chains of calls."""
+    """
+    It runs all its checks and phases: examples, coverage of boundaries, fuzzing, chains of calls.
+    """
     yard, url, statuses = served
     command = [
         *(

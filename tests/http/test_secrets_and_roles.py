@@ -1,4 +1,4 @@
-"""Which secrets and which role a job of a workspace may name."""
+"""Which secrets and which role the jobs of a workspace may use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.http.job_bodies import HERE, ROLE, SECRET, errors, spec
 
 
 def test_a_name_in_both_env_and_secrets_is_refused() -> None:
-    """ECS refuses a variable that is both."""
+    """ECS refuses a task definition with one name in both."""
     assert set(errors(env={"A": "1"}, secrets={"A": SECRET})) == {"secrets.A"}
 
 
@@ -25,7 +25,7 @@ def test_a_name_in_both_env_and_secrets_is_refused() -> None:
     ],
 )
 def test_secrets_under_the_stages_prefixes_are_accepted(arn: str) -> None:
-    """`{workspace}` stands for the job's own."""
+    """`{workspace}` in a prefix stands for the workspace of the job."""
     assert spec(secrets={"A": arn}).secrets == {"A": arn}
 
 
@@ -48,14 +48,17 @@ def test_secrets_under_the_stages_prefixes_are_accepted(arn: str) -> None:
     ],
 )
 def test_other_secrets_are_refused(arn: str) -> None:
-    """Another workspace's, region's, account's or partition's, or none; no account is named."""
+    """
+    Secrets of another workspace, region, account or partition are refused; no error names an
+    account.
+    """
     found = errors(secrets={"A": arn})
     assert set(found) == {"secrets.A"}
     assert not re.search("[0-9]{12}", found["secrets.A"])
 
 
 def test_the_refusal_of_a_secret_says_which_prefixes_are_allowed() -> None:
-    """Everything of the stage's prefixes but the account's number."""
+    """The message shows the stage's prefixes without the account's number."""
     other = SECRET.replace("123456789012", "210987654321")
     assert errors(secrets={"A": other})["secrets.A"] == (
         "must begin with arn:aws:secretsmanager:eu-west-1:<account>:secret:jobs/acme/ or "
@@ -65,13 +68,13 @@ def test_the_refusal_of_a_secret_says_which_prefixes_are_allowed() -> None:
 
 
 def test_a_stage_without_prefixes_allows_no_secret() -> None:
-    """Closed unless its operator opens it, and the error says whom to ask."""
+    """The operator must allow prefixes first, and the error says so."""
     closed = Tenancy("dev", "acme", (), HERE.iam_prefix)
     assert "operator" in errors(closed, secrets={"A": SECRET})["secrets.A"]
 
 
 def test_without_allowed_prefixes_no_role_and_no_secret_is_accepted() -> None:
-    """Validation that was not told whose job it is cannot open anything."""
+    """Validation without a tenancy must not allow anything."""
     found = errors(None, secrets={"A": SECRET}, task_role_arn=ROLE)
     assert set(found) == {"secrets.A", "task_role_arn"}
 
@@ -92,7 +95,7 @@ def test_without_allowed_prefixes_no_role_and_no_secret_is_accepted() -> None:
     ],
 )
 def test_a_role_outside_the_workspace_s_path_is_refused(arn: str) -> None:
-    """The path is named, so that the reader knows where to make one."""
+    """The error names the path, so that the reader knows where to create a role."""
     assert "/jobyard/dev/acme/" in errors(task_role_arn=arn)["task_role_arn"]
 
 
@@ -101,13 +104,13 @@ def test_a_role_outside_the_workspace_s_path_is_refused(arn: str) -> None:
     [ROLE.replace("123456789012", "210987654321"), ROLE.replace("arn:aws:", "arn:aws-cn:")],
 )
 def test_a_role_of_another_account_or_partition_is_refused(arn: str) -> None:
-    """When the job is saved, since no run could ever have it; neither account is named."""
+    """The job is refused when it is saved, since none of its runs could use the role."""
     found = errors(task_role_arn=arn)["task_role_arn"]
     assert "account and partition" in found and "/jobyard/dev/acme/" in found
     assert not re.search("[0-9]{12}", found)
 
 
 def test_a_role_deeper_under_the_path_is_accepted() -> None:
-    """IAM paths may go on."""
+    """An IAM path may have more segments below the workspace's."""
     deeper = ROLE.replace("/etl", "/team/etl")
     assert spec(task_role_arn=deeper).task_role_arn == deeper

@@ -1,4 +1,4 @@
-"""What a job may be: defaults, types, and all that is wrong at once."""
+"""What a job may be: its defaults, its types, and errors that are listed all at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.http.job_bodies import HERE, MINIMAL, ROLE, SECRET, errors, spec
 
 
 def test_a_name_and_an_image_make_a_job_with_the_contract_s_defaults() -> None:
-    """What is stored is complete, so that a later default changes no job."""
+    """All fields are stored, so that changing a default later changes no existing job."""
     assert spec().model_dump(mode="json") == {
         "name": "nightly",
         "image": "python:3.13-slim",
@@ -45,7 +45,7 @@ def test_a_name_and_an_image_make_a_job_with_the_contract_s_defaults() -> None:
 
 
 def test_a_job_with_every_field_is_stored_as_it_was_sent() -> None:
-    """Only the command, which may be a string, is stored as the list it means."""
+    """Only a command that is sent as a string is stored differently: as a list."""
     full: dict[str, Any] = {
         "name": "Nächtlich 🌙",
         "image": "registry.example.com:5000/team/app:1.2@sha256:" + "a" * 64,
@@ -73,12 +73,12 @@ def test_a_job_with_every_field_is_stored_as_it_was_sent() -> None:
 
 
 def test_every_container_field_is_a_field_of_the_spec() -> None:
-    """A name that no field has would make a change go unseen."""
+    """A name in CONTAINER_FIELDS that no field has would let a change go unnoticed."""
     assert set(JobSpec.model_fields) > CONTAINER_FIELDS
 
 
 def test_all_errors_are_listed_at_once_those_across_fields_too() -> None:
-    """One answer, not one a try: unknown fields, wrong types, and what does not go together."""
+    """One answer lists unknown fields, wrong types, and fields that do not go together."""
     found = errors(
         name="",
         image="Python:3.13",
@@ -128,7 +128,7 @@ def test_all_errors_are_listed_at_once_those_across_fields_too() -> None:
 
 @pytest.mark.parametrize("body", [[], "x", 1, None, True])
 def test_a_body_that_is_no_object_is_one_error(body: Any) -> None:
-    """There is no field to name; the body is."""
+    """The error is about the field `body`, since there is no other field to name."""
     with pytest.raises(InvalidFields) as refused:
         validate(JobSpec, body, HERE)
     assert [error.field for error in refused.value.errors] == ["body"]
@@ -169,24 +169,24 @@ def test_a_body_that_is_no_object_is_one_error(body: Any) -> None:
     ],
 )
 def test_a_value_of_another_type_is_refused_and_not_converted(field: str, value: Any) -> None:
-    """No string for a number, no number for true: what was meant is not guessed."""
+    """A string is not taken for a number, nor `true` for 1: the API does not guess."""
     assert field in errors(**{field.split(".")[0]: value})
 
 
 def test_a_whole_number_may_be_written_as_json_writes_numbers() -> None:
-    """Some clients know only one kind of number; it is stored as an integer."""
+    """Some clients write every number as a float; the value is stored as an integer."""
     taken = spec(memory_mib=1024.0, timeout_seconds=6e1, max_retries=-0.0).model_dump_json()
     assert '"memory_mib":1024,' in taken and '"timeout_seconds":60,' in taken
 
 
 @pytest.mark.parametrize("field", sorted(set(JobSpec.model_fields) - {"name", "image"}))
 def test_null_means_the_default(field: str) -> None:
-    """In a new job as in a patch; only name and image have none."""
+    """This holds for a new job as for a patch; only name and image have no default."""
     assert spec(**{field: None}) == spec()
 
 
 def test_the_answer_to_a_body_with_very_many_errors_is_bounded() -> None:
-    """20,000 unknown fields are a kind of attack, not a help to anybody."""
+    """The answer to 20,000 unknown fields lists 200 errors and counts the rest."""
     with pytest.raises(InvalidFields) as refused:
         validate(JobSpec, {f"f{n}": "x" for n in range(20_000)}, HERE)
     assert len(refused.value.errors) == 201
@@ -209,7 +209,7 @@ JSON = st.recursive(
     )
 )
 def test_any_json_is_a_valid_job_or_refused_with_errors_by_field(body: dict[str, Any]) -> None:
-    """Never another exception; and what is taken once, is taken again as it was stored."""
+    """No body raises another exception, and an accepted job is accepted again as it was stored."""
     taken: JobSpec | None = None
     messages: list[str] = []
     try:

@@ -26,7 +26,7 @@ PORTABLE = st.recursive(
 
 @given(PORTABLE, st.booleans())
 def test_portable_json_is_read_as_it_is(value: Any, ascii_only: bool) -> None:
-    """Whatever json writes, escaped or not, comes back equal."""
+    """A value that `json` has written, escaped or not, is read as an equal value."""
     assert strict_json.decode(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
@@ -60,7 +60,7 @@ def test_portable_json_is_read_as_it_is(value: Any, ascii_only: bool) -> None:
 def test_json_that_parsers_read_differently_is_refused_with_the_reason(
     body: bytes, message: str
 ) -> None:
-    """One sentence says what and where."""
+    """The message says in one sentence what is wrong and where."""
     with pytest.raises(BadRequest) as refused:
         strict_json.decode(body)
     assert message in refused.value.message
@@ -68,12 +68,12 @@ def test_json_that_parsers_read_differently_is_refused_with_the_reason(
 
 
 def test_a_surrogate_pair_is_one_character() -> None:
-    """Escaped as JSON does it, an emoji is text like any other."""
+    """An emoji that is escaped as JSON does it is text like any other."""
     assert strict_json.decode(b'["\\ud83d\\ude00"]') == ["😀"]
 
 
 def test_brackets_in_strings_do_not_count_as_nesting() -> None:
-    """Only structure counts, with escaped quotes in the way too."""
+    """Brackets count only outside of strings, also if a string contains escaped quotes."""
     text = '\\"[' * 100
     assert strict_json.decode(f'["{text}"]'.encode()) == ['"[' * 100]
 
@@ -90,6 +90,6 @@ def test_brackets_in_strings_do_not_count_as_nesting() -> None:
     ids=["quotes", "escaped quotes", "an open string", "brackets", "many names"],
 )
 def test_large_bodies_are_refused_in_linear_work(body: bytes) -> None:
-    """With quadratic work each of these would hold up the suite for minutes."""
+    """With quadratic work each of these bodies would take minutes."""
     with pytest.raises(BadRequest):
         strict_json.decode(body)

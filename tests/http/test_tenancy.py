@@ -1,4 +1,4 @@
-"""No token reads or changes anything outside its workspace and projects: every route with each."""
+"""A token reads and changes nothing outside its workspace and projects: every route is tried."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ BROKEN = "jyd_" + "0" * 72
 
 
 def _named(part: object) -> str:
-    """`DELETE jobs/{job_id}`, for the test's name."""
+    """The id of a test case, such as `DELETE /jobs/{job_id}`."""
     return f"{part[0]} {part[1].removeprefix(PROJECT)}" if isinstance(part, tuple) else str(part)
 
 
 @dataclass
 class World:
-    """Two workspaces, two projects in the first, a job with a run in each."""
+    """Two workspaces, the first with two projects; each project has a job with a run."""
 
     yard: Yard
     ids: dict[str, dict[str, str]]
-    """Project key to the ids of its job and run."""
+    """The ids of the job and the run of each project, by "workspace/project"."""
     tokens: dict[str, str]
 
     def call(
         self, route: tuple[str, str], token: str | None, where: str, ids: dict[str, str]
     ) -> Answer:
-        """A request that would succeed, if the token allowed it and the ids were there."""
+        """Send a request that succeeds if the token allows it and the ids exist."""
         method, path = route
         workspace, project = where.split("/")
         named = {"workspace_id": workspace, "project_id": project, **ids}
@@ -51,7 +51,9 @@ class World:
         return self.yard.call(method, path.format(**named), body, base="", headers=headers)
 
     def stored(self) -> dict[str, list[str]]:
-        """All that the tables hold and AWS was made to hold, but for when tokens were used."""
+        """
+        All items of the tables and all AWS resources of jobs, except when tokens were last used.
+        """
         dynamodb = boto3.client("dynamodb")
         settings = self.yard.system.settings
         held = {
@@ -121,7 +123,7 @@ WRONG = {
 def test_a_token_without_access_gets_the_same_answer_whether_or_not_a_thing_exists(
     world: World, route: tuple[str, str]
 ) -> None:
-    """None, malformed, expired, revoked, another's: 401 or 403, and nothing changes."""
+    """A missing, malformed, expired or revoked token gets 401, another project's token 403."""
     before = world.stored()
     needed = access.ROLES.index(CLOSED[route].role or "")
     refusals = [(status, name) for status, names in WRONG.items() for name in names]
@@ -143,7 +145,9 @@ def test_a_token_without_access_gets_the_same_answer_whether_or_not_a_thing_exis
 def test_a_token_with_access_gets_404_for_what_does_not_exist(
     world: World, route: tuple[str, str]
 ) -> None:
-    """The least role that suffices, in the one project of the token: 404, not 401 or 403."""
+    """
+    The token has the least role that suffices, in its one project: the answer is not 401 or 403.
+    """
     before = world.stored()
     for token in (CLOSED[route].role, "write", "write everywhere in acme"):
         answer = world.call(route, world.tokens[token or ""], "acme/etl", MISSING)
@@ -171,7 +175,7 @@ OF_OTHERS += [(route, whose) for route in WITH_RUN for whose in list(WHOSE)[2:]]
 def test_jobs_and_runs_of_another_project_are_404(
     world: World, route: tuple[str, str], whose: str
 ) -> None:
-    """Through one's own path with a token that may write there: as if it did not exist."""
+    """The path is the caller's own and the token may write there; the id is answered as unknown."""
     before = world.stored()
     ids = WHOSE[whose](world)
     answer = world.call(route, world.tokens["write"], "acme/etl", ids)
@@ -182,7 +186,7 @@ def test_jobs_and_runs_of_another_project_are_404(
 
 
 def test_the_matrix_covers_every_route_under_a_project() -> None:
-    """Public ones are these, by name: whatever else there is needs a token."""
+    """Only these routes are public; every other route needs a token and is below a project."""
     public = {path for (_, path), one in app.app.endpoints.items() if one.role is None}
     assert public == {"/health", "/openapi.json", "/console", "/console/{file}"}
     assert all(path.startswith(f"{PROJECT}/") for _, path in ROUTES)
@@ -192,7 +196,7 @@ def test_the_matrix_covers_every_route_under_a_project() -> None:
 
 
 def test_lists_contain_only_their_own_project(world: World) -> None:
-    """Even where names and tags are the same."""
+    """This holds even if the names of jobs are the same."""
     for where, ids in world.ids.items():
         yard = world.yard
         yard.token = _made(yard, "read", where.split("/")[0])
@@ -203,7 +207,7 @@ def test_lists_contain_only_their_own_project(world: World) -> None:
 
 
 def test_a_cursor_works_only_for_its_own_list(world: World) -> None:
-    """One of another project, job, run or kind of list is a 400."""
+    """A cursor of another project, job, run or kind of list gets 400."""
     yard = world.yard
     yard.token = world.tokens["write everywhere in acme"]
     bases = [f"/workspaces/acme/projects/{project}" for project in ("etl", "web")]
@@ -229,7 +233,7 @@ def test_a_cursor_works_only_for_its_own_list(world: World) -> None:
 
 
 def test_an_idempotency_key_is_separate_in_each_project_and_job(world: World) -> None:
-    """The same key elsewhere makes a thing of its own."""
+    """The same key in another project or job creates a thing of its own."""
     yard = world.yard
     yard.token = world.tokens["write everywhere in acme"]
     key = {"Idempotency-Key": "same"}
@@ -252,7 +256,7 @@ def test_an_idempotency_key_is_separate_in_each_project_and_job(world: World) ->
     "workspace", ["", "ac%6De", "acme%23etl", "acme#etl", "ACME", "acme ", "."]
 )
 def test_no_spelling_of_a_workspace_reaches_another(world: World, workspace: str) -> None:
-    """Ids are compared as they are sent, never decoded, trimmed or folded."""
+    """Ids are compared as they are sent, never decoded, trimmed or converted to lower case."""
     world.yard.token = world.tokens["write everywhere in acme"]
     for project in ("etl", "etl%2F..", "web#etl"):
         answer = world.yard.call("GET", "/jobs", base=f"/workspaces/{workspace}/projects/{project}")

@@ -1,4 +1,4 @@
-"""`make token`, `make tokens`, `make revoke-token`: the operator's side of access."""
+"""`make token`, `make tokens` and `make revoke-token`, with which an operator manages tokens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACME = ["--stage", "test", "create", "--workspace", "acme", "--role"]
 
 @pytest.fixture(autouse=True)
 def _shell(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that reaches AWS, which is moto here."""
+    """The environment of a shell that reaches AWS, which is moto here."""
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
 
 
@@ -27,7 +27,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
 
 
 def test_a_created_token_works(system: System, capsys: pytest.CaptureFixture[str]) -> None:
-    """It alone is on the standard output, for a script to take; what it is goes beside."""
+    """A script finds only the token on standard output; the description goes to standard error."""
     code, out, err = run(
         capsys, *ACME, "write", "--projects", "etl,web", "--expires", "90d", "--name", "ci"
     )
@@ -45,7 +45,7 @@ def test_a_created_token_works(system: System, capsys: pytest.CaptureFixture[str
 def test_the_list_of_tokens_does_not_contain_their_text(
     system: System, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Who, where, until when, last used; by workspace if one is named."""
+    """It shows workspace, role, expiry and last use, of one workspace if it is named."""
     _, first, _ = run(capsys, *ACME, "read", "--name", "dashboard")
     _, second, _ = run(capsys, "--stage", "test", "create", "--workspace", "zeta", "--role", "run")
     system.tokens.authenticate(f"Bearer {first.strip()}", datetime.now(UTC))
@@ -64,7 +64,7 @@ def test_the_list_of_tokens_does_not_contain_their_text(
 def test_a_token_is_revoked_by_its_id_or_its_text(
     system: System, capsys: pytest.CaptureFixture[str], by_its_text: bool
 ) -> None:
-    """Others stay."""
+    """Other tokens still work."""
     _, kept, _ = run(capsys, *ACME, "read")
     _, text, _ = run(capsys, *ACME, "write")
     given = text.strip() if by_its_text else access.digest_of(text.strip())[:12]
@@ -96,7 +96,7 @@ def test_a_token_is_revoked_by_its_id_or_its_text(
 def test_an_impossible_request_is_refused_in_one_line(
     system: System, capsys: pytest.CaptureFixture[str], argv: list[str], why: str
 ) -> None:
-    """Nothing is stored, and no empty list becomes "all of them"."""
+    """Nothing is stored; an empty list of projects does not mean all projects."""
     code, out, err = run(capsys, *argv)
     assert (code, out) == (1, "")
     assert why in err.splitlines()[-1]
@@ -105,7 +105,7 @@ def test_an_impossible_request_is_refused_in_one_line(
 
 @pytest.mark.parametrize("argv", [["x"], [*ACME, "admin"], [*ACME, "read", "--expires", "soon"]])
 def test_a_wrong_argument_is_explained(capsys: pytest.CaptureFixture[str], argv: list[str]) -> None:
-    """As the shell's users know it."""
+    """The command prints its usage and exits with 2, as shell commands do."""
     with pytest.raises(SystemExit) as ended:
         main(argv)
     assert ended.value.code == 2
@@ -115,7 +115,7 @@ def test_a_wrong_argument_is_explained(capsys: pytest.CaptureFixture[str], argv:
 def test_a_shell_of_the_local_stack_cannot_reach_another_stage(
     system: System, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A token meant for production is not made on a laptop, nor the other way round."""
+    """Otherwise the command would make or list production tokens in the local stack."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     code, _, err = run(capsys, "--stage", "prod", "list")
     assert code == 1 and "unset it for prod" in err

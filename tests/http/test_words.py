@@ -1,4 +1,4 @@
-"""Splitting a command as a shell does."""
+"""Splitting a command into words as a shell does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib.domain import shell_split
 @settings(max_examples=150)
 @given(st.text(alphabet="ab \t\"'\\", max_size=14))
 def test_a_command_is_split_into_the_words_that_sh_makes(text: str) -> None:
-    """The shell itself is the oracle: what it takes as words, we take as words."""
+    """The test compares with what `sh` itself makes of the text."""
     shell = subprocess.run(
         ["sh", "-c", f"printf '<%s>\\0' {text}"], capture_output=True, check=False
     )
@@ -45,7 +45,7 @@ def test_a_command_is_split_into_the_words_that_sh_makes(text: str) -> None:
     ],
 )
 def test_quotes_and_backslashes_are_resolved(text: str, expected: list[str]) -> None:
-    """Quoted operators are text; what only an interactive shell expands is left alone."""
+    """Quoted operators are text; `#`, `*` and `?` are left as they are."""
     assert shell_split.split(text) == expected
 
 
@@ -62,6 +62,6 @@ def test_an_unquoted_operator_is_refused_with_the_suggestion_of_sh_c(
 
 @pytest.mark.parametrize("text", ["'a", 'a "b', "a\\", '"a\\"', "it's"])
 def test_an_open_quote_is_refused(text: str) -> None:
-    """A shell would ask for the rest; there is nobody to ask."""
+    """A shell would ask for the rest of the line; the API cannot."""
     with pytest.raises(ValueError, match="not closed"):
         shell_split.split(text)

@@ -1,4 +1,4 @@
-"""The world of these tests."""
+"""The fixture `world` of the logs' tests."""
 
 from __future__ import annotations
 

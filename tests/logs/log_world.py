@@ -1,4 +1,4 @@
-"""A job's lines in CloudWatch, over moto, and the runs that wrote them, without the rest."""
+"""One job's log lines in CloudWatch (moto), and its runs as the reader of logs needs them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UP_TO = 10_000
 
 
 class World:
-    """One job's log group."""
+    """The log group of one job, its tasks, and the use-case that reads logs."""
 
     def __init__(self, cloudwatch: LogsFidelity) -> None:
         self.cloudwatch = cloudwatch
@@ -59,14 +59,14 @@ class World:
         return Run(JOB, name, attempt=1, live=name, created_at=self.now, status="pending")
 
     def start(self, run: Run, task: str) -> str:
-        """The run's current attempt gets a task; its stream is there as soon as it runs."""
+        """Give the run's current attempt a task whose log stream exists."""
         run.task_arn = ARN + task
         self.tasks[task] = (run.run_id, int(run.attempt))
         self.client.create_log_stream(logGroupName=self.group, logStreamName=f"run/main/{task}")
         return task
 
     def end_attempt(self, run: Run, *, retry: bool = False) -> None:
-        """The current attempt's task has stopped, and the run with it unless it is retried."""
+        """End the current attempt's task, and the run too unless it is retried."""
         record = {
             "attempt": int(run.attempt),
             "task_arn": run.task_arn,
@@ -80,7 +80,7 @@ class World:
             run.live, run.finished_at = None, self.now
 
     def put(self, task: str, lines: Sequence[tuple[int, str]]) -> None:
-        """Lines of a task: epoch ms and text, in the order of time."""
+        """Write lines of a task: pairs of epoch ms and text, in the order of time."""
         batch: list[dict[str, Any]] = []
         room = MAX_BYTES
         for at, text in lines:
@@ -97,7 +97,7 @@ class World:
         )
 
     def say(self, task: str, *texts: str) -> None:
-        """Lines of a task, written now."""
+        """Write lines of a task with the current time."""
         self.put(task, [(self.ms, text) for text in texts])
 
     def of_run(self, run: Run, cursor: dict[str, Any] | None = None, **query: Any) -> LogPage:
@@ -117,13 +117,13 @@ class World:
         return JobLogs(system.cloudwatch_logs, find, system.settings, system.clock)
 
     def counting(self) -> contextlib.AbstractContextManager[None]:
-        """`calls` is what CloudWatch was asked inside."""
+        """Count the calls of CloudWatch that are made inside, in `calls`."""
         return counting(self.system.clients.get("logs"), self.calls)
 
 
 @contextlib.contextmanager
 def make_world() -> Iterator[World]:
-    """An empty group."""
+    """A world with an empty log group."""
     clock: list[World] = []
     with mock_aws(), LogsFidelity.install(now=lambda: clock[0].now) as cloudwatch:
         clock.append(World(cloudwatch))

@@ -1,4 +1,4 @@
-"""Logs and metrics over HTTP: what a client sees, and what a request costs."""
+"""Logs and metrics over HTTP: the answers, and the AWS calls of a request."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def logs_of(yard: Yard, run: dict[str, Any], **query: Any) -> Answer:
 
 
 def test_a_run_is_followed_to_its_end(yard: Yard, running: Any) -> None:
-    """From its first line until nothing more can come."""
+    """A client that follows a run gets new lines until the run is over and everything was read."""
     _, run = running
     say(yard, run, "one", "two")
     answer = logs_of(yard, run)
@@ -87,7 +87,7 @@ def test_a_run_is_followed_to_its_end(yard: Yard, running: Any) -> None:
 
 
 def test_a_jobs_lines_name_their_runs(yard: Yard, running: Any) -> None:
-    """Looked up by the tasks that wrote them, in one read for all."""
+    """One batch read of the tasks' records finds the runs of all lines."""
     job, run = running
     say(yard, run, "hello")
     with yard.counting() as calls:
@@ -110,12 +110,12 @@ def test_the_last_hundred_lines_cost_one_read_and_one_call(yard: Yard, running: 
 
 
 def test_metrics_cost_one_read_and_one_call(yard: Yard, running: Any) -> None:
-    """However many there are."""
+    """The number of calls does not depend on the number of metrics."""
     job, run = running
     yard.clock.move(minutes=1)
     sample(yard, run, cores=0.5, mib=100)
     yard.clock.move(minutes=1)
-    yard.call("GET", "/jobs")  # the token is known again
+    yard.call("GET", "/jobs")  # reads the token again, outside of the count
     with yard.counting() as calls:
         answer = yard.call("GET", f"/jobs/{job['id']}/runs/{run['id']}/metrics")
     assert answer.status == 200

@@ -1,4 +1,4 @@
-"""Log groups, and CloudWatch's own behaviour as the fidelity layer has it."""
+"""Making and deleting log groups, and CloudWatch's behaviour in the fidelity layer."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def code_of(call: Any, *args: Any, **request: Any) -> str:
 
 
 def test_a_log_group_is_made_and_removed_any_number_of_times(world: World) -> None:
-    """With its retention, also where a crash left it without."""
+    """A group that exists without a retention, as after a crash, gets it."""
     logs = world.system.cloudwatch_logs
     name = "/jobyard/test/job_x"
     world.client.create_log_group(logGroupName=name)
@@ -71,7 +71,7 @@ def test_a_log_group_is_made_and_removed_any_number_of_times(world: World) -> No
 
 
 def test_all_log_groups_of_a_stage_can_be_listed(world: World) -> None:
-    """In pages, those of other stages left out."""
+    """CloudWatch returns 50 groups a page; groups of other stages are left out."""
     logs = world.system.cloudwatch_logs
     names = [f"/jobyard/prod/job_{n:03d}" for n in range(60)]
     for name in [*names, "/jobyard/test/job_x"]:
@@ -98,7 +98,9 @@ def test_concurrent_or_throttled_calls_on_a_log_group_are_unavailable(world: Wor
 
 
 def test_put_log_events_refuses_what_cloudwatch_refuses(world: World) -> None:
-    """Over a megabyte with 26 bytes an event, out of order, or longer than a day."""
+    """
+    It refuses over 1 MiB with 26 bytes for each event, events out of order, and over 24 hours.
+    """
     assert code_of(put, world, (5, "b"), (4, "a")) == "InvalidParameterException"
     assert code_of(put, world, (0, "a"), (24 * 3_600_000 + 1, "b")) == "InvalidParameterException"
     assert code_of(put, world, (0, "x" * (1_048_576 - 25))) == "InvalidParameterException"
@@ -130,7 +132,10 @@ def test_a_stream_is_read_from_its_tail_unless_told(world: World) -> None:
 
 
 def test_forward_tokens_stay_exact_while_lines_are_added(world: World) -> None:
-    """Also within one millisecond; at the end the token repeats, and goes on later."""
+    """
+    This holds within one millisecond too; at the end the token repeats, and later reads go on from
+    it.
+    """
     put(world, (0, "a"), (0, "b"))
     token = get(world, limit=1)["nextForwardToken"]
     assert get(world, nextToken=token, startFromHead=True)["nextForwardToken"] == token
@@ -147,14 +152,16 @@ def test_forward_tokens_stay_exact_while_lines_are_added(world: World) -> None:
 
 
 def test_the_forward_token_of_an_empty_tail_lies_ahead(world: World) -> None:
-    """As CloudWatch answers it: whoever follows from there misses what is written next."""
+    """
+    CloudWatch behaves so: a reader who follows from there misses the lines that are written next.
+    """
     token = get(world)["nextForwardToken"]
     put(world, (0, "missed"))
     assert messages(get(world, nextToken=token, startFromHead=True)) == []
 
 
 def test_pages_may_be_cut_by_time(world: World) -> None:
-    """Empty pages whose token has not repeated are not the end."""
+    """An empty page is not the end unless its token repeats."""
     put(world, (0, "a"))
     world.move(hours=3)
     put(world, (0, "b"))
@@ -202,7 +209,7 @@ def test_a_search_merges_streams_and_includes_its_end(world: World) -> None:
 
 
 def test_a_search_goes_on_in_its_own_direction(world: World) -> None:
-    """A token's direction counts, not the request's; the last page has none."""
+    """The direction is the token's, whatever the request says; the last page has no token."""
     put(world, *((0, str(n)) for n in range(7)))
     for head, expected in ((True, "0123456"), (False, "6543210")):
         page = search(world, limit=3, startFromHead=head, startTime=world.ms)

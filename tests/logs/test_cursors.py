@@ -1,4 +1,4 @@
-"""Cursors are input: forged ones, and those of other logs."""
+"""Cursors are input: forged ones, and those of other runs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_forged_cursor_is_a_bad_request(world: World, change: dict[str, Any]) 
     ],
 )
 def test_a_cursor_of_one_run_cannot_read_another(world: World, change: dict[str, Any]) -> None:
-    """Whatever it says, only the lines of the run or job it is used on are read."""
+    """Whatever the cursor says, only the lines of the requested run or job are read."""
     mine, other = world.run("run_A"), world.run("run_B")
     world.say(world.start(mine, "a" * 32), "mine")
     world.say(world.start(other, "b" * 32), "theirs")

@@ -1,4 +1,4 @@
-"""Lines that contain a text."""
+"""Filtering log lines by a text that they contain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.logs.log_world import World, texts
      "%regex%", "ünïcode ☃", "tab\there", "*", "'single'", "$.x", "Case"],
 )  # fmt: skip
 def test_a_filter_with_any_text_matches_exactly_that_text(world: World, text: str) -> None:
-    """What means something in a pattern is found as it is, and nothing else is."""
+    """Characters that mean something in CloudWatch's patterns are searched as they are."""
     run = world.run()
     task = world.start(run, "a" * 32)
     world.say(task, f"before {text} after", "another line", "case", text[:-1] or "short")
@@ -24,7 +24,7 @@ def test_a_filter_with_any_text_matches_exactly_that_text(world: World, text: st
 
 
 def test_a_cursor_keeps_its_filter(world: World) -> None:
-    """It may be repeated or left out, but not changed."""
+    """A request may repeat the filter of its cursor or leave it out, but not change it."""
     run = world.run()
     task = world.start(run, "a" * 32)
     world.say(task, "keep 1", "drop 2")

@@ -1,4 +1,4 @@
-"""Following the lines of a run and of a job, and going back."""
+"""Following the lines of a run and of a job, and paging back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from tests.logs.log_world import World, numbered, texts
 
 
 def test_following_loses_and_repeats_nothing_within_a_millisecond(world: World) -> None:
-    """Pages smaller than what shares a timestamp, and lines that are added to it later."""
+    """
+    Many lines have one timestamp, more than a page holds, and more are added while they are read.
+    """
     run = world.run()
     task = world.start(run, "a" * 32)
     at = world.ms
@@ -30,7 +32,7 @@ def test_following_loses_and_repeats_nothing_within_a_millisecond(world: World) 
 
 @pytest.mark.parametrize("text", [None, "line"])
 def test_attempts_follow_one_another(world: World, text: str | None) -> None:
-    """Across attempts, also one that starts while it is being followed."""
+    """A reader who follows a run gets the lines of an attempt that starts meanwhile."""
     query: dict[str, Any] = {} if text is None else {"filter": text}
     run = world.run()
     first = world.start(run, "a" * 32)
@@ -55,7 +57,7 @@ def test_attempts_follow_one_another(world: World, text: str | None) -> None:
 
 
 def test_a_cursor_of_a_task_that_was_launched_again_goes_on_with_the_next(world: World) -> None:
-    """A task that failed to start is replaced within the attempt."""
+    """A task that failed to start is replaced by another one within the attempt."""
     run = world.run()
     world.say(world.start(run, "a" * 32), "never mind")
     page = world.of_run(run)
@@ -67,7 +69,7 @@ def test_a_cursor_of_a_task_that_was_launched_again_goes_on_with_the_next(world:
 
 
 def test_nothing_more_can_come_once_a_run_is_over_and_read(world: World) -> None:
-    """A cancelled run whose container may still write is not over yet."""
+    """A cancelled run goes on until its container has stopped, since that may still write lines."""
     run = world.run()
     task = world.start(run, "a" * 32)
     world.say(task, *numbered(1, 10))
@@ -124,7 +126,7 @@ def test_a_job_is_followed_through_runs_that_come_and_go(world: World, text: str
 
 
 def test_an_idle_job_is_followed_without_reading_its_history_again(world: World) -> None:
-    """Each poll reads from the last line or the last two minutes on."""
+    """Each poll reads only from the last line on, or the last two minutes."""
     task = world.start(world.run(), "a" * 32)
     world.put(task, [(world.ms + n, f"noise {n}") for n in range(500)])
     world.cloudwatch.scan_limit = 100

@@ -1,4 +1,4 @@
-"""What bounds one answer: lines, bytes, calls of CloudWatch and time."""
+"""The limits of one answer: lines, bytes, calls of CloudWatch, and time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from tests.logs.log_world import UP_TO, World, texts
 
 
 def test_a_search_through_very_much_ends_early_and_says_so(world: World) -> None:
-    """After 50 pages without a match; its cursors go on from there, until all is found."""
+    """
+    An answer ends after 50 pages of CloudWatch; its cursors continue until all lines are found.
+    """
     run = world.run()
     task = world.start(run, "a" * 32)
     lines = [(world.ms + n, "needle" if n in (0, 150) else "hay") for n in range(300)]
@@ -33,7 +35,7 @@ def test_a_search_through_very_much_ends_early_and_says_so(world: World) -> None
 
 
 def test_a_search_forwards_ends_early_and_goes_on(world: World) -> None:
-    """Also when the range of an unfinished search ended before what was written since."""
+    """The next request also finds lines that were written after the unfinished search."""
     run = world.run()
     task = world.start(run, "a" * 32)
     world.put(task, [(world.ms, "needle 1")])
@@ -54,7 +56,7 @@ def test_a_search_forwards_ends_early_and_goes_on(world: World) -> None:
 
 
 def test_hours_without_lines_are_skipped(world: World) -> None:
-    """CloudWatch cuts pages by time too: empty pages in between are not the end."""
+    """CloudWatch cuts pages by time too, so empty pages in between are not the end."""
     run = world.run()
     task = world.start(run, "a" * 32)
     world.say(task, "1")
@@ -73,7 +75,9 @@ def test_hours_without_lines_are_skipped(world: World) -> None:
 
 
 def test_a_gap_too_long_for_one_request_is_crossed_in_several(world: World) -> None:
-    """Back at once; forwards only once the run is over, for before that it might lose a line."""
+    """
+    Paging back always goes on; following waits until the run is over, else it might miss a line.
+    """
     run = world.run()
     task = world.start(run, "a" * 32)
     world.say(task, "1")
@@ -98,7 +102,7 @@ def test_a_gap_too_long_for_one_request_is_crossed_in_several(world: World) -> N
 
 @pytest.mark.parametrize(("character", "count"), [("x", 60), ("\x00", 12), ("😀", 25)])
 def test_an_answer_stays_under_lambdas_limit(world: World, character: str, count: int) -> None:
-    """Of more lines than fit, as much as does; the cursors go on exactly, in both directions."""
+    """An answer holds as many lines as fit, and the cursors of both directions leave out none."""
     run = world.run()
     task = world.start(run, "a" * 32)
     length = 100_000 // len(character.encode())
@@ -127,7 +131,7 @@ def _encoded(page: Any) -> int:
 
 
 def test_a_line_that_no_answer_could_carry_is_cut(world: World) -> None:
-    """A megabyte of control characters is over Lambda's limit once it is encoded twice."""
+    """One MB of control characters exceeds Lambda's limit after it has been encoded twice."""
     run = world.run()
     task = world.start(run, "a" * 32)
     world.say(task, "before")
@@ -145,7 +149,7 @@ def test_a_line_that_no_answer_could_carry_is_cut(world: World) -> None:
 
 
 def test_throttling_after_the_first_page_is_a_partial_answer(world: World) -> None:
-    """What was read is not thrown away; throttled from the beginning it is Unavailable."""
+    """The lines read so far are returned; if the first call is throttled, Unavailable is raised."""
     world.try_once()
     run = world.run()
     task = world.start(run, "a" * 32)

@@ -1,4 +1,4 @@
-"""The newest lines of a window, of a run and of a job, and where there are none."""
+"""The newest lines of a window, of a run and of a job, and the answer where there are none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.logs.log_world import ARN, START, World, numbered, texts
 
 
 def test_the_newest_lines_come_in_time_order_for_one_call(world: World) -> None:
-    """A run's last 100 lines cost one call to CloudWatch, however many there are."""
+    """The last 100 lines of a run cost one call to CloudWatch, however many lines there are."""
     run = world.run()
     task = world.start(run, "a" * 32)
     world.put(task, [(world.ms + n, str(n)) for n in range(20_000)])
@@ -30,7 +30,10 @@ def test_the_newest_lines_come_in_time_order_for_one_call(world: World) -> None:
 
 
 def test_a_window_includes_its_start_and_not_its_end(world: World) -> None:
-    """With a filter and without: CloudWatch's two operations disagree on the end."""
+    """
+    This holds with and without a filter, although CloudWatch's two operations treat the end
+    differently.
+    """
     run = world.run()
     task = world.start(run, "a" * 32)
     world.put(task, [(world.ms + n, f"line {n}") for n in range(10)])
@@ -59,7 +62,7 @@ def test_a_job_shows_its_last_day_unless_asked_for_more(world: World) -> None:
 
 
 def test_lines_of_a_job_name_their_run_and_attempt(world: World) -> None:
-    """Merged by time, whichever run wrote them; of a task that nobody knows, nothing is said."""
+    """Lines are merged by time; a line of an unknown task has neither run nor attempt."""
     first, second = world.run("run_A"), world.run("run_B")
     world.start(first, "a" * 32)
     world.start(second, "b" * 32)
@@ -89,7 +92,7 @@ def test_a_runs_lines_are_its_own_alone(world: World) -> None:
 
 
 def test_ten_thousand_streams_do_not_slow_the_last_minute(world: World) -> None:
-    """The number of calls does not follow the history."""
+    """The number of calls does not grow with the number of old streams."""
     group = logs_backends["123456789012"]["eu-central-1"].groups[world.group]
     for n in range(10_000):
         stream = LogStream(group, f"run/main/{n:032d}")
@@ -107,7 +110,7 @@ def test_ten_thousand_streams_do_not_slow_the_last_minute(world: World) -> None:
 
 
 def test_a_run_without_a_task_has_no_lines_and_can_be_followed(world: World) -> None:
-    """From the first line on, whenever it comes."""
+    """Following it returns the first line when there is one."""
     run = world.run()
     page = world.of_run(run)
     assert (page.lines, page.previous_cursor, page.is_partial) == ([], None, False)
@@ -127,7 +130,7 @@ def test_a_stream_or_a_group_that_is_not_there_is_empty(world: World) -> None:
 
 
 def test_following_begins_before_the_first_line(world: World) -> None:
-    """The forward token of an empty page, which lies hours ahead, is not what is followed."""
+    """The forward token of an empty page lies hours ahead, so following does not use it."""
     run = world.run()
     task = world.start(run, "a" * 32)
     page = world.of_run(run)

@@ -1,8 +1,8 @@
 """
-For any lines, windows, limits and moments: every line once, in order, forwards and back.
+For any lines, windows, limits and times: every line is read once, in order, in both directions.
 
-The lines are written while they are read, in any number of attempts, many in one millisecond;
-CloudWatch cuts its pages by number, by time and by what it has looked at.
+The lines are written while they are read, in any number of attempts, many in one millisecond.
+CloudWatch cuts its pages by number of lines, by time and by the lines that it searched.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ QUICK = settings(
 
 @dataclass(frozen=True)
 class Write:
-    """Lines that a task writes in one batch: how many ms after the last, for each."""
+    """Lines that a task writes in one batch: for each, the milliseconds since the line before."""
 
     gaps: list[int]
 
@@ -50,7 +50,7 @@ class Retry:
 
 @dataclass(frozen=True)
 class Read:
-    """Somebody who follows reads on."""
+    """A reader who follows the run reads the next page."""
 
     limit: int
 
@@ -67,7 +67,9 @@ STEPS = st.one_of(
 
 
 class Story:
-    """A run's life, played; `lines` is what was written, in order, with its time."""
+    """
+    A run that writes lines and is retried; `lines` has what was written, in order, with its time.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -104,11 +106,11 @@ class Story:
 
 
 def first_look(world: World, story: Story, query: dict[str, Any]) -> tuple[LogPage, list[str]]:
-    """What there is already, and the page to follow from, which goes on behind it."""
+    """Read all lines there are; return them and the newest page, from which following goes on."""
     newest = page = world.of_run(story.run, limit=UP_TO, **query)
     seen = texts(page)
     if not seen and newest.next_cursor is not None:
-        return newest, []  # the silence at the end was too long for one request: all is to come
+        return newest, []  # the gap is too long for one request: following reads all
     while page.previous_cursor is not None:
         page = world.of_run(story.run, page.previous_cursor, limit=UP_TO, **query)
         seen = texts(page) + seen
@@ -132,7 +134,7 @@ def test_following_a_run_gives_every_line_once_in_order(
     scan_limit: int | None,
     slice_ms: int | None,
 ) -> None:
-    """From the first look on, while it writes, is retried, and after it has ended."""
+    """The reader begins at any time and goes on through retries until after the run's end."""
     with make_world() as world, pytest.MonkeyPatch.context() as patch:
         patch.setattr(log_reading, "MAX_PAGES", 20)
         world.cloudwatch.scan_limit, world.cloudwatch.slice_ms = scan_limit, slice_ms
@@ -151,7 +153,7 @@ def test_following_a_run_gives_every_line_once_in_order(
                 limit = step.limit if step else 7
                 page = world.of_run(story.run, page.next_cursor, limit=limit, **query)
                 seen += texts(page)
-            assert page.next_cursor is not None or step is None  # it is still running
+            assert page.next_cursor is not None or step is None  # the run goes on
         assert page is not None
         while page.next_cursor is not None:
             page = world.of_run(story.run, page.next_cursor, limit=7, **query)
@@ -176,7 +178,7 @@ def test_any_window_is_read_whole_from_either_end(
     scan_limit: int | None,
     slice_ms: int | None,
 ) -> None:
-    """Back from the newest page by page, and from the beginning forth again."""
+    """The pages go back from the newest line to the first, and then forwards again."""
     with make_world() as world:
         world.cloudwatch.scan_limit, world.cloudwatch.slice_ms = scan_limit, slice_ms
         story = Story(world)
@@ -213,7 +215,9 @@ def test_any_window_is_read_whole_from_either_end(
 def test_following_a_job_gives_every_line_once(
     steps: list[Write | Wait | Retry | Read | int], scan_limit: int | None
 ) -> None:
-    """Of three runs at once, as long as CloudWatch delivers at once: a number changes the run."""
+    """
+    Three runs write at once, and CloudWatch has each line at once; a number switches to that run.
+    """
     with make_world() as world:
         world.cloudwatch.scan_limit = scan_limit
         tasks = [world.start(world.run(f"run_{n}"), f"{n:032d}") for n in range(3)]

@@ -1,4 +1,4 @@
-"""The metrics that Container Insights would publish, and the use-cases that read them."""
+"""The metrics that Container Insights would publish, and calls of the use-cases that read them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DAY = timedelta(days=1)
 
 
 class World:
-    """What Container Insights would publish, and the use-cases that read it."""
+    """One job's metrics in CloudWatch (moto), and the use-case that reads them."""
 
     def __init__(self, cloudwatch: MetricsFidelity) -> None:
         self.cloudwatch = cloudwatch
@@ -46,7 +46,7 @@ class World:
     def sample(
         self, at: datetime, task: str, *, cores: float, mib: float, minutes: int = 1
     ) -> None:
-        """One sample a minute of a task, under both of its sets of dimensions."""
+        """Publish one sample a minute of a task, with each of its two sets of dimensions."""
         family = {
             "ClusterName": self.system.settings.cluster,
             "TaskDefinitionFamily": self.system.settings.family(JOB),
@@ -82,12 +82,12 @@ class World:
             return self.system.metrics.of_run(run, asked.window, asked.names)
 
     def counting(self) -> AbstractContextManager[None]:
-        """`calls` is what CloudWatch was asked inside."""
+        """Count the calls of CloudWatch that are made inside, in `calls`."""
         return counting(self.client, self.calls)
 
 
 def shown(result: MetricsResult) -> dict[str, Any]:
-    """Each metric as the API answers it."""
+    """The metrics as the API shows them."""
     return dict(views.metrics(result)["metrics"])
 
 

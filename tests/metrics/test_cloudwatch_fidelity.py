@@ -1,4 +1,4 @@
-"""What GetMetricData does and moto does not."""
+"""How GetMetricData behaves where moto differs: the fidelity layer's part."""
 
 from __future__ import annotations
 

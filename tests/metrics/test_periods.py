@@ -1,4 +1,4 @@
-"""Which period and which window a request for metrics gets."""
+"""Which period and which window a request for metrics is answered with."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ from tests.metrics.metric_world import DAY, HOUR, MINUTE, NOON, World, points
 def test_the_period_follows_the_window(
     age: timedelta, length: timedelta, period: int, grain: int
 ) -> None:
-    """60 s up to 6 h, then coarser; and never finer than what CloudWatch still keeps."""
+    """
+    The period is 60 s up to 6 h, then longer, and never finer than what CloudWatch still keeps.
+    """
     span = span_of(NOON - age, NOON - age + length, NOON)
     assert (span.period, span.grain) == (period, grain)
 
@@ -71,7 +73,7 @@ def test_no_window_exceeds_1440_points_or_the_retention_of_its_period(
     ],
 )
 def test_a_window_older_than_the_retention_is_empty(world: World, query: dict[str, Any]) -> None:
-    """Ahead of now, or longer ago than CloudWatch keeps anything."""
+    """A window in the future, or older than what CloudWatch keeps, costs no call."""
     result = world.job(**query)
     assert result.is_complete and points(result, "cpu_usage") == []
     assert world.calls == {}

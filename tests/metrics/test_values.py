@@ -1,4 +1,4 @@
-"""CPU and memory of runs and jobs: units, windows, and each metric's own status."""
+"""CPU and memory of runs and jobs: units, windows, and the status of each metric."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.metrics.metric_world import (
 
 
 def test_a_job_shows_average_cores_and_total_bytes_of_its_tasks(world: World) -> None:
-    """Two at once in the second minute: the cores are averaged, the bytes added up."""
+    """While two tasks run, the cores are their average and the bytes their sum."""
     world.sample(NOON - 5 * MINUTE, "a", cores=1.0, mib=100, minutes=2)
     world.sample(NOON - 4 * MINUTE, "b", cores=0.5, mib=50)
     result = world.job()
@@ -42,7 +42,7 @@ def test_a_job_shows_average_cores_and_total_bytes_of_its_tasks(world: World) ->
 def test_the_total_of_memory_stays_a_total_at_every_period(
     world: World, window: timedelta, period: int
 ) -> None:
-    """Two tasks of 100 MiB are 200 MiB, whether by the minute or by the quarter of a day."""
+    """Two tasks of 100 MiB have 200 MiB, with a period of a minute as of six hours."""
     for task in ("a", "b"):
         world.sample(NOON - 6 * HOUR, task, cores=0.25, mib=100, minutes=360)
     result = world.job(start=NOON - window)
@@ -54,7 +54,7 @@ def test_the_total_of_memory_stays_a_total_at_every_period(
 
 
 def test_a_short_run_is_not_thinned_out_by_a_long_period(world: World) -> None:
-    """Five minutes of 100 MiB are 100 MiB in a quarter of an hour, not a third of it."""
+    """Five minutes with 100 MiB give 100 MiB for a quarter of an hour, not a third of it."""
     world.sample(NOON - 3 * DAY, "a", cores=1.0, mib=100, minutes=5)
     result = world.job(start=NOON - 10 * DAY)
     assert result.period_seconds == 900
@@ -69,7 +69,7 @@ def test_no_data_is_an_empty_list_and_never_a_zero(world: World) -> None:
 
 
 def test_a_point_at_the_end_is_not_in_the_window(world: World) -> None:
-    """The start is, and a window that begins within a minute includes it."""
+    """The start is in the window; a start within a minute includes that minute's point."""
     world.sample(NOON - 10 * MINUTE, "a", cores=1.0, mib=1, minutes=10)
     window = {"start": NOON - 8 * MINUTE, "end": NOON - 6 * MINUTE}
     expected = [("11:52:00", 1.0), ("11:53:00", 1.0)]
@@ -84,7 +84,7 @@ def test_a_point_at_the_end_is_not_in_the_window(world: World) -> None:
 
 
 def test_a_run_shows_its_own_tasks_over_its_whole_life(world: World) -> None:
-    """Attempts follow one another; another run of the job at the same time is left out."""
+    """The tasks of all attempts are shown; another run of the job at the same time is left out."""
     first = {"attempt": 1, "task_arn": ARN + "a", "finished_at": (NOON + 2 * MINUTE).isoformat()}
     run = a_run(
         attempt=2, task_arn=ARN + "b", past_attempts=[first], started_at=NOON, status="running"
@@ -110,7 +110,7 @@ def test_a_run_shows_its_own_tasks_over_its_whole_life(world: World) -> None:
 
 
 def test_a_run_that_lasted_seconds_shows_the_minute_it_was_sampled_in(world: World) -> None:
-    """Also where its last sample is stamped after its end."""
+    """Its sample may have a timestamp after the run's end."""
     run = a_run(
         task_arn=ARN + "a",
         started_at=NOON + timedelta(seconds=50),
@@ -177,7 +177,7 @@ def test_one_failing_metric_leaves_the_others(world: World, status: str, code: s
 
 
 def test_an_unknown_metric_name_leaves_the_others(world: World) -> None:
-    """In the order asked for, each name once; nothing but unknown ones costs no call."""
+    """The order is the caller's, each name comes once, and unknown names alone cost no call."""
     world.sample(NOON - 5 * MINUTE, "a", cores=1.0, mib=100)
     result = world.job(names=["disk", "cpu_usage", " cpu_usage"])
     assert list(result.metrics) == ["disk", "cpu_usage"]
@@ -189,6 +189,6 @@ def test_an_unknown_metric_name_leaves_the_others(world: World) -> None:
 
 
 def test_throttling_fails_the_whole_request(world: World) -> None:
-    """It is worth another try, unlike a metric that failed."""
+    """The whole request may be tried again, unlike a metric with an error of its own."""
     with world.clock.deadline(0), pytest.raises(Unavailable):
         world.job()

@@ -1,4 +1,4 @@
-"""One packaging for all tests of the deployment; the deployed test itself runs by `make e2e`."""
+"""Fixtures of the deployment's tests: one package for all, and an account in moto."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def template(packaged: package.Package) -> dict[str, Any]:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """An account of its own for each test."""
+    """An empty AWS account in moto, a new one for each test."""
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
@@ -42,7 +42,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 @pytest.fixture
 def server(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """moto behind a port, for the AWS CLI, which runs in a process of its own."""
+    """moto as a server on a local port, for the AWS CLI, which runs as a separate process."""
     started = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     started.start()
     host, port = started.get_host_and_port()

@@ -1,9 +1,9 @@
 """
 A stand-in for one AWS service where moto does not behave as AWS does.
 
-A double is an object with a method for each operation that is called, named as boto3 names it.
-botocore checks the arguments of each call as always, and each answer against the service's own
-model, so a double cannot answer what AWS could not.
+A double is an object with a method for each operation that is called, named as in boto3. botocore
+checks the arguments of each call as always, and each answer against the service's own model, so a
+double cannot answer what AWS could not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from botocore.validate import validate_parameters
 
 
 class Refusal(Exception):
-    """An operation of a double answers an error with this code and message."""
+    """A double raises this to answer an operation with an error of this code and message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -27,7 +27,7 @@ class Refusal(Exception):
 
 
 def install(monkeypatch: pytest.MonkeyPatch, service: str, double: object) -> None:
-    """Let every client of `service` that is made from now on be answered by `double`."""
+    """Let `double` answer every client of `service` that is made after this call."""
     session = boto3.DEFAULT_SESSION or boto3.session.Session()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
 
@@ -44,7 +44,7 @@ def install(monkeypatch: pytest.MonkeyPatch, service: str, double: object) -> No
             validate_parameters(data, model.output_shape)
         return _response(200), {**data, "ResponseMetadata": {"HTTPStatusCode": 200}}
 
-    events: Any = session.events  # its stubs know no handler that answers
+    events: Any = session.events  # the type stubs do not know handlers that answer
     events.register(f"before-parameter-build.{service}", keep)
     events.register(f"before-call.{service}", answer)
 

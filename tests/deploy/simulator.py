@@ -1,8 +1,8 @@
 """
-IAM's policy simulator, which moto lacks: SimulatePrincipalPolicy over the roles that moto keeps.
+IAM's policy simulator, which moto lacks: SimulatePrincipalPolicy for the roles in moto.
 
-It judges inline policies, a boundary and service control policies as they are stored, and answers
-in the shapes that botocore knows; moto serialises what it answers, and botocore parses that.
+It judges inline policies, a permissions boundary and service control policies as they are stored.
+botocore's own model checks its answers, and moto serialises them.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Denied(ServiceException):
 
 
 class Simulator:
-    """Its answers follow from what IAM holds, and from what a test sets here."""
+    """Answers from the roles and policies in moto's IAM, and from what a test sets here."""
 
     def __init__(self) -> None:
         self.service_control: list[Statement] | None = None
-        """Of the organisation that the account belongs to; None: it belongs to none."""
+        """The policies of the account's organisation; None: the account belongs to none."""
         self.may_be_asked = True
         self.missing: list[str] = []
         """Condition keys that a policy asks for and that the caller has not given."""
@@ -84,14 +84,14 @@ class Simulator:
         specific["EvalResourceDecision"] = result["EvalDecision"] = decision
         specific["MatchedStatements"] = [{"SourcePolicyId": name} for name in matched]
         specific["MissingContextValues"] = self.missing
-        if needed.arn == "*":  # no resource of its own: the top level says it all
+        if needed.arn == "*":  # then the top level has the whole answer
             del specific["EvalResourceDecision"]
             return {**specific, **result}
         return {**result, "EvalResourceName": "arn:...", "ResourceSpecificResults": [specific]}
 
 
 def _decide(documents: dict[str, str], needed: Needed) -> tuple[str, list[str]]:
-    """The decision of the role's own policies, and the policies that it comes from."""
+    """The decision of the role's own policies, and the policies that decide."""
     denying = [name for name, text in documents.items() if _matches(text, "Deny", needed)]
     if denying:
         return EXPLICIT, denying
@@ -104,7 +104,7 @@ def _allows(document: str, needed: Needed) -> bool:
 
 
 def _matches(document: str, effect: str, needed: Needed) -> bool:
-    """Whether a statement with that effect is about the call."""
+    """Whether a statement with this effect applies to the call."""
     statements = [
         {"Sid": "", **statement, "Effect": "Allow"}
         for statement in json.loads(document)["Statement"]
@@ -115,7 +115,7 @@ def _matches(document: str, effect: str, needed: Needed) -> bool:
 
 @contextmanager
 def simulating() -> Iterator[Simulator]:
-    """moto's IAM answers SimulatePrincipalPolicy inside."""
+    """Let moto's IAM answer SimulatePrincipalPolicy inside."""
     simulator = Simulator()
 
     def simulate_principal_policy(handler: IamResponse) -> ActionResult:

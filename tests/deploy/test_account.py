@@ -1,4 +1,4 @@
-"""Commands that act on an account say where, and refuse what cannot be meant."""
+"""Commands that act on an account print which one, and refuse what cannot be meant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.deploy.world import World
 
 @pytest.fixture(autouse=True)
 def shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shell with credentials and a region, and no endpoint of its own."""
+    """A shell with credentials and a region, and without an endpoint."""
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "JOBYARD_E2E"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
@@ -28,7 +28,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_account_and_region_are_printed_before_anything_is_changed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """So that a wrong profile is seen in time."""
+    """The operator thus sees in time that the profile is the wrong one."""
     with mock_aws():
         where = account.announce("prod", "deploying")
     said = capsys.readouterr().out
@@ -40,7 +40,7 @@ def test_account_and_region_are_printed_before_anything_is_changed(
 def test_aws_region_overrides_aws_default_region(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], default: str | None
 ) -> None:
-    """As AWS's SDKs read it; for this process, the token commands and the AWS CLI it starts."""
+    """AWS's SDKs read it so; it holds for this process, the token commands and the AWS CLI."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     if default:
         monkeypatch.setenv("AWS_DEFAULT_REGION", default)
@@ -56,7 +56,7 @@ def test_aws_region_overrides_aws_default_region(
 
 
 def test_no_region_at_all_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what to set."""
+    """The message says which variable to set."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     for act in (lambda: account.announce("prod", "examining"), lambda: tokens.connect("prod")):
         with pytest.raises(Refused, match="set AWS_REGION"):
@@ -67,7 +67,7 @@ def test_no_region_at_all_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_shell_that_points_elsewhere_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Such as one that has sourced the local stack's environment."""
+    """A shell that has sourced the local stack's environment has such a variable."""
     monkeypatch.setenv(name, "http://127.0.0.1:5000")
     with pytest.raises(Refused, match=name):
         account.announce("prod", "deploying")
@@ -76,7 +76,7 @@ def test_a_shell_that_points_elsewhere_is_refused(
 def test_a_profile_that_points_elsewhere_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The endpoint may be in the configuration file too."""
+    """The endpoint may be set in AWS's configuration file too."""
     configuration = tmp_path_factory.mktemp("aws") / "config"
     configuration.write_text("[default]\nendpoint_url = http://127.0.0.1:5000\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(configuration))
@@ -87,13 +87,13 @@ def test_a_profile_that_points_elsewhere_is_refused(
 
 @pytest.mark.parametrize("stage", ["", "Prod", "2nd", "a" * 21, "a_b", "a b"])
 def test_a_stage_name_that_aws_names_cannot_contain_is_refused(stage: str) -> None:
-    """The same form as the template's parameter."""
+    """A stage's name has the form that the template's parameter requires."""
     with pytest.raises(Refused, match="STAGE"):
         account.announce(stage, "deploying")
 
 
 def test_resources_that_stages_share_are_created_once() -> None:
-    """Preparing twice is preparing once."""
+    """A second preparation changes nothing."""
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
         where = account.announce("prod", "deploying")
         account.prepare(where)
@@ -104,6 +104,6 @@ def test_resources_that_stages_share_are_created_once() -> None:
 
 
 def test_reading_outputs_of_an_undeployed_stage_says_that_it_is_not_deployed() -> None:
-    """A sentence, not a traceback."""
+    """The command prints a sentence instead of a traceback."""
     with mock_aws(), pytest.raises(Refused, match="not deployed"):
         deploy.outputs("prod")

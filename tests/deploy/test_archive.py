@@ -1,4 +1,4 @@
-"""The deployment archive: small, the same every time, and complete."""
+"""The deployment archive is small, complete, and the same each time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ import pytest
 from infra import package
 
 LIMIT = 6_000_000
-"""Bytes, zipped."""
+"""The largest allowed size of the zipped archive, in bytes."""
 
-# What a cold function does, in an interpreter that sees the archive and Python's own library.
+# Imports what a cold function imports, in an interpreter that sees only the archive and Python's
+# own library.
 PROBE = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -56,8 +57,8 @@ def test_packaging_one_commit_twice_gives_the_same_bytes(
     packaged: package.Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    CloudFormation sees a change where bytes differ; deploying again must change nothing, from
-    another checkout neither.
+    CloudFormation updates what has different bytes, so a repeated deployment must package the same
+    bytes, also from another checkout.
     """
     monkeypatch.setattr(package, "dependencies", partial(package.dependencies, kept=tmp_path))
     again = package.build(tmp_path / "again", package.LAMBDA)
@@ -70,12 +71,14 @@ def digest(file: Path) -> str:
 
 
 def test_the_archive_is_small(packaged: package.Package) -> None:
-    """What a cold start loads is bounded by what is there to load."""
+    """The size of the archive limits what a cold start loads."""
     assert packaged.archive.stat().st_size < LIMIT
 
 
 def test_the_archive_contains_the_product_and_nothing_else(packaged: package.Package) -> None:
-    """The product's modules, what it runs on, Chalice's runtime; no caches, tools or secrets."""
+    """
+    It has the product's modules, its dependencies and Chalice's runtime, and no caches or tools.
+    """
     found = names(packaged.archive)
     product = {name for name in found if name == "app.py" or name.startswith("chalicelib/")}
     modules = {
@@ -89,7 +92,7 @@ def test_the_archive_contains_the_product_and_nothing_else(packaged: package.Pac
 
 
 def test_wheels_are_for_lambdas_processor_and_python(packaged: package.Package) -> None:
-    """Whatever machine packages."""
+    """The machine that packages does not matter."""
     compiled = [name for name in names(packaged.archive) if name.endswith(".so")]
     assert compiled != []
     assert {re.sub(r".*\.(cpython-[^.]*)\.so", r"\1", name) for name in compiled} == {
@@ -100,7 +103,7 @@ def test_wheels_are_for_lambdas_processor_and_python(packaged: package.Package) 
 def test_botocore_knows_the_services_that_are_used_and_no_others(
     packaged: package.Package,
 ) -> None:
-    """Its data on all 400 would be three quarters of the archive."""
+    """The data of all 400 services would be three quarters of the archive."""
     data = {name.split("/")[2] for name in names(packaged.archive) if _is_service(name)}
     assert data == set(package.SERVICES)
 
@@ -110,7 +113,7 @@ def _is_service(name: str) -> bool:
 
 
 def test_every_service_that_the_product_calls_is_among_them() -> None:
-    """DynamoDB is called by PynamoDB; the others by name."""
+    """PynamoDB calls DynamoDB; the product's code names each other service."""
     sources = [path.read_text() for path in (package.ROOT / "chalicelib").rglob("*.py")]
     called = {name for text in sources for name in re.findall(r"clients\.get\(\"(\w+)\"\)", text)}
     assert called | {"dynamodb"} == set(package.SERVICES)
@@ -120,7 +123,7 @@ def test_every_service_that_the_product_calls_is_among_them() -> None:
 def test_everything_imports_and_every_client_is_built_from_the_archive_alone(
     tmp_path: Path,
 ) -> None:
-    """The same archive, with wheels for the Python at hand, so that it can be imported here."""
+    """The archive is packaged with wheels for this Python, so that it can be imported here."""
     made = package.build(tmp_path / "host", package.HOST)
     code = tmp_path / "code"
     with zipfile.ZipFile(made.archive) as opened:

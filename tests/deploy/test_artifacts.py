@@ -1,4 +1,4 @@
-"""The artifact bucket is the account's own, and an archive that is deployed stays in it."""
+"""The artifact bucket belongs to the account, and the archive of a deployed stage stays in it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def tags(key: str) -> Any:
 def test_every_call_to_s3_names_the_account_that_must_own_the_bucket(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever S3 takes it, which is everywhere but where the bucket is made."""
+    """
+    The account is named wherever S3 accepts it: everywhere except where the bucket is created.
+    """
     session = boto3.session.Session()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
     calls: dict[str, str | None] = {}
@@ -56,7 +58,9 @@ def test_every_call_to_s3_names_the_account_that_must_own_the_bucket(
 
 
 class ForeignBucket:
-    """S3, where somebody else has made the bucket and lets everybody in, but for the condition."""
+    """
+    S3 with a bucket that another account made and opened to all: only ExpectedBucketOwner fails.
+    """
 
     def head_bucket(self, Bucket: str, ExpectedBucketOwner: str | None = None) -> dict[str, Any]:
         if ExpectedBucketOwner is not None:
@@ -67,14 +71,14 @@ class ForeignBucket:
 def test_a_bucket_of_another_account_is_refused(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything is put there."""
+    """It is refused before anything is uploaded."""
     install(monkeypatch, "s3", ForeignBucket())
     with pytest.raises(Refused, match="another account's"):
         artifacts.prepare(WHERE)
 
 
 def test_the_bucket_is_created_once_and_blocks_public_access(world: World) -> None:
-    """Preparing twice is preparing once; nobody else reads what lies there."""
+    """A second preparation changes nothing, and nobody else can read the bucket."""
     artifacts.prepare(WHERE)
     artifacts.prepare(WHERE)
     s3 = boto3.client("s3")
@@ -84,7 +88,7 @@ def test_the_bucket_is_created_once_and_blocks_public_access(world: World) -> No
 
 
 def test_only_superseded_archives_expire(world: World) -> None:
-    """What is deployed is never removed by its age; of old versions the current one stays."""
+    """Archives in use never expire, and of versioned objects the current version stays."""
     artifacts.prepare(WHERE)
     s3 = boto3.client("s3")
     rules = s3.get_bucket_lifecycle_configuration(Bucket=WHERE.bucket)["Rules"]
@@ -97,7 +101,9 @@ def test_only_superseded_archives_expire(world: World) -> None:
 
 
 def test_a_deployment_supersedes_the_stages_other_archives(world: World) -> None:
-    """Not its own, and none of another stage, although that stage's name begins alike."""
+    """
+    The stage's new archive stays, and so do those of a stage whose name begins with this one's.
+    """
     artifacts.prepare(WHERE)
     for key in ("jobyard/dev/new", "jobyard/dev/old", "jobyard/dev-2/one"):
         put(key)
@@ -107,7 +113,7 @@ def test_a_deployment_supersedes_the_stages_other_archives(world: World) -> None
 
 
 def test_an_archive_that_is_deployed_again_is_kept(world: World) -> None:
-    """An operator rolls back: the older archive is still there, and marked as superseded."""
+    """After a rollback the older archive is in use again, and its mark as superseded is removed."""
     artifacts.prepare(WHERE)
     put("jobyard/dev/old")
     artifacts.supersede(WHERE, "dev", but=set())
@@ -116,12 +122,15 @@ def test_an_archive_that_is_deployed_again_is_kept(world: World) -> None:
 
 
 def test_a_stage_that_was_never_deployed_supersedes_nothing(world: World) -> None:
-    """There may be no bucket at all when a stage is destroyed."""
+    """When a stage is destroyed there may be no bucket."""
     assert artifacts.supersede(WHERE, "dev", but=set()) == 0
 
 
 def test_the_archive_of_a_packaged_template_is_found_and_kept(server: None, tmp_path: Path) -> None:
-    """As the AWS CLI uploads it and names it, also where an earlier deployment had put it."""
+    """
+    The AWS CLI uploads the archive and chooses its name; an earlier deployment may have uploaded
+    it.
+    """
     (tmp_path / "deployment.zip").write_bytes(b"archive")
     function = {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "./deployment.zip"}}
     table = {"Type": "AWS::DynamoDB::Table"}

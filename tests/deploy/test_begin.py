@@ -1,4 +1,4 @@
-"""A deployment begins anew where an earlier one, or a destroy, did not come to its end."""
+"""A deployment starts again after an earlier deployment or destroy was interrupted or failed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ REASON = "jobyard-dev-jobs is being restored"
 
 class CloudFormation:
     """
-    Stacks as CloudFormation treats them when resources are imported.
+    CloudFormation's stacks when resources are imported.
 
-    An import of what no stack has begins one; when it fails, the stack stays, in a state of its
-    own. Deleting one leaves the tables, which have the policy Retain. `coming` are the states
-    that the stack goes through from now on, one each time it is described.
+    An import into a new stack begins the stack. If the import fails, the stack stays in a state of
+    its own. Deleting the stack leaves the tables, which have the policy Retain. `coming` are the
+    states that the stack goes through, one each time that it is described.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class CloudFormation:
 
 @pytest.fixture
 def cloudformation(world: World, monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
-    """No stack, and the tables that a `make destroy` kept; waiting takes no time."""
+    """No stack, the tables that a `make destroy` kept, and no waiting between two looks."""
     world.tables("dev")
     double = CloudFormation()
     install(monkeypatch, "cloudformation", double)
@@ -110,7 +110,7 @@ def cloudformation(world: World, monkeypatch: pytest.MonkeyPatch) -> CloudFormat
 
 @pytest.fixture
 def packaged(tmp_path: Path) -> Path:
-    """A packaged template with a table for each name, and something else."""
+    """A packaged template with the stage's tables and a cluster."""
     tables = {
         f"{name.title()}Table": {
             "Type": "AWS::DynamoDB::Table",
@@ -126,7 +126,7 @@ def packaged(tmp_path: Path) -> Path:
 
 
 def begin(packaged: Path) -> None:
-    """What a deployment does before CloudFormation gets the whole template."""
+    """Do what a deployment does before it gives CloudFormation the whole template."""
     deploy.remove_unborn(NAME)
     deploy.adopt_kept_tables("dev", packaged)
 
@@ -135,7 +135,7 @@ def begin(packaged: Path) -> None:
 def test_tables_are_imported_again_after_a_failed_import(
     cloudformation: CloudFormation, packaged: Path, status: str
 ) -> None:
-    """What the failed import left is deleted, and the import is made again."""
+    """The stack of the failed import is deleted, and the tables are imported again."""
     cloudformation.imports_fail = True
     with pytest.raises(Refused, match=REASON):
         begin(packaged)
@@ -149,7 +149,7 @@ def test_tables_are_imported_again_after_a_failed_import(
 def test_a_failed_import_does_not_delete_a_live_stack(
     cloudformation: CloudFormation, packaged: Path
 ) -> None:
-    """An operator may have tried to import something into it by hand; it can be updated."""
+    """An operator may have tried an import by hand: the stack stays and can be updated."""
     cloudformation.status = "IMPORT_ROLLBACK_COMPLETE"
     cloudformation.held = {"JobsTable": "AWS::DynamoDB::Table", "Cluster": "AWS::ECS::Cluster"}
     begin(packaged)
@@ -159,7 +159,7 @@ def test_a_failed_import_does_not_delete_a_live_stack(
 def test_deploy_waits_for_an_import_in_progress(
     cloudformation: CloudFormation, packaged: Path
 ) -> None:
-    """Of a deployment that died meanwhile."""
+    """The import belongs to a deployment that died."""
     cloudformation.coming = ["IMPORT_IN_PROGRESS", "IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"]
     begin(packaged)
     assert (cloudformation.status, cloudformation.deleted) == ("IMPORT_COMPLETE", 0)
@@ -168,7 +168,7 @@ def test_deploy_waits_for_an_import_in_progress(
 def test_tables_are_imported_once_a_deletion_in_progress_has_ended(
     cloudformation: CloudFormation, packaged: Path
 ) -> None:
-    """Of a destroy that was interrupted while it waited."""
+    """The deletion belongs to a destroy that was interrupted while it waited."""
     cloudformation.coming = ["DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", None]
     begin(packaged)
     assert cloudformation.status == "IMPORT_COMPLETE"
@@ -177,7 +177,7 @@ def test_tables_are_imported_once_a_deletion_in_progress_has_ended(
 def test_a_change_set_that_cloudformation_refuses_is_reported_with_its_reason(
     cloudformation: CloudFormation, packaged: Path
 ) -> None:
-    """And the stack that it began is no obstacle to the next try."""
+    """The stack that the change set began does not stop the next attempt."""
     cloudformation.change_set_reason = "a table belongs to another stack"
     with pytest.raises(Refused, match="belongs to another stack"):
         begin(packaged)
@@ -189,7 +189,7 @@ def test_a_change_set_that_cloudformation_refuses_is_reported_with_its_reason(
 def test_a_stage_without_tables_is_created_without_an_import(
     cloudformation: CloudFormation, packaged: Path
 ) -> None:
-    """Its first deployment makes them."""
+    """The first deployment of a stage creates its tables."""
     dynamodb = boto3.client("dynamodb")
     for table in deploy.kept_tables("dev"):
         dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)

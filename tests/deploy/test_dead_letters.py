@@ -1,4 +1,4 @@
-"""Events that EventBridge cannot deliver reach the queue, whatever the stage is called."""
+"""EventBridge may send events that it cannot deliver to the queue, whatever the stage's name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JOB = "job_01K0000000000000000000000A"
 
 
 def substituted(value: Any, stage: str) -> str:
-    """A string of the template, or a Fn::Sub of what does not depend on a resource."""
+    """A string of the template, or a Fn::Sub of names that depend on no resource."""
     text: str = value if isinstance(value, str) else value["Fn::Sub"]
     for name, known in {**ACCOUNT, "Stage": stage}.items():
         text = text.replace(f"${{{name}}}", known)
@@ -25,16 +25,18 @@ def substituted(value: Any, stage: str) -> str:
 
 def rule_names(template: dict[str, Any], stage: str) -> Iterator[str]:
     """
-    The rules that SAM makes of the functions' events, by the names that they get in AWS.
+    The names that the rules of the functions' events get in AWS.
 
-    An unnamed rule is named after its stack, its logical id and twelve random characters. Where
-    that passes the 64 characters that a rule's name may have, the first two are cut to 25 each.
+    SAM names a rule that has no name after its stack, its logical id and twelve random characters.
+    If that is longer than the 64 characters of a rule's name, it cuts the first two to 25
+    characters.
     """
     for function, resource in template["Resources"].items():
         if resource["Type"] != "AWS::Serverless::Function":
             continue
         for event, settings in resource["Properties"].get("Events", {}).items():
-            # SAM's names for it (Schedule, EventBridgeRule in the AWS SAM developer guide)
+            # The property that SAM reads (Schedule, EventBridgeRule in the AWS SAM developer
+            # guide).
             key = "Name" if settings["Type"] == "Schedule" else "RuleName"
             named = settings["Properties"].get(key)
             parts = [f"jobyard-{stage}", function + event, "1A2B3C4D5E6F"]
@@ -54,7 +56,9 @@ def may_send(template: dict[str, Any], stage: str, rule: str) -> bool:
 
 @pytest.mark.parametrize("stage", STAGES, ids=len)
 def test_every_rule_of_a_stage_may_send_to_its_queue(template: dict[str, Any], stage: str) -> None:
-    """For every length of a stage's name; EventBridge refuses a name of over 64 characters."""
+    """
+    This holds for every length of a stage's name; EventBridge refuses names of over 64 characters.
+    """
     rules = [*rule_names(template, stage), f"jobyard-{stage}-{JOB}-0"]
     assert len(rules) == 4
     for rule in rules:
@@ -63,6 +67,6 @@ def test_every_rule_of_a_stage_may_send_to_its_queue(template: dict[str, Any], s
 
 
 def test_rules_of_another_stage_may_not_send(template: dict[str, Any]) -> None:
-    """Although the other stage's name begins with this one's."""
+    """The other stage's name begins with this one's."""
     for rule in [*rule_names(template, "dev-2"), f"jobyard-dev-2-{JOB}-0"]:
         assert not may_send(template, "dev", rule), rule

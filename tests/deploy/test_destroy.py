@@ -1,4 +1,4 @@
-"""What lives outside CloudFormation is drained: all of this stage, nothing of another."""
+"""`make destroy` removes what a stage has outside CloudFormation, and nothing of another stage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUN = "run_01K0000000000000000000000A"
 
 
 def test_destroy_deletes_the_stages_rules_and_no_others(world: World) -> None:
-    """A rule with targets cannot be deleted, so its targets go first."""
+    """EventBridge does not delete a rule that has targets, so the targets are removed first."""
     world.rule("dev")
     world.rule("dev-2")
     assert destroy.remove_rules("dev") == 1
@@ -26,7 +26,7 @@ def test_destroy_deletes_the_stages_rules_and_no_others(world: World) -> None:
 
 
 def test_tasks_of_the_stages_cluster_are_stopped(world: World) -> None:
-    """A cluster with tasks does not delete."""
+    """ECS does not delete a cluster that has tasks."""
     world.task("dev")
     other = world.task("prod")
     assert destroy.stop_tasks("dev") == 1
@@ -35,13 +35,13 @@ def test_tasks_of_the_stages_cluster_are_stopped(world: World) -> None:
 
 
 def test_a_stage_without_a_cluster_has_no_tasks(world: World) -> None:
-    """A second destroy, after a first one that came this far, goes on."""
+    """A first destroy may have deleted the cluster and been interrupted: the second one goes on."""
     assert destroy.stop_tasks("dev") == 0
 
 
 class DeletedCluster:
     """
-    ECS some time after a cluster was deleted: it is still described, and has no tasks to list.
+    ECS after a cluster was deleted: it can still be described, but not asked for tasks.
 
     moto lists the tasks of such a cluster; AWS answers ClusterNotFoundException.
     """
@@ -56,14 +56,14 @@ class DeletedCluster:
 def test_a_stage_whose_cluster_was_deleted_a_moment_ago_has_no_tasks(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second destroy, of a stack that is gone, goes on to its end."""
+    """A second destroy of a stage whose stack is gone succeeds."""
     install(monkeypatch, "ecs", DeletedCluster())
     assert destroy.running("dev") == {}
     destroy.destroy("dev", data=False)
 
 
 def test_every_revision_of_the_stages_families_is_deleted(world: World) -> None:
-    """Active and inactive ones: a job's env values are in them."""
+    """The env values of a job are in active and in inactive revisions."""
     world.definition("dev")
     ecs: Any = boto3.client("ecs")
     ecs.deregister_task_definition(taskDefinition=world.definition("dev"))
@@ -78,7 +78,7 @@ def test_every_revision_of_the_stages_families_is_deleted(world: World) -> None:
 
 
 def test_output_of_the_stages_containers_is_deleted(world: World) -> None:
-    """Jobyard's own logs are the stack's, and go with it."""
+    """The logs of Jobyard's functions belong to the stack and are deleted with it."""
     for name in ("/jobyard/dev/job_1", "/jobyard/dev-2/job_1", "/aws/lambda/jobyard-dev"):
         boto3.client("logs").create_log_group(logGroupName=name)
     assert destroy.delete_log_groups("dev") == 1
@@ -90,7 +90,7 @@ def test_output_of_the_stages_containers_is_deleted(world: World) -> None:
 
 
 def test_what_container_insights_wrote_is_deleted(world: World) -> None:
-    """CloudWatch makes that group by itself for each cluster; it is in no stack."""
+    """CloudWatch creates this group for each cluster; it belongs to no stack."""
     for stage in ("dev", "dev-2"):
         name = f"/aws/ecs/containerinsights/jobyard-{stage}/performance"
         boto3.client("logs").create_log_group(logGroupName=name)
@@ -100,7 +100,7 @@ def test_what_container_insights_wrote_is_deleted(world: World) -> None:
 
 
 def test_tables_are_deleted_although_they_are_protected(world: World) -> None:
-    """Their protection is for everybody but this."""
+    """Destroy turns the protection off first."""
     world.tables("dev")
     world.tables("dev-2")
     assert destroy.delete_tables("dev") == 3
@@ -109,7 +109,7 @@ def test_tables_are_deleted_although_they_are_protected(world: World) -> None:
 
 
 class TableThatGoes:
-    """DynamoDB with one table that is being deleted; two looks later it is gone."""
+    """DynamoDB with one table that is being deleted, and gone after it was described twice."""
 
     def __init__(self) -> None:
         self.looks = 3
@@ -129,7 +129,7 @@ class TableThatGoes:
 def test_destroy_waits_for_a_table_that_is_being_deleted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It refuses to be changed or deleted again."""
+    """DynamoDB refuses to change or delete such a table."""
     double = TableThatGoes()
     install(monkeypatch, "dynamodb", double)
     assert destroy.delete_tables("dev") == 1
@@ -137,7 +137,7 @@ def test_destroy_waits_for_a_table_that_is_being_deleted(
 
 
 def test_without_data_delete_the_data_stays(world: World) -> None:
-    """Tables, task definitions and output: `make deploy` takes them over again."""
+    """Tables, task definitions and logs stay; the next `make deploy` uses them again."""
     world.tables("dev")
     world.definition("dev")
     world.rule("dev")
@@ -151,7 +151,7 @@ def test_without_data_delete_the_data_stays(world: World) -> None:
 
 @pytest.fixture
 def type_in(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Somebody at a terminal types this; None is a shell without a terminal."""
+    """Returns a function that types a text at a terminal; None is a shell without one."""
     monkeypatch.delenv("CONFIRM", raising=False)
 
     class Terminal:
@@ -175,7 +175,7 @@ def type_in(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_destroy_wants_the_stages_name_as_confirmation(
     world: World, monkeypatch: pytest.MonkeyPatch, type_in: Any, data: bool
 ) -> None:
-    """By hand or in CONFIRM, with or without its data."""
+    """The name is typed or set in CONFIRM, with or without deleting the data."""
     type_in("dev\n")
     destroy.confirm("dev", data=data)
     for wrong in ("dev-2\n", "y\n", "\n", ""):
@@ -195,7 +195,7 @@ def test_destroy_wants_the_stages_name_as_confirmation(
 def test_destroy_prints_running_tasks_before_it_asks(
     world: World, capsys: pytest.CaptureFixture[str], type_in: Any
 ) -> None:
-    """How many tasks, and of which jobs; a task that is no job's is counted too."""
+    """It prints the number of tasks of each job, and of those that belong to no job."""
     for started_by in (f"job_A/{RUN}/1", f"job_B/{RUN}/1", f"job_B/{RUN}/2", "somebody"):
         world.task("dev", started_by)
     world.task("prod", f"job_C/{RUN}/1")
@@ -212,7 +212,7 @@ def test_destroy_prints_running_tasks_before_it_asks(
 def test_a_destroy_that_is_not_confirmed_changes_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, type_in: Any
 ) -> None:
-    """The command as it is called: neither rules nor tasks nor tables."""
+    """The command stops before it changes rules, tasks or tables."""
     world.rule("dev")
     task = world.task("dev")
     monkeypatch.setattr("sys.argv", ["destroy", "dev"])

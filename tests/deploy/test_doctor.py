@@ -1,4 +1,4 @@
-"""What doctor says of a stage, each check by itself."""
+"""What doctor says about a stage, each check by itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PARAMETER = "arn:aws:ssm:eu-central-1:123456789012:parameter/jobyard/dev/acme/ke
 
 
 def test_the_services_of_the_jobs_secrets_are_those_that_they_name(world: World) -> None:
-    """Only these need an endpoint of their own in a closed subnet."""
+    """In a subnet without internet access only these services need an endpoint for secrets."""
     assert doctor.secret_services("dev") == set()
     world.tables("dev")
     dynamodb = boto3.client("dynamodb")
@@ -28,14 +28,14 @@ def test_the_services_of_the_jobs_secrets_are_those_that_they_name(world: World)
 
 
 def test_doctor_names_the_tables_that_a_stage_lacks(world: World) -> None:
-    """And what to do."""
+    """The sentence also says what to do."""
     sentences = list(doctor.check_tables("dev"))
     assert sentences[0] == ("The table jobyard-dev-jobs is missing; restore it from its backup.")
     assert len(sentences) == 3
 
 
 def test_doctor_names_what_a_table_lacks_that_was_restored_by_hand(world: World) -> None:
-    """A restored table has its items and keys, and none of its settings."""
+    """A restored table has the items and keys, but none of the settings."""
     world.tables("dev")
     name = "jobyard-dev-jobs"
     boto3.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)

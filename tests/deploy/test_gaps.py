@@ -1,4 +1,4 @@
-"""What the deployed test changes of the policies before the emulator gets them."""
+"""What the deployed test changes in the policies before the emulator gets them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.deploy.e2e import gaps
 
 
 def granted(template: dict[str, Any]) -> dict[str, list[str]]:
-    """By role: every action that it grants, sorted."""
+    """For each role: every action that it grants, sorted."""
     return {
         name: sorted(
             action
@@ -30,7 +30,9 @@ def _listed(actions: str | list[str]) -> list[str]:
 def test_the_emulator_gets_the_actions_that_are_deployed(
     template: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Only resources and conditions differ, so an action that a function lacks is denied there."""
+    """
+    Only resources and conditions differ, so the emulator denies an action that a function lacks.
+    """
     path = tmp_path / "template.json"
     path.write_text(json.dumps(template))
     gaps.fit_template(path)
@@ -38,5 +40,5 @@ def test_the_emulator_gets_the_actions_that_are_deployed(
 
 
 def test_each_difference_is_of_an_action_that_some_function_has(template: dict[str, Any]) -> None:
-    """A line of RESOURCES that no policy needs any more goes."""
+    """An entry of RESOURCES that no policy needs must be removed."""
     assert set(gaps.RESOURCES) <= {action for each in granted(template).values() for action in each}

@@ -1,4 +1,4 @@
-"""What doctor says of subnets from which a task could not reach what starts it."""
+"""What doctor says about subnets in which tasks cannot reach the services that start them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Net:
     tasks: str
 
     def internet(self) -> None:
-        """The VPC's main route table leads to the internet."""
+        """Give the VPC's main route table a route to the internet."""
         ec2 = boto3.client("ec2")
         gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.vpc)
@@ -36,7 +36,9 @@ class Net:
         )
 
     def endpoint(self, service: str, *rules: Any, private_dns: bool = True) -> None:
-        """An endpoint whose security group lets in `rules`; S3's is a gateway, and has no group."""
+        """
+        Create an endpoint whose security group allows `rules`; S3's is a gateway without a group.
+        """
         ec2 = boto3.client("ec2")
         name = f"com.amazonaws.{REGION}.{service}"
         if service == "s3":
@@ -82,20 +84,20 @@ def net(world: World) -> Net:
 
 
 def test_a_public_subnet_with_public_addresses_has_no_finding(net: Net) -> None:
-    """The VPC that the stack makes is like that."""
+    """The VPC that the stack creates is like that."""
     net.internet()
     assert net.wrong(public_ip=True) == []
 
 
 def test_a_public_subnet_without_public_addresses_is_a_finding(net: Net) -> None:
-    """An internet gateway passes on only what has an address of the internet."""
+    """An internet gateway passes on only packets from public addresses."""
     net.internet()
     (sentence,) = net.wrong()
     assert sentence.startswith("the subnet leads to the internet, but tasks get no public address")
 
 
 def test_a_private_subnet_without_endpoints_is_a_finding_that_names_them(net: Net) -> None:
-    """Without a way out, the registry, its layers in S3 and the logs need one each."""
+    """A task needs one endpoint each for the registry, its layers in S3, and the logs."""
     net.endpoint("s3")
     net.endpoint("logs", net.from_tasks)
     (sentence,) = net.wrong()
@@ -104,14 +106,14 @@ def test_a_private_subnet_without_endpoints_is_a_finding_that_names_them(net: Ne
 
 @pytest.fixture
 def closed(net: Net) -> Net:
-    """A closed subnet with all that a task without secrets needs."""
+    """A subnet without internet access, with every endpoint that a task without secrets needs."""
     for service in network.SERVICES:
         net.endpoint(service, net.from_tasks)
     return net
 
 
 def test_a_private_subnet_with_all_endpoints_has_no_finding(closed: Net) -> None:
-    """Images then come from ECR only."""
+    """Its tasks can then pull images from ECR only."""
     assert closed.wrong() == []
 
 
@@ -119,7 +121,7 @@ def test_a_private_subnet_with_all_endpoints_has_no_finding(closed: Net) -> None
 def test_a_private_subnet_needs_the_endpoint_of_the_secrets_that_jobs_name(
     closed: Net, service: str
 ) -> None:
-    """The task itself fetches them before its container starts."""
+    """The task fetches the secrets before its container starts."""
     (sentence,) = closed.wrong(secrets=(service,))
     assert sentence == f"the subnet has no default route and no endpoint for {service}."
     closed.endpoint(service, closed.from_tasks)
@@ -142,14 +144,14 @@ def test_a_private_subnet_needs_the_endpoint_of_the_secrets_that_jobs_name(
 def test_an_endpoint_must_let_in_https_from_the_whole_subnet(
     net: Net, rule: dict[str, Any], is_open: bool
 ) -> None:
-    """By addresses; else by the tasks' security group."""
+    """It may let in the subnet's addresses or the tasks' security group."""
     for service in network.SERVICES:
         net.endpoint(service, net.https() | rule)
     assert (net.wrong() == []) == is_open
 
 
 def test_a_finding_about_a_closed_endpoint_says_what_to_allow(closed: Net) -> None:
-    """Its service, and the tasks' group."""
+    """It names the service and the tasks' security group."""
     closed.endpoint("secretsmanager")
     (sentence,) = closed.wrong(secrets=("secretsmanager",))
     assert sentence.startswith("The endpoint for secretsmanager (vpce-")
@@ -160,14 +162,14 @@ def test_a_finding_about_a_closed_endpoint_says_what_to_allow(closed: Net) -> No
 def test_private_dns_of_a_closed_endpoint_cuts_off_a_subnet_with_a_nat_gateway(
     net: Net, private_dns: bool
 ) -> None:
-    """The service's usual name then leads to the endpoint, in the whole VPC."""
+    """The service's usual name then resolves to the endpoint in the whole VPC."""
     net.internet()
     net.endpoint("logs", private_dns=private_dns)
     assert len(net.wrong(public_ip=True)) == private_dns
 
 
 def test_an_endpoint_that_lets_in_other_groups_only_is_closed_to_the_tasks(net: Net) -> None:
-    """Such as one that was made for a service of one's own."""
+    """Such an endpoint may have been created for another service of the team."""
     ec2 = boto3.client("ec2")
     other = ec2.create_security_group(GroupName="web", Description="web", VpcId=net.vpc)
     for service in network.SERVICES:

@@ -1,4 +1,4 @@
-"""What an operator chooses when deploying, and what stays as it was chosen."""
+"""What an operator chooses when deploying, and which choices a later deployment keeps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_only_the_operators_pull_through_prefixes_get_the_permission(
     template: dict[str, Any],
 ) -> None:
     """
-    Off unless a prefix is given; then the two actions that a first pull needs, under that prefix.
+    Without a prefix there is no permission; with one, the two actions of a first pull under it.
 
     "IAM permissions required to sync an upstream registry" in the Amazon ECR User Guide.
     """
@@ -39,7 +39,7 @@ def test_only_the_operators_pull_through_prefixes_get_the_permission(
 def test_a_pull_through_prefix_cannot_be_a_wildcard(
     template: dict[str, Any], prefix: str, is_taken: bool
 ) -> None:
-    """It becomes part of an ARN in a policy."""
+    """The prefix becomes part of an ARN in a policy."""
     pattern = template["Parameters"]["PullThroughPrefix"]["AllowedPattern"]
     assert (re.fullmatch(pattern, prefix) is not None) == is_taken
 
@@ -47,7 +47,7 @@ def test_a_pull_through_prefix_cannot_be_a_wildcard(
 def test_the_page_on_operating_has_every_parameter_with_its_default(
     template: dict[str, Any],
 ) -> None:
-    """Stage is given by name, and none of the others is left out or has another default there."""
+    """Only Stage is left out, and every default is the template's."""
     page = (package.ROOT / "docs" / "operating.md").read_text()
     rows = re.findall(r"^\| (`[A-Z][^|]*) \| ([^|]*) \|", page, re.MULTILINE)
     told = {
@@ -76,7 +76,9 @@ def test_the_page_on_operating_has_every_parameter_with_its_default(
 def test_deploying_a_new_stage_prints_what_its_metrics_cost(
     packaged: package.Package, given: list[str], chosen: str
 ) -> None:
-    """Every choice with its price, the one that was made, and how to change it."""
+    """
+    The notice lists each choice with its price, marks the current one, and says how to change it.
+    """
     said = deploy.insights_notice("dev", given, packaged)
     assert f"set to {chosen}" in said
     assert re.findall(r"^  \* (\w+)", said, re.MULTILINE) == [chosen]
@@ -93,7 +95,7 @@ def test_an_upgrade_keeps_what_a_stage_has_where_a_default_changes(
     def deployed(default: str, *given: str) -> str:
         value = {"Ref": "ContainerInsights"}
         settings = [{"Name": "containerInsights", "Value": value}]
-        # moto sees no change in a template whose parameters alone have changed
+        # moto sees no change in a template if only the parameters have changed.
         cluster = {"ClusterName": f"jobyard-{default}", "ClusterSettings": settings}
         resource = {"Type": "AWS::ECS::Cluster", "Properties": cluster}
         parameters = {"ContainerInsights": {"Type": "String", "Default": default}}

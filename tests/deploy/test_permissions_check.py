@@ -1,4 +1,4 @@
-"""What doctor says of the permissions that a stage's functions really have."""
+"""What doctor says about the permissions that the functions of a deployed stage have."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Deployed:
     simulator: Simulator
 
     def allow(self, function: str, grants: list[Grant]) -> None:
-        """Give a function's role these permissions, and no others."""
+        """Give the role of a function these permissions, and no others."""
         statements = [_statement(grant) for grant in grants]
         self.put(function, "packaged", *statements)
 
@@ -109,21 +109,20 @@ def _make_stack(parameters: dict[str, str]) -> None:
 
 
 def test_a_stage_with_the_packaged_policies_lacks_nothing(deployed: Deployed) -> None:
-    """And every entry of the manifest was judged, by one call each."""
+    """Every entry of the manifest was judged with one call."""
     assert list(permissions.check(STAGE)) == []
     entries = json.loads(permissions.MANIFEST.read_text()).values()
     assert deployed.simulator.asked == sum(len(of_function) for of_function in entries)
 
 
 def test_doctor_looks_at_the_permissions() -> None:
-    """Among all else that it checks."""
     assert permissions.check in doctor.CHECKS.values()
 
 
 def test_a_missing_permission_is_reported_with_function_action_and_resource(
     deployed: Deployed,
 ) -> None:
-    """The mistake that kept the sweep from its first turn."""
+    """This mistake once kept the sweep from its first turn."""
     lacking = [
         grant
         for grant in of("sweep")
@@ -136,7 +135,7 @@ def test_a_missing_permission_is_reported_with_function_action_and_resource(
 
 
 def test_condition_keys_are_simulated_with_their_values(deployed: Deployed) -> None:
-    """A statement that is bound to another cluster does not allow a launch on this one."""
+    """A statement whose condition names another cluster does not allow a launch in this one."""
     elsewhere = (("ArnEquals", "ecs:cluster", ("arn:aws:ecs:r:1:cluster/x",)),)
     changed = [
         Grant(g.function, g.sid, g.action, g.resource, elsewhere)
@@ -153,7 +152,7 @@ def test_condition_keys_are_simulated_with_their_values(deployed: Deployed) -> N
 
 
 def test_a_permissions_boundary_is_named(deployed: Deployed) -> None:
-    """The role's own policies allow it, and that is not enough."""
+    """The role's own policies allow the call, which is not enough."""
     but_events = {"Effect": "Deny", "Action": "events:PutEvents", "Resource": "*"}
     allowed = sorted({grant.action for grant in of("fire")})
     everything_else = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
@@ -166,7 +165,7 @@ def test_a_permissions_boundary_is_named(deployed: Deployed) -> None:
 
 
 def test_a_service_control_policy_is_named_for_every_function(deployed: Deployed) -> None:
-    """It holds for the whole account."""
+    """Such a policy holds for the whole account."""
     actions = sorted({grant.action for grant in PACKAGED} - {"ecs:StopTask"})
     deployed.simulator.service_control = [
         {"Effect": "Allow", "Action": actions, "Resource": "*"},
@@ -180,7 +179,7 @@ def test_a_service_control_policy_is_named_for_every_function(deployed: Deployed
 
 
 def test_a_service_control_policy_may_have_a_condition_on_the_region(deployed: Deployed) -> None:
-    """Doctor gives the simulation the region that the functions run in."""
+    """Doctor gives the simulation the region in which the functions run."""
     actions = sorted({grant.action for grant in PACKAGED})
     here = {"StringEquals": {"aws:RequestedRegion": "eu-central-1", "aws:SecureTransport": "true"}}
     deployed.simulator.service_control = [
@@ -190,7 +189,7 @@ def test_a_service_control_policy_may_have_a_condition_on_the_region(deployed: D
 
 
 def test_an_explicit_deny_is_reported_with_its_policy(deployed: Deployed) -> None:
-    """Somebody attached it by hand, so deploying again would not take it away."""
+    """Somebody attached the policy by hand, so another deployment would not remove it."""
     deny = {"Effect": "Deny", "Action": "sqs:SendMessage", "Resource": "*"}
     deployed.put("fire", "by-hand", deny)
     queue = f"arn:aws:sqs:eu-central-1:{ACCOUNT}:jobyard-{STAGE}-failed-events"
@@ -201,7 +200,7 @@ def test_an_explicit_deny_is_reported_with_its_policy(deployed: Deployed) -> Non
 
 
 def test_a_condition_key_that_doctor_does_not_know_is_reported(deployed: Deployed) -> None:
-    """The denial may then be one of the simulation alone."""
+    """The real call may then be allowed although the simulation denies it."""
     deployed.allow("sweep", [g for g in of("sweep") if g.action != "ecs:ListTasks"])
     deployed.simulator.missing = ["aws:PrincipalTag/team"]
     (sentence,) = permissions.check(STAGE)
@@ -221,14 +220,14 @@ def test_options_that_a_stage_does_not_use_are_not_asked_about(deployed: Deploye
 
 
 def test_doctor_says_once_that_the_caller_may_not_simulate(deployed: Deployed) -> None:
-    """Else no finding would look like no fault."""
+    """Otherwise a check that could not run would look like a check without findings."""
     deployed.simulator.may_be_asked = False
     (sentence,) = permissions.check(STAGE)
     assert sentence.startswith("You may not call iam:SimulatePrincipalPolicy, so nobody has")
 
 
 def test_a_function_whose_role_is_gone_is_a_finding(deployed: Deployed) -> None:
-    """IAM has nothing to judge; the other functions are judged all the same."""
+    """IAM cannot judge this function; the others are judged all the same."""
     boto3.client("lambda").update_function_configuration(
         FunctionName=SWEEP, Role=f"arn:aws:iam::{ACCOUNT}:role/gone"
     )
@@ -239,6 +238,6 @@ def test_a_function_whose_role_is_gone_is_a_finding(deployed: Deployed) -> None:
 def test_a_function_that_is_missing_is_left_to_the_check_of_functions(
     deployed: Deployed,
 ) -> None:
-    """One fault, one sentence."""
+    """One fault gives one finding."""
     boto3.client("lambda").delete_function(FunctionName=SWEEP)
     assert list(permissions.check(STAGE)) == []

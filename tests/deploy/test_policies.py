@@ -1,8 +1,8 @@
 """
-Least privilege, read from the packaged template: no role is allowed more than its kind of work.
+Least privilege in the packaged template: no role is allowed more than its kind of work.
 
-That each function is allowed all that it calls, and nothing else, is tested action by action in
-tests/deploy/permissions, from the policy files that are packaged here.
+tests/deploy/permissions tests action by action that each function is allowed all that it calls and
+nothing else, from the policy files that are packaged here.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ ROLES = (*FUNCTION_ROLES, "ExecutionRole")
 SERVICES_OF_AWS: dict[str, Any] = json.loads(
     (files.files("cfnlint") / "data" / "AdditionalSpecs" / "Policies.json").read_text()
 )
-"""AWS's Service Authorization Reference, as cfn-lint carries it."""
+"""AWS's Service Authorization Reference, as cfn-lint ships it."""
 
 CANNOT_BE_NARROWED = {
-    # by what it reads: any metric of the account; the "dataset" it lists belongs to other APIs
+    # It reads any metric of the account; the "dataset" that AWS lists belongs to other APIs.
     "cloudwatch:GetMetricData",
-    # by task: only by the container instances of the cluster, of which Fargate shows none; the
-    # statement is bound to the cluster by a condition
+    # AWS narrows it only by container instances of the cluster, of which Fargate has none; a
+    # condition binds the statement to the cluster.
     "ecs:ListTasks",
 }
 
@@ -58,7 +58,7 @@ def targets(statement: Statement) -> list[Any]:
 
 
 def arns(resource: Any) -> Iterator[str]:
-    """What a Resource names, as text; GetAtt as `${Resource.Arn}`."""
+    """The ARNs of a Resource as text, a GetAtt as `${Resource.Arn}`."""
     if isinstance(resource, str):
         yield resource
     elif "Fn::Sub" in resource:
@@ -75,7 +75,7 @@ def arns(resource: Any) -> Iterator[str]:
 
 
 def kinds(action: str) -> list[str]:
-    """The kinds of resource that AWS lets an action be narrowed to."""
+    """The kinds of resource to which AWS lets a policy narrow an action."""
     service, name = action.split(":")
     return list(SERVICES_OF_AWS[service]["Actions"][name.lower()].get("Resources", []))
 
@@ -83,7 +83,7 @@ def kinds(action: str) -> list[str]:
 def test_every_function_has_a_role_of_its_own_and_nothing_attached(
     template: dict[str, Any],
 ) -> None:
-    """What one may do, another may not."""
+    """A function may not do what only another one needs."""
     roles = {
         name: resource["Properties"]["Role"]["Fn::GetAtt"][0]
         for name, resource in template["Resources"].items()
@@ -100,7 +100,7 @@ def test_every_function_has_a_role_of_its_own_and_nothing_attached(
 def test_a_functions_role_has_its_policy_file_and_nothing_else(
     template: dict[str, Any], role: str, function: str
 ) -> None:
-    """The file is what the tests of permissions judge, so it must be what is deployed."""
+    """The tests of permissions judge the file, so it must be what is deployed."""
     assert statements(template, role) == policies.read()[function]
     functions = template["Resources"].values()
     (name,) = (
@@ -114,7 +114,9 @@ def test_a_functions_role_has_its_policy_file_and_nothing_else(
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_fits_into_what_iam_holds(template: dict[str, Any], role: str) -> None:
-    """10,240 characters for all inline policies of a role, with the longest names put in."""
+    """
+    IAM allows 10,240 characters for all inline policies of a role; the longest names are filled in.
+    """
     text = json.dumps(statements(template, role), separators=(",", ":"))
     text = text.replace("${AWS::Region}", "ap-southeast-2").replace("${Stage}", "x" * 20)
     assert len(text.replace("${AWS::AccountId}", "123456789012")) < 9_000
@@ -122,7 +124,7 @@ def test_a_role_fits_into_what_iam_holds(template: dict[str, Any], role: str) ->
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_policy_has_a_wildcard_in_an_action(template: dict[str, Any], role: str) -> None:
-    """Each is named, so that what AWS adds later is not granted by itself."""
+    """With a wildcard, an action that AWS adds later would be allowed at once."""
     granted = [action for s in statements(template, role) for action in actions(s)]
     assert [action for action in granted if "*" in action] == []
 
@@ -131,7 +133,7 @@ def test_no_policy_has_a_wildcard_in_an_action(template: dict[str, Any], role: s
 def test_resource_star_is_used_only_where_aws_has_no_narrower_resource(
     template: dict[str, Any], role: str
 ) -> None:
-    """By AWS's own table of actions and the resources they take."""
+    """AWS's own table lists the resources that each action takes."""
     for statement in statements(template, role):
         if "*" in targets(statement):
             wide = {action for action in actions(statement) if kinds(action)}
@@ -180,7 +182,7 @@ def _applies(action: str, arn: str) -> bool:
 def test_roles_are_passed_only_from_the_stages_path_and_only_to_tasks(
     template: dict[str, Any],
 ) -> None:
-    """Else a job could run with any role of the account that ECS may assume."""
+    """Otherwise a job could run with any role of the account that ECS may assume."""
     passed = {
         arn
         for role in FUNCTION_ROLES
@@ -206,7 +208,7 @@ def test_roles_are_passed_only_from_the_stages_path_and_only_to_tasks(
 def test_no_policy_covers_a_stage_whose_name_has_the_same_beginning(
     template: dict[str, Any], role: str
 ) -> None:
-    """`dev` and `dev-2` share an account, and half of their names."""
+    """The names of `dev` and `dev-2` begin alike, and both may be in one account."""
     others = [
         "rule/jobyard-dev-2-job_1-0",
         "task-definition/jobyard-dev-2-job_1:1",
@@ -225,13 +227,13 @@ def test_no_policy_covers_a_stage_whose_name_has_the_same_beginning(
 
 
 def test_the_role_of_containers_has_no_permission_on_tables(template: dict[str, Any]) -> None:
-    """ECS's execution role pulls images, writes output and fetches secrets, and that is all."""
+    """ECS uses this role to pull images, write logs and fetch secrets, and for nothing else."""
     granted = {a for s in statements(template, "ExecutionRole") for a in actions(s)}
     assert {action.split(":")[0] for action in granted} == {"ecr", "logs", "secretsmanager", "ssm"}
 
 
 def test_only_the_api_reads_tokens(template: dict[str, Any]) -> None:
-    """The others act for nobody."""
+    """The other functions act for no caller."""
     readers = {
         role
         for role in FUNCTION_ROLES
@@ -243,6 +245,6 @@ def test_only_the_api_reads_tokens(template: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("role", FUNCTION_ROLES)
 def test_no_function_may_scan_a_table(template: dict[str, Any], role: str) -> None:
-    """A scan costs what is stored, not what is asked for."""
+    """A scan costs as much as the table stores, not as much as is asked for."""
     granted = {action for s in statements(template, role) for action in actions(s)}
     assert "dynamodb:Scan" not in granted

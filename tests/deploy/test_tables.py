@@ -1,4 +1,4 @@
-"""One definition of the tables: the stack's, and the models that the code reads and writes by."""
+"""The stack's tables and the models of the code have the same keys and indexes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def defined(table: str) -> dict[str, Any]:
 
 
 def keys(schema: Any) -> dict[str, str]:
-    """`{"HASH": name, "RANGE": name}`."""
+    """The key attributes as `{"HASH": name, "RANGE": name}`."""
     return {part["KeyType"]: part["AttributeName"] for part in schema}
 
 
@@ -41,13 +41,13 @@ def indexes(found: list[dict[str, Any]], name: str, schema: str, projection: str
 
 
 def test_the_stack_has_the_tables_that_the_models_live_in() -> None:
-    """No table without models, no models without a table."""
+    """There is no table without models and no model without a table."""
     assert stack.resources("AWS::DynamoDB::Table").keys() == MODELS.keys()
 
 
 @pytest.mark.parametrize("table", MODELS)
 def test_every_record_of_a_table_has_the_tables_keys(table: str) -> None:
-    """Records of several kinds share a table, and so its keys."""
+    """Records of several kinds share a table, so all must have its keys."""
     for model in MODELS[table]:
         assert keys(model._get_schema()["key_schema"]) == keys(defined(table)["KeySchema"])
 
@@ -55,7 +55,9 @@ def test_every_record_of_a_table_has_the_tables_keys(table: str) -> None:
 @pytest.mark.parametrize("table", MODELS)
 @pytest.mark.parametrize("kind", ["Global", "Local"])
 def test_indexes_are_those_that_the_models_query(table: str, kind: str) -> None:
-    """Name, keys and projection: a query on what is not projected would read nulls."""
+    """
+    Name, keys and projection agree: a query would read null for a field that is not projected.
+    """
     in_stack = defined(table).get(f"{kind}SecondaryIndexes", [])
     schema: Any = INDEXED[table]._get_schema()
     in_model = schema[f"{kind.lower()}_secondary_indexes"]
@@ -66,7 +68,7 @@ def test_indexes_are_those_that_the_models_query(table: str, kind: str) -> None:
 
 @pytest.mark.parametrize("table", MODELS)
 def test_key_attributes_have_the_models_types(table: str) -> None:
-    """DynamoDB knows the types of keys alone, and refuses a definition that no key uses."""
+    """A definition has the types of keys only; DynamoDB refuses any other attribute."""
     in_stack = {
         (a["AttributeName"], a["AttributeType"]) for a in defined(table)["AttributeDefinitions"]
     }
@@ -77,7 +79,7 @@ def test_key_attributes_have_the_models_types(table: str) -> None:
 
 @pytest.mark.parametrize("table", MODELS)
 def test_records_that_expire_use_the_tables_ttl_attribute(table: str) -> None:
-    """TTL reads one attribute; every record that is meant to expire has it, as a number."""
+    """DynamoDB's TTL reads one attribute, which must be a number."""
     ttl = defined(table)["TimeToLiveSpecification"]["AttributeName"]
     types = {
         model.get_attributes()[ttl].attr_type
@@ -89,7 +91,7 @@ def test_records_that_expire_use_the_tables_ttl_attribute(table: str) -> None:
 
 @pytest.mark.parametrize("table", MODELS)
 def test_tables_have_deletion_protection_and_backups(table: str) -> None:
-    """On demand, encrypted, with backups; neither a stack nor a slip of the hand deletes it."""
+    """They are on demand and encrypted, and neither a stack nor a mistake deletes them."""
     resource = stack.read()["Resources"][table]
     assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
     properties = resource["Properties"]

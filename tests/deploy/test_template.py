@@ -1,4 +1,4 @@
-"""The packaged template: what CloudFormation is told."""
+"""The packaged template: what CloudFormation gets."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def paths(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_cfn_lint_finds_nothing(packaged: package.Package) -> None:
-    """No errors and no warnings; read for three regions."""
+    """cfn-lint reports neither errors nor warnings for three regions."""
     regions = ["us-east-1", "eu-central-1", "ap-southeast-2"]
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", *regions]
     done = subprocess.run(
@@ -50,7 +50,7 @@ def test_cfn_lint_finds_nothing(packaged: package.Package) -> None:
 
 
 def test_api_gateway_has_the_routes_of_the_local_stack(template: dict[str, Any]) -> None:
-    """Both are made of one route table."""
+    """Both are made from the same table of routes."""
     deployed = {
         path: {method.upper() for method in methods if method != ANY}
         for path, methods in paths(template).items()
@@ -60,7 +60,7 @@ def test_api_gateway_has_the_routes_of_the_local_stack(template: dict[str, Any])
 
 
 def test_unknown_paths_and_methods_reach_the_function(template: dict[str, Any]) -> None:
-    """Any other method of a path, and any other path: API Gateway's own answer would be a 403."""
+    """API Gateway's own answer to an unknown path or method would be a 403."""
     assert paths(template).keys() >= CATCH_ALL
     integrations = {
         json.dumps(method["x-amazon-apigateway-integration"], sort_keys=True)
@@ -72,7 +72,9 @@ def test_unknown_paths_and_methods_reach_the_function(template: dict[str, Any]) 
 
 
 def test_there_is_one_stage_and_it_is_regional_and_throttled(template: dict[str, Any]) -> None:
-    """Without OpenApiVersion SAM adds a second stage, open and without limits (see the e2e)."""
+    """
+    Without OpenApiVersion SAM adds a second stage, open and without limits (see the e2e tests).
+    """
     assert template["Globals"]["Api"] == {"OpenApiVersion": "2.0"}
     rest = resources(template, "AWS::Serverless::Api")["RestAPI"]
     assert (rest["StageName"], rest["EndpointConfiguration"]) == ("api", "REGIONAL")
@@ -85,7 +87,9 @@ def test_there_is_one_stage_and_it_is_regional_and_throttled(template: dict[str,
 def test_the_gateways_own_errors_are_envelopes_without_the_callers_text(
     template: dict[str, Any],
 ) -> None:
-    """Its default bodies repeat parts of the request, the Authorization header among them."""
+    """
+    API Gateway's default bodies repeat parts of the request, such as the Authorization header.
+    """
     rest = resources(template, "AWS::Serverless::Api")["RestAPI"]
     for kind, response in rest["GatewayResponses"].items():
         (body,) = response["ResponseTemplates"].values()
@@ -107,7 +111,7 @@ def test_the_gateways_own_errors_are_envelopes_without_the_callers_text(
 
 
 def test_access_logs_hold_no_header_and_no_query(template: dict[str, Any]) -> None:
-    """So no token and no searched text; each line is JSON."""
+    """So they contain no token and no searched text; each line is JSON."""
     rest = resources(template, "AWS::Serverless::Api")["RestAPI"]
     line = json.loads(rest["AccessLogSetting"]["Format"])
     assert set(line.values()) == {
@@ -128,7 +132,7 @@ def test_access_logs_hold_no_header_and_no_query(template: dict[str, Any]) -> No
 def test_every_function_has_a_name_a_runtime_a_timeout_and_a_memory_size(
     template: dict[str, Any],
 ) -> None:
-    """One runtime whatever Python packages, one archive, and a time and memory of its own."""
+    """All have the same runtime and archive, whatever Python packages them."""
     functions = resources(template, "AWS::Serverless::Function")
     names = {name: entry["FunctionName"]["Fn::Sub"] for name, entry in functions.items()}
     assert names == {name: f"jobyard-${{Stage}}-{end}" for name, end in FUNCTIONS.items()}
@@ -149,7 +153,7 @@ def test_the_api_answers_before_the_gateway_gives_up(template: dict[str, Any]) -
 
 
 def test_background_functions_time_out_after_their_turns_end(template: dict[str, Any]) -> None:
-    """A turn that is cut off by Lambda is an error; one that ends by itself goes on next time."""
+    """A turn that Lambda cuts off is an error; a turn that ends by itself continues next time."""
     from chalicelib.engine import audit, sweep
 
     functions = resources(template, "AWS::Serverless::Function")
@@ -161,7 +165,7 @@ def test_background_functions_time_out_after_their_turns_end(template: dict[str,
 
 
 def test_failed_asynchronous_invocations_go_to_a_queue(template: dict[str, Any]) -> None:
-    """Events that a function gives up, and that EventBridge cannot deliver, wait in a queue."""
+    """Events that a function failed to handle, or EventBridge to deliver, wait in a queue."""
     functions = resources(template, "AWS::Serverless::Function")
     for name in ("TaskChanged", "Fire"):
         failed = functions[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
@@ -176,7 +180,7 @@ def test_failed_asynchronous_invocations_go_to_a_queue(template: dict[str, Any])
 
 
 def test_task_events_come_only_from_this_stages_cluster(template: dict[str, Any]) -> None:
-    """Other tasks of the account wake nothing."""
+    """Other tasks of the account do not invoke the function."""
     (event,) = resources(template, "AWS::Serverless::Function")["TaskChanged"]["Events"].values()
     pattern = event["Properties"]["Pattern"]
     assert pattern["detail"]["clusterArn"] == [{"Fn::GetAtt": ["Cluster", "Arn"]}]
@@ -184,7 +188,7 @@ def test_task_events_come_only_from_this_stages_cluster(template: dict[str, Any]
 
 
 def test_one_permission_lets_the_rules_of_all_jobs_fire(template: dict[str, Any]) -> None:
-    """Rules of this stage's jobs, and of no other stage whose name begins alike."""
+    """The permission covers this stage's jobs, and no stage whose name begins with this one's."""
     permission = resources(template, "AWS::Lambda::Permission")["RulesMayFire"]
     assert permission["FunctionName"] == {"Ref": "Fire"}
     assert permission["SourceArn"]["Fn::Sub"].endswith(":rule/jobyard-${Stage}-job_*")
@@ -202,7 +206,7 @@ def test_functions_have_every_variable_that_the_settings_read(template: dict[str
 def test_jobs_may_name_exactly_the_secrets_that_the_execution_role_may_read(
     template: dict[str, Any],
 ) -> None:
-    """What a job may name is what its execution role may fetch."""
+    """The API accepts the same secrets that the execution role may fetch."""
     told = template["Globals"]["Function"]["Environment"]["Variables"]
     named = told["JOBYARD_SECRET_PREFIXES"]["Fn::Sub"].split(",")
     role = resources(template, "AWS::IAM::Role")["ExecutionRole"]
@@ -215,14 +219,16 @@ def test_jobs_may_name_exactly_the_secrets_that_the_execution_role_may_read(
 
 
 def test_the_security_group_of_containers_has_no_inbound_rule(template: dict[str, Any]) -> None:
-    """The security group has no way in."""
     group = resources(template, "AWS::EC2::SecurityGroup")["SecurityGroup"]
     assert "SecurityGroupIngress" not in group
     assert resources(template, "AWS::EC2::SecurityGroupIngress") == {}
 
 
 def test_every_alarm_notifies_the_operators_topic_if_there_is_one(template: dict[str, Any]) -> None:
-    """Errors, denied calls, throttles, dead letters, the sweep's age, launches refused."""
+    """
+    The six alarms: errors, denied calls, throttles, dead letters, the sweep's age, refused
+    launches.
+    """
     alarms = resources(template, "AWS::CloudWatch::Alarm")
     tell = [{"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}]
     assert len(alarms) == 6
@@ -230,7 +236,7 @@ def test_every_alarm_notifies_the_operators_topic_if_there_is_one(template: dict
 
 
 def test_alarms_look_at_no_more_than_the_ten_free_metrics(template: dict[str, Any]) -> None:
-    """An alarm is paid for by the metrics it looks at."""
+    """AWS bills an alarm by the metrics that it reads."""
     alarms = resources(template, "AWS::CloudWatch::Alarm").values()
     looked_at = [
         sum("MetricStat" in metric for metric in alarm.get("Metrics", [{"MetricStat": None}]))
@@ -240,7 +246,9 @@ def test_alarms_look_at_no_more_than_the_ten_free_metrics(template: dict[str, An
 
 
 def test_metric_filters_match_lines_that_the_product_writes(template: dict[str, Any]) -> None:
-    """A filter on a sentence that nobody writes any more would count nothing, silently."""
+    """
+    A filter on a message that the product no longer logs would count nothing, without an error.
+    """
     sources = "".join(path.read_text() for path in (package.ROOT / "chalicelib").rglob("*.py"))
     filters = resources(template, "AWS::Logs::MetricFilter")
     assert len(filters) == 6
@@ -252,7 +260,7 @@ def test_metric_filters_match_lines_that_the_product_writes(template: dict[str, 
 
 
 def test_a_denied_call_is_counted_and_raises_an_alarm(template: dict[str, Any]) -> None:
-    """The filter selects the line that the product logs of it; the alarm looks at its metric."""
+    """The filter matches the line that the product logs, and the alarm uses the filter's metric."""
     metric = resources(template, "AWS::Logs::MetricFilter")["AccessDeniedLines"]
     assert metric["FilterPattern"] == f'{{ $.message = "{log.ACCESS_DENIED}" }}'
     (made,) = metric["MetricTransformations"]
@@ -267,7 +275,7 @@ def _fields(metric: dict[str, Any]) -> Iterator[str]:
 
 
 def test_the_dashboard_shows_metrics_that_exist(template: dict[str, Any]) -> None:
-    """Its own metrics are those of the filters; its body is JSON."""
+    """Each own metric on it is made by a filter, and its body is JSON."""
     (dashboard,) = resources(template, "AWS::CloudWatch::Dashboard").values()
     body = json.loads(dashboard["DashboardBody"]["Fn::Sub"])
     shown = {
@@ -288,5 +296,5 @@ def test_the_dashboard_shows_metrics_that_exist(template: dict[str, Any]) -> Non
 def test_every_option_that_costs_money_is_a_parameter(
     template: dict[str, Any], parameter: str
 ) -> None:
-    """As parameters, with every value that AWS takes."""
+    """The parameter allows more than one value."""
     assert len(template["Parameters"][parameter]["AllowedValues"]) > 1

@@ -1,4 +1,4 @@
-"""`make verify` away from any stage: what it makes of a step's end, and its arithmetic."""
+"""`make verify` without a stage: how it ends, what it prints and which requests it repeats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from infra.verify.trial import Skipped, Step, Trial, Wrong
 
 @pytest.fixture
 def trial(monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
-    """A trial of a stage that is not there."""
+    """A trial of a stage that does not exist."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with mock_aws():
         yield Trial(
@@ -60,12 +60,12 @@ def _step(error: Exception | None) -> Step:
 def test_a_steps_error_decides_its_outcome(
     trial: Trial, error: Exception | None, outcome: str
 ) -> None:
-    """A stage that answers otherwise than it should is wrong, whatever that breaks in the step."""
+    """If the stage answers wrongly, the outcome is "wrong", whatever error the step raises."""
     assert runner._try(_step(error), trial).outcome == outcome
 
 
 def test_a_step_that_waits_past_the_deadline_is_cut_off(trial: Trial) -> None:
-    """It says what it was waiting for."""
+    """The result says what the step was waiting for."""
     step = Step("a step", "the end", lambda trial: str(trial.wait(lambda: False, "no", 5)))
     result = runner._try(step, trial)
     assert (result.outcome, result.said) == ("cut off", "was still waiting for the end")
@@ -83,13 +83,13 @@ def test_a_step_that_waits_past_the_deadline_is_cut_off(trial: Trial) -> None:
 def test_the_exit_status_is_0_only_if_every_step_succeeded(
     outcomes: list[str], left: list[str], is_right: bool
 ) -> None:
-    """Something left counts as something wrong."""
+    """Something left behind counts as a failure."""
     results = [Result("a step", outcome, 1, "") for outcome in outcomes]
     assert Verified(results, left=left).is_right is is_right
 
 
 def test_what_is_printed_fits_80_columns(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
-    """The plan, a result with a long text, and the end."""
+    """This holds for the plan, for a result with a long text, and for the end."""
     report.begin(runner.STEPS, {}, trial)
     report.result(Result("time zone", "cut off", 539.6, "long " * 60), 600)
     report.waiting([step.name for step in runner.STEPS], 60)
@@ -101,7 +101,7 @@ def test_what_is_printed_fits_80_columns(trial: Trial, capsys: pytest.CaptureFix
 
 
 def test_prices_are_those_of_the_documentation() -> None:
-    """docs/operating.md, "What it costs"."""
+    """The section "What it costs" of docs/operating.md has the prices."""
     page = (ROOT / "docs" / "operating.md").read_text()
     section = page[page.index("## What it costs") :]
     assert f"{cost.VCPU_HOUR:.5f} a vCPU-hour, {cost.GB_HOUR:.6f} a GB-hour" in section
@@ -112,13 +112,13 @@ def test_prices_are_those_of_the_documentation() -> None:
 
 
 def test_a_task_is_billed_for_a_minute_at_least() -> None:
-    """Two attempts are two tasks; a slot that was skipped is none."""
+    """Two attempts are two tasks; a skipped slot has none."""
     spent = cost.Spent()
     times = {"created_at": "2026-11-24T10:00:00.000Z", "finished_at": "2026-11-24T10:00:05.000Z"}
     retried = {"id": "run_1", "attempts": [{}, {}], "task_arn": "arn", **times}
     skipped: dict[str, Any] = {"id": "run_2", "attempts": [], "task_arn": None, **times}
     spent.add("job_1", [retried, skipped])
-    spent.add("job_1", [retried])  # counted once, however often it is seen
+    spent.add("job_1", [retried])  # a run counts once, however often it is added
     assert spent.seconds_by_run == {"job_1/run_1": 120.0}
     dollars = 120 * cost.TASK_SECOND
     assert spent.sentence("disabled").startswith(
@@ -127,7 +127,7 @@ def test_a_task_is_billed_for_a_minute_at_least() -> None:
 
 
 class _Refusing(BaseHTTPRequestHandler):
-    """Answers with the status at the end of the path, and notes the Idempotency-Key."""
+    """Answers with the status at the end of the path, and records the Idempotency-Key."""
 
     seen: list[str | None]
 
@@ -141,12 +141,12 @@ class _Refusing(BaseHTTPRequestHandler):
     do_GET = do_POST = _answer
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing to the standard error."""
+        """Print nothing to standard error."""
 
 
 @contextmanager
 def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The URL of a server with that handler."""
+    """Start a server with this handler and return its URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever)
     thread.start()
@@ -171,7 +171,7 @@ def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 def test_only_requests_that_are_safe_to_repeat_are_repeated(
     method: str, path: str, tries: int
 ) -> None:
-    """A POST that creates carries an Idempotency-Key, the same each time."""
+    """A POST that creates something has an Idempotency-Key, the same each time."""
     seen: list[str | None] = []
     handler = type("Handler", (_Refusing,), {"seen": seen})
     with served(handler) as url:
@@ -183,7 +183,7 @@ def test_only_requests_that_are_safe_to_repeat_are_repeated(
 
 
 def test_every_step_has_a_name_and_says_what_it_waits_for() -> None:
-    """Names are unique, short enough for the table, and the documentation's."""
+    """The names are unique, short enough for the table, and those of the documentation."""
     names = [step.name for step in runner.STEPS]
     assert len(set(names)) == len(names)
     assert all(len(step.name) < 12 and step.waits_for for step in runner.STEPS)
@@ -194,7 +194,7 @@ def test_every_step_has_a_name_and_says_what_it_waits_for() -> None:
 
 
 def test_no_more_requests_are_under_way_than_allowed() -> None:
-    """A new account has 10 functions at once, and the stage's own need some of them."""
+    """A new account has 10 concurrent function calls, and the stage itself needs some of them."""
     under_way, most = [0], [0]
 
     class Slow(_Refusing):

@@ -1,4 +1,4 @@
-"""An account under moto with what Jobyard makes outside CloudFormation."""
+"""An account in moto with the things that Jobyard creates outside CloudFormation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from infra import deploy
 
 
 class World:
-    """Makes things as the product names them."""
+    """Creates things with the names that the product gives them."""
 
     def rule(self, stage: str) -> None:
         events = boto3.client("events")

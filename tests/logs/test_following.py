@@ -155,7 +155,7 @@ def test_a_line_that_comes_a_minute_late_is_found_where_nothing_was(world: World
 
 @pytest.mark.parametrize("query", [{}, {"filter": "line"}])
 def test_going_back_reaches_the_beginning(world: World, query: dict[str, Any]) -> None:
-    """By pages, across attempts, for a run and for its job; null at the beginning."""
+    """The pages lead back across attempts; `previous_cursor` is null at the beginning."""
     run = world.run()
     for number, task in enumerate(("a" * 32, "b" * 32)):
         world.start(run, task)

@@ -26,7 +26,7 @@ STAGE = "e2e"
 
 @dataclass(frozen=True)
 class Stage:
-    """A deployed stage: where its API answers, and what it was deployed from."""
+    """A deployed stage: its package, the URL of its API, and a token."""
 
     name: str
     account: Account
@@ -38,7 +38,7 @@ class Stage:
     def call(
         self, method: str, path: str, body: Any = None, token: str | None = None
     ) -> tuple[int, Any]:
-        """Status and envelope; paths that do not begin with / are under acme's project etl."""
+        """Send a request; a path without a leading / is taken under acme's project etl."""
         address = path if path.startswith("/") else f"/workspaces/acme/projects/etl/{path}"
         request = urllib.request.Request(self.url + address, method=method)
         request.add_header("Authorization", f"Bearer {token or self.token}")
@@ -52,7 +52,7 @@ class Stage:
             return error.code, json.load(error)
 
     def ok(self, method: str, path: str, body: Any = None) -> Any:
-        """The `data` of an answer that must be a success."""
+        """Send a request that must succeed, and return the answer's `data`."""
         status, envelope = self.call(method, path, body)
         assert envelope["status"] == "success", (status, envelope)
         return envelope["data"]
@@ -60,7 +60,7 @@ class Stage:
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The emulator's URL; whatever AWS client is made meanwhile talks to it."""
+    """Start the emulator and return its URL; every AWS client made meanwhile uses it."""
     directory = tmp_path_factory.mktemp("aws")
     with (
         emulator.engine(directory) as docker_host,
@@ -78,11 +78,11 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
     """
-    The package that is deployed here.
+    The package that the tests deploy.
 
-    It differs from the one for AWS in its wheels, which are for this machine's Python and
-    processor, since the emulator runs the functions with it, and where the emulator could not
-    take the template as it is (see gaps.py).
+    It differs from the one for AWS in two things: its wheels are for this machine's Python and
+    processor, because the emulator runs the functions here, and its template is changed where the
+    emulator cannot take it as it is (see gaps.py).
     """
     made = package.build(tmp_path_factory.mktemp("package"), package.HOST)
     gaps.fit_template(made.template)
@@ -92,7 +92,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
 def deployed(
     url: str, where: Account, made: package.Package, token: str, events: gaps.Events
 ) -> Stage:
-    """The stage as it is deployed now; each first deployment makes an API with an id of its own."""
+    """The stage as it is deployed now. Each first deployment makes an API with a new id."""
     api = deploy.outputs(STAGE)["RestAPIId"]
     gaps.complete_gateway(made.template, api)
     gaps.complete_tables(STAGE)
@@ -113,12 +113,12 @@ def stage(aws: str, made: package.Package) -> Iterator[Stage]:
 
 
 SKIPPED = {"metrics": "the emulator measures nothing of a task"}
-"""Steps of `make verify` that the emulator cannot do, and why."""
+"""The steps of `make verify` that the emulator cannot do, and why."""
 
 
 @pytest.fixture(scope="session")
 def verification(stage: Stage) -> Iterator[Future[Verified]]:
-    """`make verify` on the stage, under way while tests that do not wait for it run."""
+    """`make verify` on the stage; it runs while the tests that do not need its result run."""
 
     def verify() -> Verified:
         with gaps.frequent(f"jobyard-{stage.name}-sweep", 5):
@@ -130,5 +130,5 @@ def verification(stage: Stage) -> Iterator[Future[Verified]]:
 
 @pytest.fixture(scope="session")
 def verified(verification: Future[Verified]) -> Verified:
-    """How it went."""
+    """The result of `make verify`."""
     return verification.result()

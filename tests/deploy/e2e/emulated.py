@@ -1,16 +1,15 @@
 """
-The program that the deployed test starts as its AWS: ministack, with an ECS closer to the real one.
+The program that the deployed test starts as its AWS: ministack with an ECS closer to the real one.
 
-It runs with the Python of .venv-e2e, beside which nothing of this repository can be imported. What
-it changes:
+It runs with the Python of .venv-e2e and can import nothing of this repository. It changes:
 
-- StopTask sends SIGTERM and, after the container's stopTimeout, SIGKILL; meanwhile the task is
-  DEACTIVATING and to be stopped. ministack says STOPPED at once, so nobody would ever wait for it.
-- `initProcessEnabled` gives a container its init process, which passes SIGTERM on. A command that
-  is process 1 itself never sees a SIGTERM that it does not handle.
-- RunTask with a `clientToken` that has made a task answers with that task.
-- A task tagged `e2e:age` is as many seconds older from then on: the audit leaves tasks alone until
-  they are five minutes old, and no test can wait for that.
+- StopTask sends SIGTERM and, after the container's stopTimeout, SIGKILL. Until then the task's
+  desired status is STOPPED and the container runs on. ministack says STOPPED at once.
+- `initProcessEnabled` gives a container an init process, which passes SIGTERM on. Without one,
+  a command that is process 1 ignores a SIGTERM that it does not handle.
+- RunTask with a `clientToken` that has already made a task answers with that task.
+- The tag `e2e:age` makes a task that many seconds older: the audit leaves tasks alone until they
+  are five minutes old, and a test cannot wait that long.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from ministack.services import ecs
 
 AGE = "e2e:age"
 STOP_TIMEOUT = 30
-"""Seconds, where the task definition names none."""
+"""Seconds, used if the task definition has no stopTimeout."""
 
 _launched: dict[tuple[str, str], list[str]] = {}
 _run_task, _stop_task, _tag_resource = ecs._run_task, ecs._stop_task, ecs._tag_resource
@@ -34,7 +33,7 @@ _build_run_kwargs = ecs._build_run_kwargs
 
 
 def run_task(data: dict[str, Any]) -> Any:
-    """One task for one token (RunTask, "Ensuring idempotency")."""
+    """The same token gets the same task (RunTask, "Ensuring idempotency")."""
     key = (str(data.get("cluster")), str(data.get("clientToken")))
     if arns := _launched.get(key):
         found = [ecs._sanitize(ecs._tasks[arn]) for arn in arns]
@@ -46,11 +45,11 @@ def run_task(data: dict[str, Any]) -> Any:
 
 
 def stop_task(data: dict[str, Any]) -> Any:
-    """SIGTERM, then SIGKILL; the answer comes at once (StopTask, API reference)."""
+    """Send SIGTERM and later SIGKILL, but answer at once (StopTask, API reference)."""
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
     task = ecs._resolve_task(data.get("task", ""), cluster)
     if not task or task["lastStatus"] != "RUNNING" or not task["_docker_ids"]:
-        return _stop_task(data)  # what has not started ends at once here
+        return _stop_task(data)  # a task that has not started ends at once
     with resource_lock("ecs-task", task["taskArn"]):
         is_first = task["desiredStatus"] != "STOPPED"
         if is_first:
@@ -74,13 +73,13 @@ def _stop_containers(task: dict[str, Any], reason: str, account: str, region: st
             container = docker.containers.get(each)
             container.stop(timeout=timeout)
             code = max(code, container.wait()["StatusCode"])
-        task["desiredStatus"] = "RUNNING"  # else the next line takes it for stopped already
+        task["desiredStatus"] = "RUNNING"  # else the next line takes it for stopped
         ecs._mark_task_stopped(task["taskArn"], task, reason, "UserInitiated", exit_code=code)
         ecs._cleanup_task_resources(task, docker)
 
 
 def build_run_kwargs(definition: dict[str, Any], *rest: Any) -> Any:
-    """The container's arguments, with an init process where the definition asks for one."""
+    """The container's arguments, with an init process if the definition asks for one."""
     kwargs = _build_run_kwargs(definition, *rest)
     if (definition.get("linuxParameters") or {}).get("initProcessEnabled"):
         kwargs["init"] = True
@@ -88,7 +87,7 @@ def build_run_kwargs(definition: dict[str, Any], *rest: Any) -> Any:
 
 
 def tag_resource(data: dict[str, Any]) -> Any:
-    """Tags a task, and makes it older if the tag is AGE."""
+    """Tag a task; the tag AGE also makes it older."""
     answer = _tag_resource(data)
     for tag in data.get("tags", []):
         if tag["key"] == AGE:

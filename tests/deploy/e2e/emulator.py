@@ -1,8 +1,8 @@
 """
-AWS on this machine for the deployed test: ministack, and an engine for its ECS tasks.
+Starts AWS on this machine for the deployed test: ministack, and a container engine for its ECS.
 
-Both listen on loopback or a socket file only. AUTH=true makes the emulator hold every call of a
-function against the policies of its role, as IAM would.
+Both listen on loopback or on a socket file only. With AUTH=true the emulator checks each call of a
+function against the policies of the function's role, as IAM would.
 """
 
 from __future__ import annotations
@@ -26,23 +26,25 @@ from infra.package import ROOT
 
 VENV = ROOT / ".venv-e2e"
 IMAGE = "localhost/jobyard-e2e:latest"
-"""Made of this machine's busybox and removed again: no registry is asked."""
+"""
+The image is made from this machine's busybox and removed after the tests; no registry is used.
+"""
 KEYS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
-# the system's default limits cannot be raised in every container and virtual machine
+# Some containers and virtual machines do not allow the system's default limits.
 PODMAN = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=2048:2048"]\n'
 
 
 class Missing(Exception):
-    """This machine cannot run the deployed test; says what to install."""
+    """This machine cannot run the deployed test; the message says what to install."""
 
 
 @contextmanager
 def engine(directory: Path) -> Iterator[str]:
-    """A container engine's address: DOCKER_HOST's, else a Podman started for this test."""
+    """The address of a container engine: DOCKER_HOST, or a Podman started for the tests."""
     if given := os.environ.get("DOCKER_HOST"):
         yield given
         return
@@ -70,7 +72,7 @@ def engine(directory: Path) -> Iterator[str]:
 
 @contextmanager
 def image(docker_host: str) -> Iterator[None]:
-    """IMAGE in the engine: a statically linked busybox and its names, as Debian packages it."""
+    """Put IMAGE into the engine: Debian's statically linked busybox with links for its commands."""
     busybox = shutil.which("busybox")
     if busybox is None:
         raise Missing("busybox is not installed (Debian: busybox-static)")
@@ -95,7 +97,7 @@ def image(docker_host: str) -> Iterator[None]:
 
 @contextmanager
 def running(directory: Path, docker_host: str) -> Iterator[str]:
-    """The emulator's URL. It is started with nothing of this shell's environment but PATH."""
+    """Start the emulator and return its URL; of this shell's environment it gets PATH only."""
     if not (VENV / "bin" / "ministack").exists():
         raise Missing(f"there is no ministack in {VENV}; `make e2e` installs it")
     program = (str(VENV / "bin" / "python"), str(Path(__file__).with_name("emulated.py")))
@@ -107,7 +109,7 @@ def running(directory: Path, docker_host: str) -> Iterator[str]:
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
-        "IOT_MTLS_ENABLED": "0",  # it would listen on every interface, whatever BIND_HOST says
+        "IOT_MTLS_ENABLED": "0",  # else it listens on every interface, whatever BIND_HOST says
         "AUTH": "true",
         "DOCKER_HOST": docker_host,
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -1,25 +1,26 @@
 """
-What the emulator lacks and AWS has, supplied to the deployed test from outside.
+Supplies to the deployed test what AWS has and the emulator lacks.
 
-1. Its OpenAPI import passes over `x-amazon-apigateway-any-method` and gateway responses: they are
-   put there through API Gateway's own API, out of the packaged template.
-2. Its ECS sends no task state-change events, and like AWS it lets nobody else put them on the bus:
-   they are made of what DescribeTasks shows, and handed to the targets of the rules whose pattern
-   they match. A test may have the events of one task lost.
-3. Its CloudWatch refuses alarms on metric math: they are taken out of the template.
-4. Its IAM holds every call against the policies of the function's role (AUTH=true), but names some
-   resources otherwise than AWS does; RESOURCES says which, and what stands in their place.
-5. Its CloudFormation passes over the tables' point-in-time recovery and time to live: they are
-   turned on through DynamoDB's own API.
-6. Its StopTask ends a task at once, its containers have no init process, and it ignores the token
-   of RunTask: see emulated.py, the program that starts it.
+1. Its OpenAPI import ignores `x-amazon-apigateway-any-method` and gateway responses: the test
+   takes them from the packaged template and creates them through API Gateway's API.
+2. Its ECS sends no task state-change events, and like AWS it lets nobody else send them: the test
+   makes the events from what DescribeTasks shows, and invokes the targets of the rules whose
+   pattern matches. A test may have the events of one task lost.
+3. Its CloudWatch refuses alarms on metric math: they are removed from the template.
+4. Its IAM checks each call against the policies of the function's role (AUTH=true), but names
+   some resources differently from AWS; RESOURCES lists them.
+5. Its CloudFormation ignores the tables' point-in-time recovery and time to live: the test turns
+   them on through DynamoDB's API.
+6. Its StopTask ends a task at once, its containers have no init process, and its RunTask ignores
+   the token: see emulated.py, the program that starts it.
 
-Its IAM does not judge what a call does besides itself: iam:PassRole of RegisterTaskDefinition and
-RunTask, and the TagResource of ECS, EventBridge and CloudWatch Logs where tags come with creation.
-Only the tests of `make test` read that the policies have them.
+Its IAM checks only the called action, not what AWS checks besides: iam:PassRole for
+RegisterTaskDefinition and RunTask, and the TagResource of ECS, EventBridge and CloudWatch Logs
+where a created resource has tags. Only the tests of `make test` check that the policies allow
+those.
 
-Left out, since nothing here depends on it: throttling and access logs of the API's stage; metrics
-and alarms; the gateway's own renaming of WWW-Authenticate.
+Left out, since nothing here depends on them: throttling and access logs of the API's stage, metrics
+and alarms, and API Gateway's own renaming of WWW-Authenticate.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ from infra.local import template as stack
 
 def fit_template(template: Path) -> None:
     """
-    Make of a packaged template one that the emulator takes: numbers 3 and 4 above.
+    Change a packaged template so that the emulator accepts it: numbers 3 and 4 above.
 
-    Its actions stay what they are, so that one that a function lacks is denied here too.
+    The actions of its policies stay, so the emulator denies an action that a function lacks.
     """
     loaded = json.loads(template.read_text())
     resources = loaded["Resources"]
@@ -71,30 +72,32 @@ GROUPS = {
     ":log-group:/jobyard/${Stage}/job_*"
 }
 RESOURCES: dict[str, Any] = {
-    # a call that names a cluster is judged by the cluster's ARN alone, and without `ecs:cluster`,
-    # by which AWS judges RunTask and ListTasks; a task or a task definition counts for nothing
+    # The emulator judges a call that names a cluster by the cluster's ARN alone, and does not know
+    # the key `ecs:cluster`, by which AWS judges RunTask and ListTasks.
     "ecs:RunTask": CLUSTER,
     "ecs:ListTasks": CLUSTER,
     "ecs:DescribeTasks": CLUSTER,
     "ecs:StopTask": CLUSTER,
-    # it finds no ARN in a family, nor in a list of task definitions
+    # The emulator finds no ARN in a family or in a list of task definitions.
     "ecs:RegisterTaskDefinition": "*",
     "ecs:DeleteTaskDefinitions": "*",
-    # the bus is part of every rule's ARN, where AWS leaves the default bus out
+    # The emulator's ARN of a rule contains the bus; AWS leaves the default bus out.
     "events:PutRule": RULES,
     "events:DeleteRule": RULES,
-    # it looks for a rule in Name, and these calls have it in Rule
+    # The emulator looks for a rule in Name, and these calls have it in Rule.
     "events:PutTargets": "*",
     "events:RemoveTargets": "*",
     "events:ListTargetsByRule": "*",
-    # judged by the group, where AWS judges by the stream
+    # The emulator judges by the log group, AWS by the log stream.
     "logs:GetLogEvents": GROUPS,
 }
-"""By action: the resource that the emulator judges it by, where AWS judges by another."""
+"""For each action that the emulator judges by another resource than AWS does: that resource."""
 
 
 def _fit_statement(statement: dict[str, Any]) -> list[dict[str, Any]]:
-    """The statement as it is for actions that RESOURCES leaves alone, and one for each other."""
+    """
+    Split a statement: one for the actions that RESOURCES does not list, and one for each other.
+    """
     actions = statement["Action"]
     given = [actions] if isinstance(actions, str) else list(actions)
     kept = [action for action in given if action not in RESOURCES]
@@ -108,7 +111,7 @@ def _fit_statement(statement: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def complete_tables(stage: str) -> None:
-    """Turn on what infra/stack.yaml says of each table."""
+    """Turn on for each table what infra/stack.yaml sets."""
     dynamodb = boto3.client("dynamodb")
     for properties in stack.resources("AWS::DynamoDB::Table").values():
         table = stack.resolve(properties["TableName"], {"Stage": stage})
@@ -124,7 +127,7 @@ def complete_tables(stage: str) -> None:
 
 
 def complete_gateway(template: Path, api: str) -> None:
-    """Put what the import left out, and deploy it to the stage `api`."""
+    """Create what the import left out, and deploy it to the API's stage."""
     rest = json.loads(template.read_text())["Resources"]["RestAPI"]["Properties"]
     gateway = boto3.client("apigateway")
     resources = gateway.get_resources(restApiId=api, limit=500)["items"]
@@ -153,7 +156,7 @@ def _integration_of_health(gateway: Any, api: str, resource: str) -> str:
 
 
 class Events:
-    """Tells the bus of each new version of each task of a cluster."""
+    """Sends an event for each new version of each task of a cluster to the rules' targets."""
 
     def __init__(self, cluster: str) -> None:
         self._cluster = cluster
@@ -163,12 +166,12 @@ class Events:
         self._ecs: Any = boto3.client("ecs")
 
     def lose(self, started_by: str) -> None:
-        """No event of a task that was started by `started_by` arrives from here on."""
+        """Deliver no more events of tasks that were started by `started_by`."""
         self._lost.add(started_by)
 
     @contextmanager
     def told(self) -> Iterator[Events]:
-        """Until the block ends."""
+        """Deliver events until the block ends."""
         teller = threading.Thread(target=self._tell, name="ecs-events")
         teller.start()
         try:
@@ -194,7 +197,7 @@ class Events:
 
 
 def patient_lambda() -> Any:
-    """A client that waits for a function as long as that may take, and calls it once."""
+    """A client that waits for the longest function and calls it only once."""
     patient = Config(read_timeout=310, retries={"total_max_attempts": 1})
     return boto3.client("lambda", config=patient)
 
@@ -210,15 +213,15 @@ SCHEDULED = {
     "resources": [],
     "detail": {},
 }
-"""What a rule with a rate sends; the functions that such rules wake read nothing of it."""
+"""The event of a rule with a rate; the functions that such rules start do not read it."""
 
 
 @contextmanager
 def frequent(function: str, seconds: float) -> Iterator[None]:
     """
-    Have a function run again and again, so many seconds after its last run has ended.
+    Invoke a function again and again, each time so many seconds after the last call returned.
 
-    Its own rule goes on besides.
+    The function's own rule still invokes it too.
     """
     ended = threading.Event()
     functions = patient_lambda()
@@ -254,7 +257,7 @@ def _event(task: dict[str, Any]) -> str:
 
 
 def _deliver(event: str) -> bool:
-    """Whether all who want the event took it: while a stage is halted nobody does (destroy.py)."""
+    """Whether all targets took the event; they refuse while a destroy has halted the stage."""
     events, functions = boto3.client("events"), patient_lambda()
     refusals = (
         functions.exceptions.TooManyRequestsException,
@@ -266,8 +269,8 @@ def _deliver(event: str) -> bool:
         if pattern and events.test_event_pattern(EventPattern=pattern, Event=event)["Result"]:
             for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]:
                 try:
-                    # one after the other: each call at the same time is a cold start here
+                    # one after the other: each parallel call is a cold start here
                     functions.invoke(FunctionName=target["Arn"], Payload=event.encode())
                 except refusals:
-                    is_taken = False  # told again, as EventBridge does
+                    is_taken = False  # sent again later, as EventBridge does
     return is_taken

@@ -1,7 +1,7 @@
 """
-The deployed audit against its own policy: what it puts back, adopts and removes.
+Runs the deployed audit with its own policy: what it puts back, adopts and removes.
 
-These run while `make verify` is under way, so they also show that neither disturbs the other.
+These tests run during `make verify`, so they also show that neither disturbs the other.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from tests.deploy.e2e.usage import job, wait_for
 
 pytestmark = pytest.mark.usefixtures("verification")
 AGE = "e2e:age"
-"""The tag by which emulated.py makes a task older."""
+"""The tag with which emulated.py makes a task older."""
 OLD_ENOUGH = "400"
-"""Seconds: the audit leaves tasks alone until they are five minutes old."""
+"""Seconds; the audit leaves tasks alone until they are five minutes old."""
 
 
 def audit(stage: Stage) -> None:
-    """A whole audit now: what it does once an hour is due again."""
+    """Run a whole audit now, including the parts that are due once an hour."""
     dynamodb = boto3.client("dynamodb")
     table = f"jobyard-{stage.name}-jobs"
     for part in ("tasks", "rules", "schedules", "definitions", "log-groups"):
@@ -47,7 +47,9 @@ def rules(stage: Stage, job_id: str) -> list[dict[str, Any]]:
 
 
 def test_rules_that_somebody_changed_or_removed_are_put_back(stage: Stage) -> None:
-    """One is disabled, one has lost its target, one is gone, and one job has one too many."""
+    """
+    One rule is disabled, one has lost its target, one is deleted, and one job has an extra rule.
+    """
     events = boto3.client("events")
     disabled, targetless, gone, doubled = (
         job(stage, name, "true", schedule="0 0 1 1 *")
@@ -70,7 +72,7 @@ def test_rules_that_somebody_changed_or_removed_are_put_back(stage: Stage) -> No
 
 
 def test_a_task_that_its_run_does_not_record_is_adopted(stage: Stage) -> None:
-    """Its launcher died before it recorded the task, and the task's events were lost."""
+    """The launcher died before it recorded the task, and the task's events were lost."""
     made = job(stage, "unrecorded", "exec sleep 600")
     run = stage.ok("POST", f"jobs/{made}/runs")
     path = f"jobs/{made}/runs/{run['id']}"
@@ -97,7 +99,7 @@ def test_a_task_that_its_run_does_not_record_is_adopted(stage: Stage) -> None:
 
 
 def test_a_task_whose_run_is_over_is_stopped(stage: Stage) -> None:
-    """Nobody else would: its run is terminal and in no index, and the task's events were lost."""
+    """Only the audit can stop it: its run is terminal and in no index, and the events were lost."""
     made = job(stage, "stray", "exec sleep 600")
     run = stage.ok("POST", f"jobs/{made}/runs", {"command": ["true"]})
     path = f"jobs/{made}/runs/{run['id']}"
@@ -128,7 +130,9 @@ def test_a_task_whose_run_is_over_is_stopped(stage: Stage) -> None:
 
 
 def test_resources_without_a_job_are_removed(stage: Stage) -> None:
-    """A rule, a task definition and a log group of a job that was never stored, two hours ago."""
+    """
+    The job's id is two hours old and was never stored; rule, task definition and log group exist.
+    """
     made_at = datetime.now(UTC) - timedelta(hours=2)
     owner = f"job_{ULID.from_datetime(made_at)}"
     assert ids.JOB.fullmatch(owner)
@@ -151,7 +155,7 @@ def test_resources_without_a_job_are_removed(stage: Stage) -> None:
 
 
 def test_a_task_definition_that_no_run_needs_is_deleted(stage: Stage) -> None:
-    """The revision before is kept while a run in flight uses it, and goes afterwards."""
+    """A run in flight keeps the older revision; after the run the audit deletes it."""
     made = job(stage, "revised", "exec sleep 600")
     run = stage.ok("POST", f"jobs/{made}/runs")
     path = f"jobs/{made}/runs/{run['id']}"
@@ -172,5 +176,5 @@ def test_a_task_definition_that_no_run_needs_is_deleted(stage: Stage) -> None:
 
 
 def make_old(task: str) -> None:
-    """Let the emulator show a task as old enough for the audit (emulated.py)."""
+    """Let the emulator show a task that is old enough for the audit (see emulated.py)."""
     boto3.client("ecs").tag_resource(resourceArn=task, tags=[{"key": AGE, "value": OLD_ENOUGH}])

@@ -1,4 +1,4 @@
-"""The deployed system, used as people use it: `make verify`, and what it leaves out."""
+"""The deployed system as its users see it: `make verify`, and what that leaves out."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ TRIED = [step.name for step in runner.STEPS if step.name not in SKIPPED]
 
 @pytest.mark.parametrize("name", TRIED)
 def test_a_step_of_make_verify_succeeds(verified: Verified, name: str) -> None:
-    """Each step that the emulator can do, by name."""
+    """Each step that the emulator can do is one case."""
     (result,) = [one for one in verified.results if one.step == name]
     assert (result.outcome, result.said) == ("ok", result.said)
 
 
 def test_what_the_emulator_cannot_do_is_skipped_by_name(verified: Verified) -> None:
-    """Nothing else is, so that a step is never left out by mistake."""
+    """No other step is skipped, so that none is left out by mistake."""
     assert set(SKIPPED) <= {step.name for step in runner.STEPS}
     skipped = {one.step: one.said for one in verified.results if one.outcome == "skipped"}
     assert skipped == SKIPPED
 
 
 def test_make_verify_leaves_nothing_and_says_what_it_cost(stage: Stage, verified: Verified) -> None:
-    """Its jobs and its token are gone, and it ends with success."""
+    """Its jobs and its token are deleted, and it reports success."""
     assert (verified.left, verified.is_right) == ([], True)
     held = boto3.client("dynamodb").scan(TableName=f"jobyard-{stage.name}-tokens")["Items"]
     assert [item["name"]["S"] for item in held] == ["e2e"]
@@ -54,7 +54,9 @@ def test_deleting_every_job_leaves_nothing_behind(stage: Stage, verified: Verifi
 
 
 def test_make_verify_that_is_interrupted_removes_what_it_made(stage: Stage) -> None:
-    """Ctrl-C in the middle: the command says so, and leaves neither job nor token."""
+    """
+    After Ctrl-C the command says that it was interrupted, and leaves neither a job nor a token.
+    """
     words = ("-m", "infra.verify", stage.name, "--image", IMAGE, "--url", stage.url)
     command = subprocess.Popen(
         [sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

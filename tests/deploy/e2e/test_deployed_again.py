@@ -1,4 +1,4 @@
-"""What an operator does with a stage that people have used: look, deploy again, take away."""
+"""What an operator does with a stage in use: examine it, deploy again, destroy it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ REPAIRS = {
     "rule without a job removed",
     "log group without a job removed",
 }
-"""What the audit warns of when it repairs what test_audit.py has broken."""
+"""The audit's warnings when it repairs what test_audit.py has broken."""
 
 
 def test_the_functions_have_logged_no_error(stage: Stage) -> None:
-    """Every call was permitted by its function's own policy, and none was a defect."""
+    """The policies allowed every call, and there was no defect."""
     pages = boto3.client("logs").get_paginator("filter_log_events")
     group = f"/aws/lambda/jobyard-{stage.name}"
     lines = [
@@ -44,8 +44,8 @@ def test_the_functions_have_logged_no_error(stage: Stage) -> None:
         if line["message"] == "run finished" and line["start_delay_seconds"] is not None
     }
     assert delays
-    # one schedule's rule is disabled: a sweep leaves its slots to the rule for 90 s, and comes
-    # every minute
+    # The rule of one schedule is disabled: the sweep, which runs every minute, leaves its slots to
+    # the rule for 90 s.
     bounds = {run_id: 60 + (150 if run_id in slots else 0) for run_id in delays}
     # the emulator's tasks start at whole seconds
     assert {
@@ -54,14 +54,14 @@ def test_the_functions_have_logged_no_error(stage: Stage) -> None:
 
 
 def test_the_api_has_one_stage(stage: Stage) -> None:
-    """SAM would add another, open and without limits."""
+    """SAM would add a second stage, open and without limits."""
     api = deploy.outputs(stage.name)["RestAPIId"]
     stages = boto3.client("apigateway").get_stages(restApiId=api)["item"]
     assert [found["stageName"] for found in stages] == ["api"]
 
 
 def test_deploying_again_changes_nothing(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
-    """The same commit gives the same bytes, and CloudFormation sees none that differ."""
+    """The same commit packages to the same bytes, so CloudFormation finds nothing to change."""
     before = deploy.find_stack(f"jobyard-{stage.name}")
     deploy.deploy(stage.name, [], stage.account, stage.made)
     assert "No changes to deploy" in capfd.readouterr().out
@@ -71,15 +71,16 @@ def test_deploying_again_changes_nothing(stage: Stage, capfd: pytest.CaptureFixt
 @pytest.fixture
 def no_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    The emulator's SimulatePrincipalPolicy ignores ContextEntries, and so denies whatever has a
-    condition. What doctor makes of its answers is in tests/deploy/test_permissions_check.py.
+    Leave out doctor's check of permissions: the emulator's SimulatePrincipalPolicy ignores
+    ContextEntries, and so denies everything that has a condition.
+    tests/deploy/test_permissions_check.py tests it.
     """
     monkeypatch.delitem(doctor.CHECKS, "permissions")
 
 
 @pytest.mark.usefixtures("no_simulation")
 def test_doctor_finds_nothing_wrong_and_leaves_nothing(stage: Stage) -> None:
-    """Its own run is one like any other."""
+    """Doctor's test run succeeds, and doctor removes what it made."""
     assert doctor.examine(stage.name, stage.url, IMAGE) == []
     held = boto3.client("dynamodb").scan(TableName=f"jobyard-{stage.name}-tokens")["Items"]
     assert [item["name"]["S"] for item in held] == ["e2e"]
@@ -87,7 +88,7 @@ def test_doctor_finds_nothing_wrong_and_leaves_nothing(stage: Stage) -> None:
 
 @pytest.mark.usefixtures("no_simulation")
 def test_doctor_says_what_is_wrong(stage: Stage) -> None:
-    """An image that is not there, and a function that an interrupted destroy halted."""
+    """The image does not exist, and an interrupted destroy has halted a function."""
     name = f"jobyard-{stage.name}-fire"
     functions = boto3.client("lambda")
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
@@ -99,7 +100,7 @@ def test_doctor_says_what_is_wrong(stage: Stage) -> None:
 
 
 def test_data_outlives_its_stack_and_is_taken_over_again(stage: Stage, aws: str) -> None:
-    """Destroyed without DATA=delete: jobs, runs and tokens are there after the next deploy."""
+    """After a destroy without DATA=delete, the next deploy finds jobs, runs and tokens."""
     made = job(stage, "survivor", "echo still here", schedule="0 3 * * *")
     run = stage.ok("POST", f"jobs/{made}/runs")
     finished(stage, f"jobs/{made}/runs/{run['id']}")
@@ -119,11 +120,11 @@ def test_data_outlives_its_stack_and_is_taken_over_again(stage: Stage, aws: str)
 
 
 def test_nothing_is_left_of_a_stage_that_is_destroyed_with_its_data(stage: Stage) -> None:
-    """The account is as it was, but for what all stages share."""
+    """Only what all stages share stays in the account."""
     assert leftovers(stage) != []
     destroy.destroy(stage.name, data=True)
     assert deploy.kept_tables(stage.name) == []
-    # the emulator makes a function's group anew for the last line of one that is just ending
+    # The emulator makes the log group of a function again for the last line of one that just ends.
     output = boto3.client("logs").describe_log_groups(logGroupNamePrefix="/jobyard/")
     assert output["logGroups"] == []
     ecs = boto3.client("ecs")

@@ -1,4 +1,4 @@
-"""What several tests of the deployed stage do with it: jobs, runs, and a look at what is left."""
+"""What the tests of the deployed stage share: making jobs, waiting for runs, listing leftovers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TERMINAL = ("succeeded", "failed", "cancelled")
 
 
 def wait_for(look: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """The first true answer of `look`."""
+    """Call `look` until its answer is true, and return the answer."""
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         if found := look():
@@ -39,7 +39,7 @@ def finished(stage: Stage, run: str) -> dict[str, Any]:
 
 
 def leftovers(stage: Stage) -> list[str]:
-    """Names of what belongs to some job of the stage."""
+    """The names of everything in AWS that belongs to a job of the stage."""
     prefix = f"jobyard-{stage.name}"
     ecs, dynamodb = boto3.client("ecs"), boto3.client("dynamodb")
     rules = boto3.client("events").list_rules(NamePrefix=f"{prefix}-job_")["Rules"]

@@ -1,9 +1,9 @@
 """
-What IAM judges when a call is made: actions, the ARNs they act on, and condition keys.
+What IAM checks for each call: actions, the ARNs they act on, and condition keys.
 
-Sources, where a line below names none: the Service Authorization Reference, one page a service
-("Actions, resources, and condition keys for Amazon DynamoDB", "… Elastic Container Service",
-"… EventBridge", "… CloudWatch Logs", "… CloudWatch").
+Sources, unless a line below names one: the Service Authorization Reference, one page per service
+("Actions, resources, and condition keys for Amazon DynamoDB", "… Elastic Container Service", "…
+EventBridge", "… CloudWatch Logs", "… CloudWatch").
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from infra.local import REGION
 from infra.local.provision import ACCOUNT
 
 ANY = "*"
-"""Of a call whose action AWS knows no resource for: only a policy's `*` matches it."""
+"""The resource of an action that AWS does not let a policy narrow: only `*` matches it."""
 TASKS = "ecs-tasks.amazonaws.com"
 
 Params = Mapping[str, Any]
 Definition = Callable[[str], Params]
-"""Given a task definition's ARN, what it was registered with."""
+"""Returns the parameters with which the task definition of an ARN was registered."""
 
 
 @dataclass(frozen=True, order=True)
@@ -36,11 +36,11 @@ class Needed:
 
 
 class NotKnown(Exception):
-    """Nobody has written down yet how IAM judges this call."""
+    """This module does not say yet how IAM judges this call."""
 
 
 def judged(service: str, operation: str, params: Params, definition: Definition) -> list[Needed]:
-    """Everything that must be allowed for the call to be made; NotKnown for another one."""
+    """The permissions that a call needs; an operation that is not listed here raises NotKnown."""
     if service == "ecs" and operation in _ECS:
         return list(_ECS[operation](params, definition))
     try:
@@ -62,14 +62,16 @@ def _table(action: str, params: Params) -> Iterator[Needed]:
 
 
 def _query(action: str, params: Params) -> Iterator[Needed]:
-    """An index is a resource of its own, and the table's ARN does not cover it."""
+    """An index has an ARN of its own, which the table's ARN does not cover."""
     table = _table_arn(params["TableName"])
     index = params.get("IndexName")
     yield Needed(action, f"{table}/index/{index}" if index else table)
 
 
 def _batch(action: str, params: Params) -> Iterator[Needed]:
-    """BatchGetItem and BatchWriteItem are actions of their own; GetItem and PutItem do not do."""
+    """
+    BatchGetItem and BatchWriteItem are actions of their own; GetItem and PutItem do not allow them.
+    """
     for table in params["RequestItems"]:
         yield Needed(action, _table_arn(table))
 
@@ -85,7 +87,7 @@ _ITEM_ACTIONS = {
 
 def _transaction(_: str, params: Params) -> Iterator[Needed]:
     """
-    There is no action for a transaction: each item needs its own, on its own table.
+    A transaction has no action of its own: each item needs its own action on its own table.
 
     "Using IAM with DynamoDB transactions", Amazon DynamoDB developer guide.
     """
@@ -103,7 +105,7 @@ def _table_arn(name: str) -> str:
 
 
 def _register(params: Params, _: Definition) -> Iterator[Needed]:
-    """The revision is ECS's to choose, so any number stands for it."""
+    """ECS chooses the revision, so 1 stands for any revision."""
     family = arn("ecs", f"task-definition/{params['family']}:1")
     yield Needed("ecs:RegisterTaskDefinition", family)
     yield from _pass_roles(params)
@@ -113,11 +115,11 @@ def _register(params: Params, _: Definition) -> Iterator[Needed]:
 
 def _run_task(params: Params, definition: Definition) -> Iterator[Needed]:
     """
-    Launching passes the definition's roles once more, and gives the task its tags.
+    A launch needs iam:PassRole for the definition's roles again, and TagResource for its tags.
 
-    "Amazon ECS EventBridge IAM Role", ECS developer guide: whoever calls RunTask needs
-    iam:PassRole for the execution role, the task role and a role that an override names, and
-    ecs:TagResource with ecs:CreateAction RunTask. `propagateTags` gives tags as `tags` does.
+    "Amazon ECS EventBridge IAM Role", ECS developer guide: the caller of RunTask needs iam:PassRole
+    for the execution role, the task role and a role in an override, and ecs:TagResource with
+    ecs:CreateAction RunTask. `propagateTags` needs it as `tags` does.
     """
     registered = definition(params["taskDefinition"])
     context = (("ecs:cluster", _cluster(params)),)
@@ -151,7 +153,7 @@ def _of_tasks(operation: str) -> Callable[[Params, Definition], Iterator[Needed]
 
 
 def _list_tasks(params: Params, _: Definition) -> Iterator[Needed]:
-    """Its resource is a container instance; without one in the request it is judged on any."""
+    """Its resource is a container instance; a request without one is judged on any resource."""
     yield Needed("ecs:ListTasks", ANY, (("ecs:cluster", _cluster(params)),))
 
 
@@ -193,7 +195,7 @@ _ECS: dict[str, Callable[[Params, Definition], Iterable[Needed]]] = {
 
 
 def _rule(action: str, params: Params) -> Iterator[Needed]:
-    """A rule on the default bus has no bus in its ARN."""
+    """The ARN of a rule on the default bus contains no bus."""
     bus = params.get("EventBusName", "default")
     name = params.get("Rule") or params["Name"]
     full = arn("events", f"rule/{name}" if bus == "default" else f"rule/{bus}/{name}")
@@ -210,10 +212,10 @@ def _put_events(action: str, params: Params) -> Iterator[Needed]:
 
 def _log_group(action: str, params: Params) -> Iterator[Needed]:
     """
-    A group's ARN goes on after the name for every action but those on tags.
+    The ARN of a log group continues after the name, except for the actions on tags.
 
     "Overview of managing access permissions to your CloudWatch Logs resources", CloudWatch Logs
-    user guide, writes it with `:*`; a denial names it with `:log-stream:` and no stream.
+    user guide, writes it with `:*`; a denial has `:log-stream:` and no stream.
     """
     group = arn("logs", f"log-group:{params['logGroupName']}")
     yield Needed(action, f"{group}:log-stream:")
@@ -266,7 +268,9 @@ _EXAMPLES = (
 
 
 def example(needed: Needed) -> Needed:
-    """The same with one job, one task, one revision and one rule in place of all others."""
+    """
+    The same permission with one example of job, task, revision and rule instead of the real ones.
+    """
     resource = needed.arn
     for pattern, text in _EXAMPLES:
         resource = pattern.sub(text, resource)

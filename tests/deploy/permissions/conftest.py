@@ -1,4 +1,4 @@
-"""The recording that all of these tests judge: made once, whatever number of workers asks."""
+"""The recording that these tests read; it is made once, for any number of pytest workers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.deploy.permissions.recorder import Call
 
 @dataclass(frozen=True)
 class Recording:
-    """What a recorder kept."""
+    """What a recorder has stored."""
 
     calls: list[Call]
     routes: set[tuple[str, str]]
@@ -51,7 +51,7 @@ def read(path: Path) -> Recording:
 
 
 def record(path: Path, *options: str) -> None:
-    """In a process of its own: the recorder has settings that other tests do not have."""
+    """Record in a separate process, because the recorder needs other settings than the tests."""
     command = [sys.executable, "-m", "tests.deploy.permissions", "--record", str(path), *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-5_000:]
@@ -59,7 +59,9 @@ def record(path: Path, *options: str) -> None:
 
 @pytest.fixture(scope="session")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    """Half a minute's work: the first worker does it, the others wait for its file."""
+    """
+    The recording takes half a minute: the first worker makes it, the others wait for its file.
+    """
     mine = tmp_path_factory.getbasetemp()
     shared = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
     path = shared / "permissions-recorded.json"

@@ -1,7 +1,7 @@
 """
-The manifest of calls, infra/permissions.json: what each function needs, on any stage.
+Makes infra/permissions.json, the manifest of calls: what each function needs, on any stage.
 
-`make permissions` writes it, and `make doctor` has IAM judge it for a deployed stage's roles.
+`make permissions` writes the file, and `make doctor` has IAM judge it for the roles of a stage.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PLACEHOLDERS = (
 
 
 def manifest(calls: Iterable[tuple[str, Needed]]) -> dict[str, list[dict[str, Any]]]:
-    """By function, what it does to each resource under the same condition keys."""
+    """For each function: its actions on each resource with the same condition keys."""
     found: dict[tuple[str, str, tuple[tuple[str, str], ...]], set[str]] = defaultdict(set)
     for function, needed in calls:
         context = tuple((key, _anywhere(value)) for key, value in needed.context)

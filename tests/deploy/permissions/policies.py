@@ -1,8 +1,8 @@
 """
-The policies of `.chalice/` as IAM would evaluate them for a stage: what each allows.
+Evaluates the policies of `.chalice/` for a stage as IAM would.
 
-Only what they use is understood: Allow statements with Action, Resource and the condition
-operators StringEquals and ArnEquals. Anything else is an error, so that nothing is misjudged.
+It knows only what those policies use: Allow statements with Action, Resource and the condition
+operators StringEquals and ArnEquals. Anything else raises an error, so that nothing is misjudged.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from tests.reliability.world import BUS
 
 Statement = dict[str, Any]
 Policies = Mapping[str, list[Statement]]
-"""Statements by the function that has them."""
+"""The statements of each function."""
 
 STAGE = "recorded-stage"
-"""A stage where everything optional is switched on; its name occurs nowhere else."""
+"""The stage has every option switched on; its name occurs nowhere else."""
 DEFAULT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/default-task-role"
 
 _ARN_OF = {
@@ -37,23 +37,23 @@ _ARN_OF = {
     "AWS::SQS::Queue": ("QueueName", "sqs:{region}:{account}:{name}"),
     "AWS::IAM::Role": ("RoleName", "iam::{account}:role/{name}"),
 }
-"""The property that names a resource, and what its `Fn::GetAtt … Arn` is then."""
+"""For each type: the property that holds a resource's name, and the form of its ARN."""
 
 
 class NotUnderstood(Exception):
-    """A policy has something that this evaluator does not know how to evaluate."""
+    """A policy has something that this module cannot evaluate."""
 
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """One action on one resource, as one statement allows it."""
+    """One action on one resource that one statement allows."""
 
     function: str
     sid: str
     action: str
     resource: str
     conditions: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-    """Operator, key and the values of which one must match; all of the conditions must hold."""
+    """Operator, key, and values of which one must match; all conditions must hold."""
 
     def allows(self, function: str, needed: Needed) -> bool:
         context = dict(needed.context)
@@ -78,7 +78,7 @@ def path(function: str) -> Path:
 
 
 def grants(policies: Policies, names: Mapping[str, str] | None = None) -> list[Grant]:
-    """Every single thing that is granted, its intrinsics resolved for STAGE."""
+    """Every single permission that the policies grant, with names resolved for STAGE."""
     resolved = stage_names() if names is None else names
     return [
         grant
@@ -114,7 +114,7 @@ def _resolved(values: Any, names: Mapping[str, str]) -> list[str]:
 
 
 def _resolve(value: Any, names: Mapping[str, str]) -> str | None:
-    """A value's text for the stage; None for AWS::NoValue, which leaves its place empty."""
+    """The text of a value for the stage; None for AWS::NoValue, which stands for nothing."""
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()
@@ -152,19 +152,19 @@ def stage_names(stage: str = STAGE) -> Mapping[str, str]:
 
 
 Calls = Iterable[tuple[str, Needed]]
-"""Functions, each with something that it needs."""
+"""Pairs of a function and a permission that it needs."""
 
 
 def denied(calls: Calls, granted: Iterable[Grant]) -> set[tuple[str, Needed]]:
-    """Those of `calls` that nothing granted allows."""
+    """The calls that no grant allows."""
     return {call for call, allowing in _allowing(calls, list(granted)) if not allowing}
 
 
 def superfluous(calls: Calls, granted: Iterable[Grant]) -> list[Grant]:
     """
-    Grants without which every call would still be allowed, each taken away alone.
+    The grants that are not needed: without one of them every call would still be allowed.
 
-    So a grant that two statements make is superfluous in both.
+    If two statements grant the same, both grants are superfluous.
     """
     every = list(granted)
     alone = {allowing[0] for _, allowing in _allowing(calls, every) if len(allowing) == 1}
@@ -172,7 +172,7 @@ def superfluous(calls: Calls, granted: Iterable[Grant]) -> list[Grant]:
 
 
 def _allowing(calls: Calls, granted: list[Grant]) -> Iterator[tuple[tuple[str, Needed], list[int]]]:
-    """Each call, and the numbers of the grants that allow it."""
+    """Each call with the numbers of the grants that allow it."""
     by_action: dict[str, list[int]] = {}
     for number, grant in enumerate(granted):
         by_action.setdefault(grant.action.lower(), []).append(number)
@@ -187,9 +187,9 @@ def _allowing(calls: Calls, granted: list[Grant]) -> Iterator[tuple[tuple[str, N
 
 def _matches_arn(pattern: str, resource: str) -> bool:
     """
-    Segment by segment: a wildcard does not reach across the first five colons.
+    Match segment by segment: a wildcard does not cross the first five colons.
 
-    "IAM JSON policy elements: Resource", IAM user guide. A pattern of one `*` is every resource.
+    "IAM JSON policy elements: Resource", IAM user guide. The pattern `*` matches every resource.
     """
     if pattern == ANY:
         return True
@@ -198,7 +198,7 @@ def _matches_arn(pattern: str, resource: str) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """`*` is any number of characters, `?` is one; case counts."""
+    """`*` matches any number of characters, `?` matches one; upper and lower case differ."""
     return _compiled(pattern).fullmatch(text) is not None
 
 

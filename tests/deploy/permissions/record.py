@@ -1,4 +1,6 @@
-"""Do everything that Jobyard does, in a world of its own, with the calls of each function kept."""
+"""
+Runs everything that Jobyard does in a world of its own, and records each function's AWS calls.
+"""
 
 from __future__ import annotations
 
@@ -25,28 +27,28 @@ KINDS: dict[str, dict[str, Any]] = {
     "": {},
     " with a role and tags of its own": {"task_role_arn": OWN_ROLE, "tags": ["team=data"]},
 }
-"""What jobs are made with, unless an operation says otherwise: everything is done for each."""
+"""The fields that jobs get unless an operation sets them; everything runs once for each kind."""
 
 Do = Callable[[World, Operation], None]
 
 
 def everything() -> Recorder:
-    """Each operation for each kind of job, and the hours that follow it."""
+    """Run each operation for each kind of job, and let the hours after it pass."""
     return _each(_once, [*OPERATIONS, *EXTRA], KINDS)
 
 
 def with_failures() -> Recorder:
     """
-    Each operation of the reliability tests, dying before and after each of its calls, and with
-    somebody else in between.
+    Run each operation of the reliability tests, with the process dying before and after each call,
+    and with another process acting in between.
 
-    Minutes of it: to find out whether `everything` leaves a call out.
+    This takes minutes; it shows whether `everything` leaves a call out.
     """
     return _each(_at_every_call, OPERATIONS, {"": {}})
 
 
 def by_lambda() -> list[Call]:
-    """What Lambda does by a function's role: it writes the log, and keeps events that failed."""
+    """What Lambda itself does with a function's role: write the log, and store failed events."""
     names = stage_names()
     group = names["Logs.Arn"].removesuffix(":*")
     found = []

@@ -1,9 +1,9 @@
 """
-Whose AWS calls they are: every call of the product, put down to the function that makes it.
+Records every AWS call of the product under the function that makes it.
 
-Each of the five functions has one way in, which app.py calls and the tests' harness calls too.
-The recorder stands at these ways in. The outermost one counts: what the sweep finds out about a
-task goes through the same code as a task's event, and the sweep's role makes those calls.
+Each of the five functions has one entry point, which app.py calls and the tests' harness calls too.
+The recorder wraps these entry points. The outermost one counts: the sweep handles what it finds out
+about a task with the code for task events, and these are calls of the sweep's role.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ WAYS_IN: dict[str, tuple[Any, str]] = {
     "sweep": (Sweep, "turn"),
     "audit": (Audit, "turn"),
 }
-"""By the function's name in `jobyard-<stage>-<name>` and in `.chalice/policy-<name>.json`."""
+"""The function's name as in `jobyard-<stage>-<name>` and in `.chalice/policy-<name>.json`."""
 
 HARNESS = "harness"
 
 
 @dataclass(frozen=True, order=True)
 class Call:
-    """What IAM judges for a function, and the operation in which that was recorded first."""
+    """A permission that a function needs, and the first operation in which it was recorded."""
 
     function: str
     needed: Needed
@@ -58,17 +58,20 @@ class Call:
 
 
 class Recorder:
-    """Keeps one example of each permission that each function needed."""
+    """Stores one example of each permission that each function needed."""
 
     def __init__(self) -> None:
         self.operation = ""
-        """What is being done, as set by whoever does it."""
+        """The name of the operation that runs; the caller sets it."""
         self.routes: set[tuple[str, str]] = set()
         """Method and path of every endpoint whose handler ran."""
         self.outside: set[str] = set()
-        """AWS calls (`ecs.RunTask`) that no function made: the preparations' own."""
+        """AWS calls (`ecs.RunTask`) that no function made, but the preparation of an operation."""
         self.not_known: set[str] = set()
-        """Why calls could not be judged; the product would survive an exception in its calls."""
+        """
+        Why some calls could not be judged. It is no exception, because the product would handle
+        that.
+        """
         self._function: str | None = None
         self._first: dict[tuple[str, Needed], str] = {}
         self._definitions: dict[str, dict[str, Any]] = {}
@@ -82,7 +85,7 @@ class Recorder:
 
     @contextmanager
     def installed(self) -> Iterator[Recorder]:
-        """Record inside. One thing happens at a time, so one variable says whose turn it is."""
+        """Record inside. Only one function runs at a time, so one variable holds which."""
         with pytest.MonkeyPatch.context() as patch:
             for function, (where, name) in WAYS_IN.items():
                 patch.setattr(where, name, self._entering(function, getattr(where, name)))
@@ -91,7 +94,7 @@ class Recorder:
                 patch.setitem(app.app.endpoints, key, replace(endpoint, handler=handler))
             patch.setattr(Wire, "meanwhile", self._as_nobody(Wire.meanwhile))
             patch.setattr(Yard, "stored", self._unrecorded(Yard.stored))
-            call = "_make_api_call"  # the stubs do not have it
+            call = "_make_api_call"  # the type stubs do not have it
             patch.setattr(BaseClient, call, self._calling(getattr(BaseClient, call)))
             yield self
 
@@ -105,7 +108,7 @@ class Recorder:
         return entered
 
     def _as_nobody(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        """What somebody else does in the middle of a call begins at a way in of its own."""
+        """What another process does during a call enters through an entry point of its own."""
 
         def meanwhile(*args: Any) -> Any:
             with self._as(None):
@@ -114,7 +117,7 @@ class Recorder:
         return meanwhile
 
     def _unrecorded(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        """The harness looks into the tables with the product's own reads."""
+        """Not recorded: the harness reads the tables with the product's own code."""
 
         def looking(*args: Any) -> Any:
             with self._as(HARNESS):
@@ -139,7 +142,7 @@ class Recorder:
         return noted
 
     def _calling(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        """In place of the one method that every botocore client makes every call by."""
+        """Replaces the one method through which every botocore client makes its calls."""
 
         def calling(client: Any, operation: str, params: dict[str, Any]) -> Any:
             service = client.meta.service_model.service_name

@@ -1,5 +1,5 @@
 """
-What the reliability tests leave out: every route of app.py, in its several kinds of calls.
+Operations that the reliability tests leave out: every route of app.py with its kinds of calls.
 
 The handlers of the four other functions are called here too, as Lambda calls them.
 """
@@ -23,7 +23,7 @@ def extra(prepare: Callable[[World], Act]) -> Callable[[World], Act]:
 
 
 def _all(world: World, *requests: tuple[Any, ...], **headers: str) -> Act:
-    """One request after the other; each must succeed."""
+    """Send the requests one after the other; each must succeed."""
 
     def act() -> None:
         for method, path, *body in requests:
@@ -34,7 +34,7 @@ def _all(world: World, *requests: tuple[Any, ...], **headers: str) -> Act:
 
 
 def _written(world: World) -> tuple[str, str]:
-    """A job and its run as paths; the run's task has written a line."""
+    """The paths of a job and its run, whose task has written a line."""
     job = world.job(name="a")
     run = world.yard.trigger(job)
     task = world.yard.task_of(run)
@@ -65,7 +65,7 @@ def read_everything(world: World) -> Act:
 
 @extra
 def read_logs_and_metrics(world: World) -> Act:
-    """A run's by its stream and by a filter, a job's by filters."""
+    """A run's logs are read from its stream and by a filter, a job's by filters."""
     job, run = _written(world)
 
     def act() -> None:
@@ -115,7 +115,7 @@ def repeat_with_a_key(world: World) -> Act:
 
 @extra
 def use_a_token_not_seen_for_a_while(world: World) -> Act:
-    """It is looked up, and its last use is noted."""
+    """The token is read from the table, and the day of its last use is written."""
     world.clock.move(hours=25)
     return _all(world, ("GET", "/jobs"))
 

@@ -1,4 +1,4 @@
-"""What IAM judges of each kind of call."""
+"""Which permissions each kind of call needs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def judged(service: str, operation: str, registered: Any = None, **params: Any) 
 
 
 def test_a_transaction_is_judged_by_its_items() -> None:
-    """Each on its own table; there is no action of the transaction's own."""
+    """Each item is judged on its own table; a transaction has no action of its own."""
     items = [
         {kind: {"TableName": table}}
         for kind, table in (("Put", "a"), ("Update", "b"), ("Delete", "a"), ("ConditionCheck", "b"))
@@ -38,7 +38,7 @@ def test_a_transaction_is_judged_by_its_items() -> None:
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
 def test_a_batch_is_judged_as_its_own_action_on_each_table(operation: str) -> None:
-    """GetItem or PutItem would not allow it."""
+    """A permission for GetItem or PutItem does not allow a batch."""
     assert judged("dynamodb", operation, RequestItems={"a": [], "b": []}) == [
         Needed(f"dynamodb:{operation}", f"{DYNAMODB}a"),
         Needed(f"dynamodb:{operation}", f"{DYNAMODB}b"),
@@ -46,7 +46,7 @@ def test_a_batch_is_judged_as_its_own_action_on_each_table(operation: str) -> No
 
 
 def test_a_query_of_an_index_needs_the_indexs_arn() -> None:
-    """And not the table's."""
+    """The table's ARN does not allow it."""
     table, index = f"{DYNAMODB}a", f"{DYNAMODB}a/index/live"
     assert judged("dynamodb", "Query", TableName="a") == [Needed("dynamodb:Query", table)]
     through = judged("dynamodb", "Query", TableName="a", IndexName="live")
@@ -54,7 +54,7 @@ def test_a_query_of_an_index_needs_the_indexs_arn() -> None:
 
 
 def test_a_registration_passes_its_roles_and_tags_what_it_makes() -> None:
-    """Without roles and tags it needs only itself."""
+    """A registration without roles and tags needs only its own action."""
     made = f"{ECS}task-definition/f:1"
     itself = Needed("ecs:RegisterTaskDefinition", made)
     assert judged("ecs", "RegisterTaskDefinition", family="f") == [itself]
@@ -87,13 +87,15 @@ TAG_THE_TASK = Needed(
 def test_a_launch_passes_the_definitions_roles_and_tags_the_task(
     registered: dict[str, Any], given: dict[str, Any], more: list[Needed]
 ) -> None:
-    """Tags of the request, and those that are propagated, both need TagResource."""
+    """Tags of the request and propagated tags both need TagResource."""
     found = judged("ecs", "RunTask", registered, cluster="c", taskDefinition=DEFINITION, **given)
     assert found == [Needed("ecs:RunTask", DEFINITION, CLUSTER), *more]
 
 
 def test_task_calls_need_each_tasks_arn_and_list_tasks_needs_the_clusters() -> None:
-    """By ARN or by id; a list names none, and is bound to the cluster by its condition key."""
+    """
+    A task may be named by ARN or id; ListTasks names none, and a condition binds it to the cluster.
+    """
     full = f"{ECS}task/c/1"
     for task in (full, "1"):
         (found,) = judged("ecs", "DescribeTasks", cluster="c", tasks=[task])
@@ -104,7 +106,7 @@ def test_task_calls_need_each_tasks_arn_and_list_tasks_needs_the_clusters() -> N
 
 
 def test_a_rule_of_the_default_bus_has_no_bus_in_its_arn() -> None:
-    """And its tags are a permission of their own."""
+    """The tags of a rule need a permission of their own."""
     rule = "arn:aws:events:eu-central-1:123456789012:rule/"
     assert judged("events", "PutRule", Name="r", Tags=[{"Key": "a", "Value": "b"}]) == [
         Needed("events:PutRule", f"{rule}r"),
@@ -115,14 +117,14 @@ def test_a_rule_of_the_default_bus_has_no_bus_in_its_arn() -> None:
 
 
 def test_put_events_needs_the_bus_of_each_entry() -> None:
-    """By name or by ARN."""
+    """An entry may have the bus's name or its ARN."""
     bus = "arn:aws:events:eu-central-1:123456789012:event-bus/b"
     entries = [{"EventBusName": "b"}, {"EventBusName": bus}]
     assert judged("events", "PutEvents", Entries=entries) == [Needed("events:PutEvents", bus)] * 2
 
 
 def test_log_calls_need_the_streams_wildcard_except_calls_on_tags() -> None:
-    """A stream's has the stream in it."""
+    """The ARN of a stream ends with the stream's name."""
     group = "arn:aws:logs:eu-central-1:123456789012:log-group:g"
     assert judged("logs", "CreateLogGroup", logGroupName="g", tags={"a": "b"}) == [
         Needed("logs:CreateLogGroup", f"{group}:log-stream:"),
@@ -133,13 +135,13 @@ def test_log_calls_need_the_streams_wildcard_except_calls_on_tags() -> None:
 
 
 def test_a_call_without_a_description_is_an_error() -> None:
-    """Else it would be recorded as needing nothing."""
+    """Otherwise the call would be recorded as if it needed nothing."""
     with pytest.raises(NotKnown, match=r"ecs.CreateService"):
         judged("ecs", "CreateService")
 
 
 def test_ids_of_jobs_tasks_revisions_and_rules_become_one_example() -> None:
-    """The manifest of calls is the same whatever was recorded."""
+    """The manifest of calls is thus the same for every recording."""
     job, task = "job_01KAR0000000000000000000AA", "a" * 32
     for arn, text in (
         (f"{ECS}task-definition/f-{job}:7", f"{ECS}task-definition/f-job_{'0' * 26}:1"),

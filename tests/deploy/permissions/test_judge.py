@@ -1,4 +1,4 @@
-"""The evaluator allows what IAM would, denies what it would, and refuses to guess."""
+"""The evaluator of policies allows and denies what IAM would, and refuses what it does not know."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = {"Stage": "dev", "AWS::Region": "eu-central-1", "Jobs.Arn": "arn:jobs", 
 
 
 def allows(needed: Needed, **statement: Any) -> bool:
-    """Whether the function `f` may do it under one statement."""
+    """Whether one statement allows the function `f` the call."""
     full = {"Sid": "S", "Effect": "Allow", **statement}
     return not policies.denied([("f", needed)], policies.grants({"f": [full]}, NAMES))
 
@@ -40,12 +40,12 @@ def allows(needed: Needed, **statement: Any) -> bool:
     ],
 )
 def test_resource_patterns_match_as_iam_matches_arns(pattern: str, arn: str, matches: bool) -> None:
-    """Wildcards stay within a segment, brackets mean nothing, and case counts."""
+    """Wildcards stay within a segment, brackets mean nothing, and upper and lower case differ."""
     assert allows(Needed("sqs:A", arn), Action="sqs:A", Resource=pattern) is matches
 
 
 def test_actions_match_as_a_whole_and_ignore_case() -> None:
-    """IAM's actions are not case-sensitive."""
+    """IAM ignores the case of actions."""
     assert allows(Needed("ecs:runtask", "*"), Action=["ecs:StopTask", "ecs:RunTask"], Resource="*")
     assert not allows(Needed("ecs:RunTask", "*"), Action="ecs:Run", Resource="*")
 
@@ -65,7 +65,7 @@ def test_actions_match_as_a_whole_and_ignore_case() -> None:
 def test_each_condition_operator_compares_as_iam_does(
     operator: str, wanted: Any, found: str | None, holds: bool
 ) -> None:
-    """One of the values must match; a key that the call does not have matches none."""
+    """One of the values must match; a key that the call does not have matches none of them."""
     context = () if found is None else (("k", found),)
     condition = {operator: {"k": wanted}}
     needed = Needed("a:A", "*", context)
@@ -73,7 +73,7 @@ def test_each_condition_operator_compares_as_iam_does(
 
 
 def test_all_conditions_must_hold() -> None:
-    """Several keys of one operator, and several operators, are joined by and."""
+    """All keys of all operators must match."""
     condition = {"StringEquals": {"a": "1", "b": "2"}}
     some = Needed("a:A", "*", (("a", "1"),))
     both = Needed("a:A", "*", (("a", "1"), ("b", "2")))
@@ -82,7 +82,7 @@ def test_all_conditions_must_hold() -> None:
 
 
 def test_a_function_has_only_its_own_policy() -> None:
-    """What one may do, another may not."""
+    """A policy of one function allows nothing to another."""
     granted = policies.grants(
         {"f": [{"Sid": "S", "Effect": "Allow", "Action": "a:A", "Resource": "*"}]}, NAMES
     )
@@ -98,7 +98,7 @@ def test_a_function_has_only_its_own_policy() -> None:
     ],
 )
 def test_intrinsics_are_resolved_for_the_stage(written: Any, arns: list[str]) -> None:
-    """What CloudFormation leaves out is not there."""
+    """A value that CloudFormation leaves out (AWS::NoValue) names no resource."""
     statement = {"Sid": "S", "Effect": "Allow", "Action": "a:A", "Resource": written}
     assert [g.resource for g in policies.grants({"f": [statement]}, NAMES)] == arns
 
@@ -113,6 +113,6 @@ def test_intrinsics_are_resolved_for_the_stage(written: Any, arns: list[str]) ->
     ],
 )
 def test_a_statement_that_the_evaluator_does_not_know_is_an_error(odd: dict[str, Any]) -> None:
-    """A statement that is skipped in silence would count as allowed, or as denied."""
+    """A statement that is skipped silently would count as allowed or as denied."""
     with pytest.raises(NotUnderstood):
         allows(Needed("a:A", "*"), **{"Action": "a:A", "Resource": "*", **odd})

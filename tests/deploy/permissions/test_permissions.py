@@ -1,10 +1,9 @@
 """
-The policies suffice, and nothing in them is more than suffices.
+The policies allow each function exactly the calls that it makes.
 
-Every operation of the reliability tests and every route is run with each function's AWS calls
-recorded. Each call, as IAM judges it, must be allowed by the function's policy in `.chalice/`, and
-everything that a policy grants must be needed by a call. So one action more or less in any of the
-files is a failure here.
+Every operation of the reliability tests and every route is run while each function's AWS calls are
+recorded. The function's policy in `.chalice/` must allow each call, as IAM judges it, and some call
+must need each permission of a policy. So one action more or less in any of the files fails here.
 """
 
 from __future__ import annotations
@@ -34,19 +33,21 @@ OUTSIDE = {
 
 
 def test_every_recorded_call_is_allowed(recording: Recording) -> None:
-    """By the policy of the function that makes it; a denial names all that IAM would look at."""
+    """
+    The policy of the function that makes the call must allow it; a failure says what IAM checked.
+    """
     denied = policies.denied(recording.needed, policies.grants(policies.read()))
     assert [c.words for c in recording.calls if (c.function, c.needed) in denied] == []
 
 
 def test_every_permission_is_needed_by_some_recorded_call(recording: Recording) -> None:
-    """What nothing calls, or another statement grants too, is not granted."""
+    """A policy grants nothing that no call needs, or that another statement grants too."""
     assert policies.superfluous(recording.needed, policies.grants(policies.read())) == []
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_taking_any_permission_away_denies_a_call(recording: Recording, function: str) -> None:
-    """Each action of each statement, and each resource of each statement with several."""
+    """Each action of each statement is removed in turn, and each resource if there are several."""
     calls = _of(function, recording)
     unnoticed = []
     for what, statements in _with_less(policies.read()[function]):
@@ -60,7 +61,7 @@ def _of(function: str, recording: Recording) -> list[tuple[str, Needed]]:
 
 
 def _with_less(statements: list[Statement]) -> Iterator[tuple[str, list[Statement]]]:
-    """The statements with one action or one resource left out, each in turn."""
+    """The statements with one action or resource left out, each in turn."""
     for number, statement in enumerate(statements):
         for part in ("Action", "Resource"):
             parts = as_list(statement[part])
@@ -74,7 +75,9 @@ def _with_less(statements: list[Statement]) -> Iterator[tuple[str, list[Statemen
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_adding_any_permission_is_noticed(recording: Recording, function: str) -> None:
-    """Each action that any function needs, added to each statement that lacks it, and another."""
+    """
+    To each statement, each action is added that it lacks and any function needs, and a foreign one.
+    """
     calls = _of(function, recording)
     actions = sorted({needed.action for _, needed in recording.needed})
     statements = policies.read()[function]
@@ -91,7 +94,7 @@ def test_adding_any_permission_is_noticed(recording: Recording, function: str) -
 
 
 def test_no_call_is_allowed_on_another_stage(recording: Recording) -> None:
-    """The same calls on what a stage with a longer name has, or on its cluster, are denied."""
+    """The same calls are denied on the resources of a stage whose name begins with this stage's."""
     other = f"{STAGE}-2"
     elsewhere = [
         (
@@ -107,7 +110,7 @@ def test_no_call_is_allowed_on_another_stage(recording: Recording) -> None:
     changed = set(elsewhere) - set(recording.needed)
     assert policies.denied(changed, policies.grants(policies.read())) == changed
     same = set(elsewhere) & set(recording.needed)
-    # what has no stage in its name: the operator's own role and bus, and what cannot be narrowed
+    # These have no stage in their ARN: the operator's own role and bus; `*` cannot be narrowed.
     assert {needed.action for _, needed in same if needed.arn != ANY} == {
         "iam:PassRole",
         "events:PutEvents",
@@ -117,14 +120,14 @@ def test_no_call_is_allowed_on_another_stage(recording: Recording) -> None:
 def test_the_recording_covers_every_route_and_each_call_has_a_function(
     recording: Recording,
 ) -> None:
-    """Else a call would be missing, or put down to no function."""
+    """Otherwise a call would be missing, or recorded under no function."""
     assert recording.routes == set(app.app.endpoints)
     assert recording.outside == set(OUTSIDE)
     assert {function for function, _ in recording.needed} == set(FUNCTIONS)
 
 
 def test_the_manifest_of_calls_is_what_was_recorded(recording: Recording) -> None:
-    """`make permissions` writes it anew."""
+    """`make permissions` writes the file again."""
     made = manifest.as_text(manifest.manifest(recording.needed))
     assert permissions.MANIFEST.read_text() == made
 
@@ -136,14 +139,14 @@ def test_the_manifest_of_calls_is_what_was_recorded(recording: Recording) -> Non
 def test_an_operation_that_fails_midway_needs_no_other_permission(
     recording: Recording, tmp_path: Path
 ) -> None:
-    """Dying at any call, and anybody in between, leads to no call that the recording lacks."""
+    """The process dies at any call, or another one acts in between: no other call is made."""
     path = tmp_path / "with-failures.json"
     record(path, "--failures")
     assert set(read(path).needed) - set(recording.needed) == set()
 
 
 def test_a_denial_names_function_operation_action_and_resource(recording: Recording) -> None:
-    """What somebody needs who has to mend the policy."""
+    """Whoever corrects the policy needs all of these."""
     calls = [call for call in recording.calls if call.needed.action == "ecs:RunTask"]
     words = next(call.words for call in calls if call.function == "fire")
     arn = "arn:aws:ecs:eu-central-1:123456789012"
@@ -154,7 +157,7 @@ def test_a_denial_names_function_operation_action_and_resource(recording: Record
 
 
 def test_a_permission_that_is_granted_twice_is_an_error() -> None:
-    """Either of the two could go without anybody noticing."""
+    """Otherwise either of the two could be removed and no test would fail."""
     once = Grant("fire", "A", "sqs:SendMessage", "*")
     calls = [("fire", Needed("sqs:SendMessage", "arn:aws:sqs:eu-central-1:123456789012:q"))]
     twice = [once, replace(once, sid="B")]

@@ -1,4 +1,4 @@
-"""Engines for the tests of this folder: processes always, containers where an engine answers."""
+"""Fixtures of the local stack's tests: the engines, and the local Fargate with each of them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ PUBLIC_IMAGE = "public.ecr.aws/docker/library/busybox:1.36"
 @pytest.fixture(scope="session")
 def container_image() -> str:
     """
-    An image with busybox's tools in the engine, made from busybox-static, else pulled.
+    The name of an image with busybox's tools; it is made from busybox-static, else pulled.
 
-    Skips where there is no engine or no image; in CI (JOBYARD_TEST_ENGINE=required) it fails.
+    Without an engine or an image the test is skipped; in CI (JOBYARD_TEST_ENGINE=required) it
+    fails.
     """
     try:
         engine = choose("docker", {})
@@ -67,7 +68,7 @@ def _image(engine: DockerEngine) -> str:
 
 @pytest.fixture
 def podman(container_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPodman]:
-    """An engine that the test may stop and start; in CI it is an error if Podman is missing."""
+    """A Podman service that the test may stop and start; in CI a missing Podman is an error."""
     if shutil.which("podman") is None:
         assert os.environ.get("JOBYARD_TEST_ENGINE") != "required"
         pytest.skip("only a Podman service can be stopped and started by a test")
@@ -83,7 +84,7 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def image(engine_name: str, request: pytest.FixtureRequest) -> str:
-    """An image that the engine has; for processes any name does."""
+    """The name of an image that the engine has; with processes any name will do."""
     if engine_name == "process":
         return "not/used"
     return str(request.getfixturevalue("container_image"))
@@ -104,7 +105,7 @@ def yard(engine: Engine, tmp_path: Path) -> Iterator[LocalYard]:
 
 @pytest.fixture
 def process_yard(tmp_path: Path) -> Iterator[LocalYard]:
-    """The local Fargate with processes, for what does not depend on the engine."""
+    """The local Fargate with processes, for tests that do not depend on the engine."""
     with local_yard(ProcessEngine({}), tmp_path) as made:
         yield made
 

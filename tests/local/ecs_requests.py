@@ -26,12 +26,12 @@ class Clock:
 
 
 def client() -> Any:
-    """Untyped: the requests here are wrong on purpose, or built from parts."""
+    """An untyped client, because some requests are wrong on purpose or built from parts."""
     return boto3.client("ecs", config=Config(retries={"total_max_attempts": 1}))
 
 
 def register(family: str = "job", tags: Mapping[str, str] | None = None, **container: Any) -> str:
-    """The ARN of a task definition whose one container is a busybox, with more of it as given."""
+    """Register a task definition with one busybox container and return its ARN."""
     definition = client().register_task_definition(
         family=family,
         requiresCompatibilities=["FARGATE"],

@@ -1,4 +1,6 @@
-"""The local Fargate over moto, for tests: real processes and containers, real log streams."""
+"""
+The local Fargate over moto for tests, with real processes and containers and log streams in moto.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,12 @@ NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["
 
 
 class LocalYard:
-    """Registers, runs and watches tasks through boto3, as anyone would."""
+    """Registers, runs and watches tasks through boto3, as any user of ECS would."""
 
     def __init__(self, ecs: EcsFidelity) -> None:
         self.ecs = ecs
         self.left: list[str] = []
-        """What the closing says may be left."""
+        """What may have been left behind, as `Fargate.close` returns it."""
         self.client = lru_cache(lambda service: boto3.client(service, region_name=REGION))
         self.client("ecs").create_cluster(clusterName="yard")
         self.client("logs").create_log_group(logGroupName=GROUP)
@@ -57,7 +59,7 @@ class LocalYard:
         return str(answer["taskDefinition"]["taskDefinitionArn"])
 
     def run(self, *command: str, **container: Any) -> str:
-        """Register and start; the task's ARN."""
+        """Register a task definition, start a task, and return the task's ARN."""
         if command:
             container["command"] = list(command)
         return self.launch(self.register(**container))
@@ -84,7 +86,7 @@ class LocalYard:
         return self.task(arn)
 
     def finish(self, *command: str, **container: Any) -> dict[str, Any]:
-        """Run to the end; the task as DescribeTasks shows it."""
+        """Run a task to its end and return it as DescribeTasks shows it."""
         return self.until(self.run(*command, **container))
 
     def lines(self, arn: str) -> list[str]:
@@ -98,7 +100,7 @@ class LocalYard:
             try:
                 page = self.client("logs").get_log_events(**request, **more)
             except self.client("logs").exceptions.ResourceNotFoundException:
-                return []  # not started yet
+                return []  # the task has not started
             lines += [event["message"] for event in page["events"]]
             if page["nextForwardToken"] == token:
                 return lines
@@ -106,7 +108,7 @@ class LocalYard:
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> None:
-    """Until it holds; a failure names it. The limit only ends a test that would hang."""
+    """Wait until the condition holds. The time limit only ends a test that would hang."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"

@@ -1,4 +1,4 @@
-"""A `podman system service` of the test's own, that can be killed, halted and started again."""
+"""A `podman system service` that belongs to one test, which may kill, halt and restart it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from tests.local.local_yard import wait_for
 
 
 class OwnPodman:
-    """The engine that answers at `url`; its containers are those of every Podman service here."""
+    """
+    The service that answers at `url`; every Podman service of this user sees the same containers.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._socket = directory / "podman.sock"
@@ -24,7 +26,7 @@ class OwnPodman:
         self._service: subprocess.Popen[bytes] | None = None
 
     def start(self) -> OwnPodman:
-        """Until it answers."""
+        """Start the service and wait until it answers."""
         self._socket.unlink(missing_ok=True)
         with self._log.open("ab") as log:
             self._service = subprocess.Popen(
@@ -37,14 +39,14 @@ class OwnPodman:
         return self
 
     def kill(self) -> None:
-        """At once, as where its machine runs out of memory; containers go on without it."""
+        """Kill it at once, as when the machine runs out of memory; containers run on without it."""
         if self._service is not None:
             self._service.kill()
             self._service.wait()
             self._service = None
 
     def halt(self) -> None:
-        """It takes connections and never answers."""
+        """Let it accept connections and never answer."""
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
@@ -64,7 +66,7 @@ class OwnPodman:
 
 
 def containers_of(podman: OwnPodman, task_id: str) -> list[str]:
-    """Ids of a task's containers, as the engine lists them."""
+    """The ids of a task's containers, as the engine lists them."""
     engine = DockerEngine(podman.url)
     label = f"{TASK_LABEL}={task_id}"
     found = engine.client.api.containers(all=True, filters={"label": label})
@@ -73,7 +75,7 @@ def containers_of(podman: OwnPodman, task_id: str) -> list[str]:
 
 
 def remove_containers_of(podman: OwnPodman, task_id: str) -> None:
-    """As a person does with `podman rm --force`."""
+    """Remove a task's containers as a person does with `podman rm --force`."""
     engine = DockerEngine(podman.url)
     for container in containers_of(podman, task_id):
         engine.client.api.remove_container(container, force=True)

@@ -1,4 +1,4 @@
-"""`make up` in a process and a directory of its own, and a client of its API, for tests."""
+"""Starts `make up` for a test in a process and directory of its own, and calls its API."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.local.local_yard import wait_for
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120
-"""Seconds; only a stack that hangs needs them."""
+"""Seconds; the limit is reached only if the stack hangs."""
 
 
 class Started:
-    """The stack in a directory of its own, in the shell of somebody who uses AWS."""
+    """A local stack in its own directory, started from a shell that is set up for the real AWS."""
 
     def __init__(self, directory: Path, *options: str, **environment: str) -> None:
         shell = {
@@ -57,14 +57,14 @@ class Started:
         return self
 
     def end(self, number: signal.Signals | None = signal.SIGTERM) -> int:
-        """Its exit code, once it has ended, by itself or by that signal."""
+        """Send the signal, if one is given, wait for the end, and return the exit code."""
         if number is not None:
             self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
 
 class Client:
-    """The API, with what .local/env says."""
+    """A client of the API with the settings of .local/env."""
 
     def __init__(self, directory: Path) -> None:
         lines = (directory / ".local/env").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""The rule clock fires what moto stores, as EventBridge would."""
+"""The clock of the local stack fires the rules in moto as EventBridge would."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEMPLATE = '{"job": "job_1", "project": "a#b", "time": <time>}'
 
 
 class Heard:
-    """A function that remembers what it was called with."""
+    """A function that stores the events with which it was called."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -64,14 +64,14 @@ def test_an_enabled_rule_fires_at_its_minute_with_its_input(events: Any) -> None
 
 
 def test_a_disabled_rule_and_another_functions_rule_are_left_alone(events: Any) -> None:
-    """Only what is enabled, and only what this stack has."""
+    """Only enabled rules fire, and only those of functions that this stack has."""
     put(events, "off", "cron(* * * * ? *)", State="DISABLED")
     put(events, "other", "cron(* * * * ? *)", arn=f"{FIRE}-other")
     assert fired(events, MONDAY) == []
 
 
 def test_every_rule_fires_however_many_pages_they_fill(events: Any) -> None:
-    """ListRules pages; the last rule counts as much as the first."""
+    """ListRules returns pages, and the clock reads all of them."""
     for number in range(120):
         put(events, f"rule-{number}", "cron(0 3 * * ? *)")
     assert len(fired(events, MONDAY)) == 120
@@ -91,7 +91,7 @@ def test_every_rule_fires_however_many_pages_they_fill(events: Any) -> None:
 def test_aws_cron_and_rate_expressions_fire_as_aws_documents(
     expression: str, moments: list[datetime]
 ) -> None:
-    """Due at its moments, and not a minute before or after."""
+    """A rule is due at its minutes, and not one minute earlier or later."""
     for moment in moments:
         assert is_due(expression, moment)
         assert not is_due(expression, moment + timedelta(minutes=1))
@@ -99,7 +99,7 @@ def test_aws_cron_and_rate_expressions_fire_as_aws_documents(
 
 
 def test_the_moments_of_a_rule_are_those_that_aws_croniter_lists() -> None:
-    """Minute by minute over two days, none is missed and none is made up."""
+    """Over two days no minute is missing and no other minute is due."""
     inner = "7/13 1-5,22 ? * MON,TUE *"
     listed = clocks._cron(inner).get_next(MONDAY - timedelta(minutes=1), n=200)
     minutes = [MONDAY + timedelta(minutes=n) for n in range(2 * 24 * 60)]
@@ -126,7 +126,7 @@ def test_an_input_transformer_inserts_values_without_quotes_into_strings() -> No
 
 
 def test_a_turn_that_fails_does_not_stop_the_clock() -> None:
-    """An exception is logged; the next turn comes."""
+    """The exception is logged, and the next turn comes."""
     turns: list[datetime] = []
 
     def fail(at: datetime) -> None:
@@ -141,7 +141,7 @@ def test_a_turn_that_fails_does_not_stop_the_clock() -> None:
 
 
 def test_events_of_one_key_are_handled_in_their_order() -> None:
-    """One task's states are not to overtake each other, whatever the first one costs."""
+    """A later state of a task must not overtake an earlier one, even if that takes longer."""
     seen: list[int] = []
 
     def handle(event: dict[str, Any], context: Any) -> None:
@@ -156,7 +156,7 @@ def test_events_of_one_key_are_handled_in_their_order() -> None:
 
 
 def test_a_function_that_fails_is_tried_twice_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Lambda does for asynchronous invocations; then the event is given up."""
+    """Lambda retries asynchronous invocations twice and then gives the event up."""
     monkeypatch.setattr("infra.local.invoker.PAUSES", (0.01, 0.01))
     tries: list[str] = []
     done = threading.Event()

@@ -14,12 +14,12 @@ from tests.local.own_podman import OwnPodman, containers_of, remove_containers_o
 from tests.local.started import Client, Started
 
 pytestmark = pytest.mark.filterwarnings(
-    # the docker SDK does not close the socket of a connection to a Unix socket that is refused
+    # the docker SDK does not close the socket after a Unix socket refuses the connection
     "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
 )
 
 SECONDS = 25
-"""A closing that gives up an engine takes about ten; this machine may be busy."""
+"""Seconds; giving up an engine takes about ten, and this machine may be busy."""
 
 
 def start(podman: OwnPodman, directory: Path) -> Started:
@@ -27,7 +27,7 @@ def start(podman: OwnPodman, directory: Path) -> Started:
 
 
 def run_for_ever(stack: Started, directory: Path, image: str) -> str:
-    """Id of a task that ignores SIGTERM and is running."""
+    """Start a task that ignores SIGTERM, wait until it runs, and return its id."""
     stack.until_up()
     client = Client(directory)
     job = client.job("sh", "-c", "trap '' TERM; while :; do sleep 1; done", image=image)
@@ -52,7 +52,7 @@ def test_ctrl_c_leaves_nothing_behind_while_the_engine_answers(
 def test_ctrl_c_gives_up_on_a_silent_engine_and_prints_what_may_be_left(
     podman: OwnPodman, container_image: str, tmp_path: Path, state: Callable[[OwnPodman], None]
 ) -> None:
-    """Then the next start removes it."""
+    """The next start removes what was left."""
     stack = start(podman, tmp_path)
     task = run_for_ever(stack, tmp_path, container_image)
     state(podman)
@@ -71,7 +71,7 @@ def test_ctrl_c_gives_up_on_a_silent_engine_and_prints_what_may_be_left(
 def test_a_second_ctrl_c_ends_at_once_and_says_what_may_be_left(
     podman: OwnPodman, container_image: str, tmp_path: Path
 ) -> None:
-    """Who does not want to wait need not."""
+    """A second Ctrl-C is for somebody who does not want to wait."""
     stack = start(podman, tmp_path)
     task = run_for_ever(stack, tmp_path, container_image)
     podman.halt()
@@ -86,7 +86,7 @@ def test_a_second_ctrl_c_ends_at_once_and_says_what_may_be_left(
 
 
 def test_a_start_that_waits_for_an_engine_can_be_stopped(podman: OwnPodman, tmp_path: Path) -> None:
-    """An engine that takes the connection and says nothing."""
+    """The engine accepts the connection and does not answer."""
     podman.halt()
     stack = start(podman, tmp_path)
     wait_for((tmp_path / ".local/log").exists, "the start")

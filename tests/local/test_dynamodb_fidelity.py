@@ -1,4 +1,4 @@
-"""What is put over moto's DynamoDB does what DynamoDB does; else nothing of moto is lost."""
+"""The fidelity layer over moto's DynamoDB changes only what DynamoDB does differently."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CLAUSES = st.lists(
 
 @pytest.fixture(scope="module")
 def things() -> Iterator[Any]:
-    """A table with an index, over moto with the fidelity."""
+    """A client of moto, with a table that has an index."""
     with mock_aws():
         client = boto3.client("dynamodb", region_name="us-east-1")
         client.create_table(
@@ -78,7 +78,7 @@ def key(sk: str = "s") -> dict[str, Any]:
 
 
 def outcome(client: Any, item: dict[str, Any] | None, update: dict[str, Any]) -> Any:
-    """What an update of an item leads to: its answer and the item, or its error."""
+    """Update an item, and return the answer or error and the item afterwards."""
     client.delete_item(TableName=TABLE, Key=key())
     if item is not None:
         client.put_item(TableName=TABLE, Item=key() | item)
@@ -92,7 +92,7 @@ def outcome(client: Any, item: dict[str, Any] | None, update: dict[str, Any]) ->
 
 
 def refused(verb: str, name: str, value: dict[str, Any]) -> Callable[[F], F]:
-    """An update of one attribute that DynamoDB does not take, as an example for hypothesis."""
+    """An update of one attribute that DynamoDB refuses, as an example for hypothesis."""
     item = {"a": {"S": "x"}}
     return example(item=item, clauses=[(verb, [(name, value)])], returned="NONE", condition=None)
 
@@ -115,7 +115,7 @@ def test_an_update_does_what_moto_alone_would_do(
     returned: str,
     condition: str | None,
 ) -> None:
-    """Item, answer and error are the same, whether or not it is applied at once."""
+    """Item, answer and error are the same as moto's, with or without the layer's fast path."""
     names: dict[str, str] = {}
     values: dict[str, Any] = {}
     parts = []
@@ -189,7 +189,7 @@ def faithful(things: Any) -> Iterator[Any]:
 def test_an_update_that_makes_an_item_larger_than_400_kb_is_refused_and_changes_nothing(
     faithful: Any,
 ) -> None:
-    """As moto refuses it."""
+    """moto alone refuses it too."""
     faithful.put_item(TableName=TABLE, Item=key() | {"a": {"S": "x"}})
     with pytest.raises(ClientError, match="Item size"):
         faithful.update_item(
@@ -203,7 +203,7 @@ def test_an_update_that_makes_an_item_larger_than_400_kb_is_refused_and_changes_
 
 
 def test_a_transaction_that_fails_undoes_nothing_that_others_wrote(faithful: Any) -> None:
-    """moto alone puts whole tables back."""
+    """moto alone restores whole tables after a failure."""
     faithful.put_item(TableName=TABLE, Item=key() | {"n": {"N": "0"}})
     failing = {
         "Update": {
@@ -239,7 +239,9 @@ def test_a_transaction_that_fails_undoes_nothing_that_others_wrote(faithful: Any
 
 
 def test_a_transaction_with_one_failed_condition_writes_nothing(faithful: Any) -> None:
-    """Neither what comes before it nor what comes behind; the reasons come in order."""
+    """
+    Writes before and after the failed condition are dropped; the reasons have the items' order.
+    """
     faithful.delete_item(TableName=TABLE, Key=key())
     put = {"Put": {"TableName": TABLE, "Item": key("one")}}
     check = {

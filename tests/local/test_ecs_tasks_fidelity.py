@@ -1,4 +1,4 @@
-"""What ECS does with tasks and moto does not: their states, events, ends and lists."""
+"""What ECS does with tasks and moto does not: states, events, ends and lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.local.ecs_requests import START, Clock, client, describe, launch, reg
 
 
 def test_a_task_begins_provisioning_without_an_exit_code(ecs: EcsFidelity) -> None:
-    """RunTask answers at once; nothing has happened yet."""
+    """RunTask answers at once; the task has not started yet."""
     task = run(startedBy="job/run/1")["tasks"][0]
     assert task["lastStatus"] == "PROVISIONING"
     assert task["desiredStatus"] == "RUNNING"
@@ -28,7 +28,7 @@ def test_a_task_begins_provisioning_without_an_exit_code(ecs: EcsFidelity) -> No
 def test_a_task_that_exits_shows_its_code_its_stop_code_and_its_times(
     ecs: EcsFidelity, clock: Clock
 ) -> None:
-    """`executionStoppedAt` is when the container ended, `stoppedAt` when ECS was done."""
+    """`executionStoppedAt` is when the container ended, `stoppedAt` when ECS had finished."""
     arn = launch()
     clock.pass_(seconds=20)
     ecs.start(arn)
@@ -45,7 +45,7 @@ def test_a_task_that_exits_shows_its_code_its_stop_code_and_its_times(
 
 
 def test_every_change_is_an_event_with_a_greater_version(ecs: EcsFidelity) -> None:
-    """Events carry the task as DescribeTasks shows it, with ISO times and without tags."""
+    """An event has the task as DescribeTasks shows it, with ISO times and without tags."""
     events: list[dict[str, Any]] = []
     ecs.subscribe(events.append)
     overrides = {"containerOverrides": [{"name": "main", "command": ["true"]}]}
@@ -87,7 +87,7 @@ def test_a_stopped_task_is_missing_after_an_hour(ecs: EcsFidelity, clock: Clock)
 
 
 def test_an_unknown_task_is_missing_beside_one_that_is_there(ecs: EcsFidelity) -> None:
-    """One bad ARN does not spoil the answer for the others."""
+    """One unknown ARN does not change the answer for the others."""
     arn = launch()
     answer = describe(arn, arn[:-4] + "0000")
     assert [task["taskArn"] for task in answer["tasks"]] == [arn]
@@ -95,7 +95,7 @@ def test_an_unknown_task_is_missing_beside_one_that_is_there(ecs: EcsFidelity) -
 
 
 def test_a_task_may_be_missing_right_after_its_launch(ecs: EcsFidelity, clock: Clock) -> None:
-    """ECS is eventually consistent; a test may widen that moment."""
+    """ECS is eventually consistent; a test may make that moment longer."""
     ecs.visible_after = timedelta(seconds=30)
     arn = launch()
     assert describe(arn)["failures"] == [{"arn": arn, "reason": "MISSING"}]
@@ -104,7 +104,7 @@ def test_a_task_may_be_missing_right_after_its_launch(ecs: EcsFidelity, clock: C
 
 
 def test_stop_task_answers_before_the_task_has_stopped(ecs: EcsFidelity) -> None:
-    """StopTask sets what is desired; the container still runs until it has ended."""
+    """StopTask sets the desired status; the container runs on until it ends."""
     arn = launch(tags=[{"key": "team", "value": "data"}])
     ecs.start(arn)
     asked: list[str] = []
@@ -122,7 +122,7 @@ def test_stop_task_answers_before_the_task_has_stopped(ecs: EcsFidelity) -> None
 
 
 def test_a_task_stopped_before_it_ran_has_no_exit_code(ecs: EcsFidelity) -> None:
-    """There was no container to give one."""
+    """No container ran, so none has an exit code."""
     arn = launch()
     client().stop_task(cluster="yard", task=arn)
     ecs.stop(arn)
@@ -132,14 +132,14 @@ def test_a_task_stopped_before_it_ran_has_no_exit_code(ecs: EcsFidelity) -> None
 
 
 def test_stopping_an_unknown_task_is_an_error(ecs: EcsFidelity) -> None:
-    """InvalidParameterException, with ECS's words."""
+    """The error is an InvalidParameterException with ECS's message."""
     with pytest.raises(ClientError, match=r"The referenced task was not found\.") as caught:
         client().stop_task(cluster="yard", task="0" * 32)
     assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
 
 
 def test_a_start_that_fails_has_a_reason_and_no_exit_code(ecs: EcsFidelity) -> None:
-    """TaskFailedToStart is how a failed pull looks."""
+    """A failed pull looks like this: TaskFailedToStart."""
     arn = launch()
     ecs.fail_to_start(arn, "CannotPullContainerError: not found")
     task = describe(arn)["tasks"][0]
@@ -149,7 +149,7 @@ def test_a_start_that_fails_has_a_reason_and_no_exit_code(ecs: EcsFidelity) -> N
 
 
 def test_an_end_by_infrastructure_leaves_the_exit_code_out(ecs: EcsFidelity) -> None:
-    """Absent is not zero."""
+    """An absent exit code is not 0."""
     arn = launch()
     ecs.start(arn)
     ecs.stop(arn, exit_code=None, stop_code="SpotInterruption", stopped_reason="taken away")
@@ -159,7 +159,7 @@ def test_an_end_by_infrastructure_leaves_the_exit_code_out(ecs: EcsFidelity) -> 
 
 
 def test_list_tasks_shows_what_should_run_by_who_started_it(ecs: EcsFidelity) -> None:
-    """Desired RUNNING unless asked otherwise; `startedBy` allows no other filter."""
+    """It lists the desired status RUNNING by default, and `startedBy` allows no other filter."""
     mine, other = launch(startedBy="a/b/1"), launch(startedBy="a/b/2")
     api = client()
     assert api.list_tasks(cluster="yard", startedBy="a/b/1")["taskArns"] == [mine]
@@ -173,7 +173,7 @@ def test_list_tasks_shows_what_should_run_by_who_started_it(ecs: EcsFidelity) ->
 
 
 def test_list_tasks_pages(ecs: EcsFidelity) -> None:
-    """Every task once, over as many pages as it takes."""
+    """The pages together list every task once."""
     definition = register()
     arns = [arn for _ in range(3) for arn in _launch_ten(definition)]
     pages = (
@@ -191,14 +191,14 @@ def _launch_ten(definition: str) -> list[str]:
 
 
 def test_describe_tasks_takes_100_tasks_at_most(ecs: EcsFidelity) -> None:
-    """A caller has to ask in hundreds."""
+    """DescribeTasks takes at most 100 tasks, so callers must send several requests."""
     with pytest.raises(ClientError) as caught:
         describe(*["0" * 32] * 101)
     assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
 
 
 def test_an_event_may_come_before_run_task_answers(ecs: EcsFidelity) -> None:
-    """A subscriber that asks about the task at once sees it: the race is there on AWS too."""
+    """A subscriber that describes the task at once sees it; AWS has the same race."""
     seen: list[str] = []
 
     def look(event: dict[str, Any]) -> None:
@@ -210,7 +210,7 @@ def test_an_event_may_come_before_run_task_answers(ecs: EcsFidelity) -> None:
 
 
 def test_moto_has_its_own_operations_back_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Installing leaves nothing behind, and a second install replaces the first."""
+    """Uninstalling leaves nothing behind, and a second install replaces the first."""
     from moto.ecs.responses import EC2ContainerServiceResponse
 
     original = EC2ContainerServiceResponse.run_task

@@ -1,4 +1,4 @@
-"""The local stack can never reach the real AWS, whatever the shell around it knows."""
+"""The local stack cannot reach the real AWS, whatever variables and files the shell has."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ credential_process = /bin/false
 
 @pytest.fixture
 def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A shell full of AWS, then isolated."""
+    """The environment of a shell with many AWS settings, after `isolate`."""
     home = tmp_path / ".aws"
     home.mkdir()
     for name in ("config", "credentials"):
@@ -64,14 +64,14 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("isolated")
 def test_aws_variables_of_the_shell_are_removed() -> None:
-    """No value of the hostile shell survives, under any name."""
+    """No value of that shell remains, under any name."""
     kept = {name for name, value in HOSTILE.items() if os.environ.get(name) == value}
     assert kept == set()
 
 
 @pytest.mark.usefixtures("isolated")
 def test_credentials_are_the_local_ones_and_no_profile_is_read() -> None:
-    """Neither ~/.aws nor a metadata service is asked."""
+    """Neither ~/.aws nor a metadata service is read."""
     session = botocore.session.Session()
     credentials = session.get_credentials()
     assert credentials is not None
@@ -83,7 +83,7 @@ def test_credentials_are_the_local_ones_and_no_profile_is_read() -> None:
 @pytest.mark.usefixtures("isolated")
 @pytest.mark.parametrize("service", ["dynamodb", "ecs", "events", "logs", "cloudwatch", "sts"])
 def test_every_call_goes_to_the_loopback(service: Any) -> None:
-    """Also before the endpoint is known: then it goes to a port where nobody is."""
+    """Even before the endpoint is known, calls go to a local port where nothing listens."""
     sent: list[AWSPreparedRequest] = []
     client = boto3.session.Session().client(service)
     client.meta.events.register("before-send", lambda request, **_: sent.append(request))
@@ -97,7 +97,7 @@ def test_every_call_goes_to_the_loopback(service: Any) -> None:
 
 @pytest.mark.usefixtures("isolated")
 def test_no_call_goes_through_a_proxy() -> None:
-    """A proxy would carry the calls elsewhere."""
+    """A proxy would carry the calls to another machine."""
     from botocore.utils import get_environ_proxies
 
     assert get_environ_proxies("http://127.0.0.1:1/") == {}

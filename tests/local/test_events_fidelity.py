@@ -1,4 +1,4 @@
-"""What EventBridge refuses and moto takes."""
+"""What EventBridge refuses and moto accepts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def code_of(operation: str, **request: Any) -> str:
     ],
 )
 def test_a_valid_expression_is_accepted(events: EventsFidelity, expression: str) -> None:
-    """AWS's own syntax, with six fields and one question mark."""
+    """AWS's syntax has six fields and one question mark."""
     client().put_rule(Name="rule", ScheduleExpression=expression)
     assert client().describe_rule(Name="rule")["ScheduleExpression"] == expression
 
@@ -66,7 +66,7 @@ def test_a_valid_expression_is_accepted(events: EventsFidelity, expression: str)
 def test_an_invalid_expression_is_a_validation_exception(
     events: EventsFidelity, expression: str
 ) -> None:
-    """And no rule is made."""
+    """No rule is created."""
     code = code_of("put_rule", Name="rule", ScheduleExpression=expression)
     assert code == "ValidationException"
     assert client().list_rules()["Rules"] == []
@@ -74,14 +74,14 @@ def test_an_invalid_expression_is_a_validation_exception(
 
 @pytest.mark.parametrize("name", ["x" * 65, "with space", "sla/sh"])
 def test_a_name_beyond_the_limits_is_refused(events: EventsFidelity, name: str) -> None:
-    """1 to 64 of `[.-_A-Za-z0-9]`."""
+    """A name has 1 to 64 characters of `[.-_A-Za-z0-9]`."""
     assert code_of("put_rule", Name=name, ScheduleExpression="rate(5 minutes)") == (
         "ValidationException"
     )
 
 
 def test_a_new_rule_over_the_quota_is_refused_and_an_update_is_not(events: EventsFidelity) -> None:
-    """300 rules a bus unless raised, here lowered to 8; changing a rule costs none."""
+    """A bus has 300 rules by default, here 8; changing a rule does not count."""
     assert events.rules_per_bus == 300
     events.rules_per_bus = 8
     for number in range(8):
@@ -93,7 +93,7 @@ def test_a_new_rule_over_the_quota_is_refused_and_an_update_is_not(events: Event
 
 
 def test_a_rule_holds_five_targets(events: EventsFidelity) -> None:
-    """The sixth is LimitExceededException; replacing one of the five is not."""
+    """A sixth target gets LimitExceededException; replacing one of the five does not."""
     client().put_rule(Name="rule", ScheduleExpression="rate(5 minutes)")
     five = [{"Id": f"t{number}", "Arn": LAMBDA} for number in range(5)]
     client().put_targets(Rule="rule", Targets=five)
@@ -103,7 +103,7 @@ def test_a_rule_holds_five_targets(events: EventsFidelity) -> None:
 
 
 def test_a_rule_with_targets_cannot_be_deleted(events: EventsFidelity) -> None:
-    """Targets go first."""
+    """The targets must be removed first."""
     client().put_rule(Name="rule", ScheduleExpression="rate(5 minutes)")
     client().put_targets(Rule="rule", Targets=[{"Id": "t", "Arn": LAMBDA}])
     assert code_of("delete_rule", Name="rule") == "ValidationException"
@@ -113,7 +113,7 @@ def test_a_rule_with_targets_cannot_be_deleted(events: EventsFidelity) -> None:
 
 
 def test_put_rule_on_a_rule_that_exists_keeps_its_tags_and_targets(events: EventsFidelity) -> None:
-    """It ignores new tags, and nulls the description that it is not given."""
+    """PutRule then ignores new tags, and removes the description if it is not sent again."""
     arn = client().put_rule(
         Name="rule",
         ScheduleExpression="rate(5 minutes)",
@@ -130,7 +130,7 @@ def test_put_rule_on_a_rule_that_exists_keeps_its_tags_and_targets(events: Event
 
 
 def test_put_targets_can_fail_within_a_200(events: EventsFidelity) -> None:
-    """`FailedEntryCount` is where PutTargets hides its errors."""
+    """PutTargets reports errors only in `FailedEntryCount`."""
     client().put_rule(Name="rule", ScheduleExpression="rate(5 minutes)")
     events.fail_targets_next("ConcurrentModificationException", "again")
     answer = client().put_targets(Rule="rule", Targets=[{"Id": "t", "Arn": LAMBDA}])

@@ -1,4 +1,4 @@
-"""The local Fargate does what ECS would, with whatever runs the task."""
+"""The local Fargate treats tasks as ECS does, with each engine."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.local.local_yard import GROUP, LocalYard, local_yard, wait_for
 
 
 def own_lines(yard: LocalYard, arn: str) -> list[str]:
-    """Without the line in which the process engine introduces itself."""
+    """The task's lines without the first one of the process engine."""
     return [line for line in yard.lines(arn) if not line.startswith("jobyard: ")]
 
 
 def test_a_command_runs_and_its_exit_code_and_both_outputs_arrive(
     yard: LocalYard, image: str
 ) -> None:
-    """What any container does: its code in `exitCode`, stdout and stderr in its log stream."""
+    """`exitCode` has the code, and the log stream has both stdout and stderr."""
     task = yard.finish("sh", "-c", "echo out; echo err >&2; exit 3", image=image)
     assert task["stopCode"] == "EssentialContainerExited"
     assert task["containers"][0]["exitCode"] == 3
@@ -33,7 +33,7 @@ def test_a_command_runs_and_its_exit_code_and_both_outputs_arrive(
 
 
 def test_lines_of_stdout_and_stderr_are_not_mixed(yard: LocalYard, image: str) -> None:
-    """However fast they are written: no line has a part of another within it."""
+    """However fast both are written, no line contains a part of another."""
     script = (
         "i=0; while [ $i -lt 5000 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done; echo -n z"
     )
@@ -44,7 +44,7 @@ def test_lines_of_stdout_and_stderr_are_not_mixed(yard: LocalYard, image: str) -
 
 
 def test_an_entrypoint_comes_before_the_command(yard: LocalYard, image: str) -> None:
-    """The definition's entryPoint and command together are what is run."""
+    """The task runs the definition's entryPoint followed by the command."""
     task = yard.finish("one two", image=image, entryPoint=["echo", "-n"])
     assert own_lines(yard, task["taskArn"]) == ["one two"]
 
@@ -52,7 +52,7 @@ def test_an_entrypoint_comes_before_the_command(yard: LocalYard, image: str) -> 
 def test_overrides_replace_the_command_and_add_to_the_environment(
     yard: LocalYard, image: str
 ) -> None:
-    """RunTask's overrides are for this task only."""
+    """The overrides of RunTask are for this task only."""
     definition = yard.register(
         image=image, command=["false"], environment=[{"name": "A", "value": "1"}]
     )
@@ -69,14 +69,14 @@ def test_overrides_replace_the_command_and_add_to_the_environment(
 def test_nothing_of_this_process_is_in_a_tasks_environment(
     yard: LocalYard, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A clean environment: what the person who started the stack exports stays out of it."""
+    """The environment of whoever started the stack stays out of it."""
     monkeypatch.setenv("MY_PRIVATE_TOKEN", "hidden")
     task = yard.finish("env", image=image)
     assert not [line for line in yard.lines(task["taskArn"]) if "MY_PRIVATE_TOKEN" in line]
 
 
 def test_a_command_that_is_not_there_fails_to_start(yard: LocalYard, image: str) -> None:
-    """TaskFailedToStart and no exit code: nothing ever ran."""
+    """TaskFailedToStart without an exit code: nothing ran."""
     task = yard.finish("no-such-command", image=image)
     assert task["stopCode"] == "TaskFailedToStart"
     assert task["stoppedReason"].startswith("CannotStartContainerError: ")
@@ -87,7 +87,7 @@ def test_a_command_that_is_not_there_fails_to_start(yard: LocalYard, image: str)
 def test_stop_task_asks_with_sigterm_and_the_command_may_end_by_itself(
     yard: LocalYard, image: str
 ) -> None:
-    """A command that handles SIGTERM keeps its own exit code, and its last words arrive."""
+    """A command that handles SIGTERM keeps its own exit code, and its last line arrives."""
     script = "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done"
     arn = yard.run("sh", "-c", script, image=image)
     wait_for(lambda: "up" in yard.lines(arn), "the first line")
@@ -102,7 +102,7 @@ def test_stop_task_asks_with_sigterm_and_the_command_may_end_by_itself(
 def test_a_command_that_ignores_sigterm_is_killed_after_the_stop_timeout(
     yard: LocalYard, image: str
 ) -> None:
-    """137 = 128 + SIGKILL, not before its `stopTimeout`."""
+    """The exit code is 137 = 128 + SIGKILL, and the kill waits for `stopTimeout`."""
     script = "trap '' TERM; echo up; while :; do sleep 0.05; done"
     arn = yard.run("sh", "-c", script, image=image, stopTimeout=2)
     wait_for(lambda: "up" in yard.lines(arn), "the first line")
@@ -113,7 +113,7 @@ def test_a_command_that_ignores_sigterm_is_killed_after_the_stop_timeout(
 
 
 def test_a_task_over_its_memory_is_out_of_memory(yard: LocalYard, image: str) -> None:
-    """137 with the reason by which ECS tells it from any other SIGKILL."""
+    """The exit code is 137 with the reason that ECS gives for a container out of memory."""
     script = "x=$(head -c 200000000 /dev/zero | tr '\\0' x); sleep 60"
     task = yard.finish("sh", "-c", script, image=image, memory=64)
     container = task["containers"][0]
@@ -122,7 +122,7 @@ def test_a_task_over_its_memory_is_out_of_memory(yard: LocalYard, image: str) ->
 
 
 def test_processes_that_a_command_started_end_with_it(yard: LocalYard, image: str) -> None:
-    """As in a container: no child of the task lives on, in its group or out of it."""
+    """As in a container, no child of the task lives on, inside or outside its process group."""
     marker = f"{time.time_ns() % 10_000_000 + 10_000}"
     script = f"sleep {marker} & setsid sleep {marker} & sleep 0.2; exit 0"
     yard.finish("sh", "-c", script, image=image)
@@ -137,7 +137,7 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 def test_tasks_over_the_cap_wait_pending_and_start_in_order(tmp_path: Path) -> None:
-    """First come, first served, as there is room."""
+    """Tasks start in the order in which they were launched."""
     with local_yard(ProcessEngine({}), tmp_path, cap=1) as yard:
         gate = tmp_path / "gate"
         first = yard.run("sh", "-c", f"until [ -e {gate} ]; do sleep 0.02; done")
@@ -150,7 +150,7 @@ def test_tasks_over_the_cap_wait_pending_and_start_in_order(tmp_path: Path) -> N
 
 
 def test_a_task_that_waits_for_room_can_be_stopped_at_once(tmp_path: Path) -> None:
-    """It has no exit code, since it never ran, and does not wait for its turn to end."""
+    """It has no exit code since it never ran, and it need not wait for its turn."""
     with local_yard(ProcessEngine({}), tmp_path, cap=1) as yard:
         first = yard.run("sleep", "600")
         second = yard.run("true")
@@ -162,7 +162,9 @@ def test_a_task_that_waits_for_room_can_be_stopped_at_once(tmp_path: Path) -> No
 
 
 def test_secrets_are_values_in_the_environment(process_yard: LocalYard) -> None:
-    """From Secrets Manager, one key of a JSON secret too, and from SSM's parameters."""
+    """
+    Values come from Secrets Manager, also a single key of a JSON secret, and from SSM parameters.
+    """
     secrets = process_yard.client("secretsmanager")
     whole = secrets.create_secret(Name="whole", SecretString="a")["ARN"]
     fields = secrets.create_secret(Name="fields", SecretString='{"user": "b"}')["ARN"]
@@ -181,7 +183,7 @@ def test_secrets_are_values_in_the_environment(process_yard: LocalYard) -> None:
 
 
 def test_a_secret_that_is_missing_fails_the_start(process_yard: LocalYard) -> None:
-    """ResourceInitializationError, naming the secret."""
+    """The reason is a ResourceInitializationError that names the secret."""
     arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:none-AbCdEf"
     task = process_yard.finish("true", secrets=[{"name": "ONE", "valueFrom": arn}])
     assert task["stopCode"] == "TaskFailedToStart"
@@ -190,7 +192,7 @@ def test_a_secret_that_is_missing_fails_the_start(process_yard: LocalYard) -> No
 
 
 def test_a_missing_log_group_fails_the_start(process_yard: LocalYard) -> None:
-    """The awslogs driver makes its stream before the container starts."""
+    """The awslogs driver creates its stream before the container starts."""
     process_yard.client("logs").delete_log_group(logGroupName=GROUP)
     task = process_yard.finish("true")
     assert task["stopCode"] == "TaskFailedToStart"
@@ -198,7 +200,7 @@ def test_a_missing_log_group_fails_the_start(process_yard: LocalYard) -> None:
 
 
 def test_a_task_runs_on_when_its_log_group_is_deleted(process_yard: LocalYard) -> None:
-    """Its lines have nowhere to go any more; its exit code still counts."""
+    """Its lines are lost from then on; its exit code still arrives."""
     script = "echo up; until [ -e ../gate ]; do echo more; sleep 0.02; done; exit 4"
     arn = process_yard.run("sh", "-c", script)
     wait_for(lambda: "up" in process_yard.lines(arn), "the first line")
@@ -211,7 +213,7 @@ def test_a_task_runs_on_when_its_log_group_is_deleted(process_yard: LocalYard) -
 
 
 def test_closing_leaves_no_task_and_no_thread(engine: Engine, image: str, tmp_path: Path) -> None:
-    """Ctrl-C in the middle of things: what runs is killed, what waits is forgotten."""
+    """Ctrl-C at any time kills the tasks that run and drops those that wait."""
     before = set(threading.enumerate())
     with local_yard(engine, tmp_path, cap=2) as yard:
         arns = [yard.run("sleep", "600", image=image) for _ in range(4)]
@@ -223,7 +225,7 @@ def test_closing_leaves_no_task_and_no_thread(engine: Engine, image: str, tmp_pa
 
 
 def test_a_process_task_without_a_command_says_what_is_missing(process_yard: LocalYard) -> None:
-    """The image's own command is not known without an engine."""
+    """Without an engine the image's own command is unknown."""
     task = process_yard.finish()
     assert task["stopCode"] == "TaskFailedToStart"
     assert "no command" in task["stoppedReason"]
@@ -232,7 +234,7 @@ def test_a_process_task_without_a_command_says_what_is_missing(process_yard: Loc
 def test_the_first_line_of_a_process_task_says_that_its_image_is_not_used(
     process_yard: LocalYard,
 ) -> None:
-    """Whoever reads the output of a run should know that no image was used."""
+    """Somebody who reads the output of a run must know that no image was used."""
     task = process_yard.finish("true", image="some/image:1")
     assert process_yard.lines(task["taskArn"]) == [
         "jobyard: no container engine, so this is a process; some/image:1 is not used"
@@ -242,7 +244,7 @@ def test_the_first_line_of_a_process_task_says_that_its_image_is_not_used(
 def test_a_process_task_has_a_directory_of_its_own_that_goes_with_it(
     process_yard: LocalYard,
 ) -> None:
-    """It starts there, it is its HOME, and nothing of it is left."""
+    """The task starts in it, it is the task's HOME, and it is deleted with the task."""
     task = process_yard.finish("sh", "-c", "touch file; pwd; echo $HOME; ls")
     where, home, listing = own_lines(process_yard, task["taskArn"])
     assert where == os.path.realpath(home)
@@ -253,7 +255,7 @@ def test_a_process_task_has_a_directory_of_its_own_that_goes_with_it(
 def test_an_image_that_cannot_be_pulled_stops_the_task_as_ecs_does(
     container_image: str, tmp_path: Path
 ) -> None:
-    """TaskFailedToStart with CannotPullContainerError."""
+    """The reason is TaskFailedToStart with CannotPullContainerError."""
     with local_yard(choose("docker", {}), tmp_path) as yard:
         # Nothing listens there: the pull fails without leaving this machine.
         task = yard.finish("true", image="localhost:1/none:latest")

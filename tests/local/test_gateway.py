@@ -1,4 +1,4 @@
-"""The gateway hands a function what API Gateway would, and answers what the function says."""
+"""The local gateway calls a function as API Gateway does, and sends its answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JOB = "/workspaces/{workspace_id}/jobs/{job_id}"
 
 
 class Function:
-    """Remembers its event; answers what the test wants."""
+    """Stores its event and returns the answer that the test sets."""
 
     def __init__(self) -> None:
         self.event: dict[str, Any] = {}
@@ -58,7 +58,7 @@ def call(
 def test_a_route_is_matched_and_its_parameters_stay_encoded(
     gateway: Gateway, function: Function
 ) -> None:
-    """As on AWS, where the function has to decode them."""
+    """API Gateway leaves decoding to the function too."""
     call(gateway, "GET", "/workspaces/a%2Fb/jobs/job%201?x=1")
     event = function.event
     assert event["resource"] == event["requestContext"]["resourcePath"] == JOB
@@ -68,7 +68,7 @@ def test_a_route_is_matched_and_its_parameters_stay_encoded(
 
 
 def test_query_and_headers_come_in_both_shapes(gateway: Gateway, function: Function) -> None:
-    """The last value of each name, and all of them; decoded."""
+    """Values are decoded; one map has the last value of each name, the other has all of them."""
     call(gateway, "GET", "/health?tag=a&tag=b%20c&empty=", X_Custom="yes")
     event = function.event
     assert event["queryStringParameters"] == {"tag": "b c", "empty": ""}
@@ -80,7 +80,7 @@ def test_query_and_headers_come_in_both_shapes(gateway: Gateway, function: Funct
 def test_absent_parameters_headers_and_bodies_are_null(
     gateway: Gateway, function: Function
 ) -> None:
-    """No query, no parameters, no body: null on AWS, not an empty object."""
+    """AWS sends null, not an empty object, where there is no query, parameter or body."""
     call(gateway, "GET", "/health")
     event = function.event
     for name in ("queryStringParameters", "multiValueQueryStringParameters", "pathParameters"):
@@ -93,7 +93,7 @@ def test_absent_parameters_headers_and_bodies_are_null(
 def test_any_method_of_a_path_reaches_the_function(
     gateway: Gateway, function: Function, method: str
 ) -> None:
-    """It is the function's router that says 405."""
+    """The function's router answers 405."""
     call(gateway, method, "/health")
     assert (function.event["resource"], function.event["httpMethod"]) == ("/health", method)
 
@@ -102,14 +102,14 @@ def test_any_method_of_a_path_reaches_the_function(
 def test_an_unknown_path_goes_through_the_catch_all(
     gateway: Gateway, function: Function, path: str
 ) -> None:
-    """With what it caught as its `proxy` parameter."""
+    """The `proxy` parameter has the path."""
     call(gateway, "GET", path)
     assert function.event["resource"] == "/{proxy+}"
     assert function.event["pathParameters"] == {"proxy": path.removeprefix("/")}
 
 
 def test_text_is_passed_as_it_is_and_bytes_in_base64(gateway: Gateway, function: Function) -> None:
-    """JSON stays readable; what is not UTF-8 cannot be a string."""
+    """JSON stays readable; bytes that are not UTF-8 cannot be a string."""
     call(gateway, "POST", "/health", '{"a": "é"}'.encode())
     assert (function.event["body"], function.event["isBase64Encoded"]) == ('{"a": "é"}', False)
     call(gateway, "POST", "/health", b"\xff\x00")
@@ -118,7 +118,7 @@ def test_text_is_passed_as_it_is_and_bytes_in_base64(gateway: Gateway, function:
 
 
 def test_a_chunked_body_is_read_whole(gateway: Gateway, function: Function) -> None:
-    """A client that does not know the length beforehand."""
+    """Such a client does not know the length beforehand."""
     call(gateway, "POST", "/health", iter([b"one", b"two"]))
     assert function.event["body"] == "onetwo"
 
@@ -126,7 +126,7 @@ def test_a_chunked_body_is_read_whole(gateway: Gateway, function: Function) -> N
 def test_status_headers_and_body_of_the_functions_answer_are_sent(
     gateway: Gateway, function: Function
 ) -> None:
-    """Status, headers, several of one name, and a body in base64."""
+    """The answer may have several headers of one name, and a body in base64."""
     function.answer = {
         "statusCode": 207,
         "headers": {"Location": "jobs/1"},
@@ -143,7 +143,7 @@ def test_status_headers_and_body_of_the_functions_answer_are_sent(
 def test_a_body_over_ten_megabytes_never_reaches_the_function(
     gateway: Gateway, function: Function
 ) -> None:
-    """API Gateway answers 413 itself, here in the API's own envelope."""
+    """API Gateway answers 413 itself; here that answer is the API's own envelope."""
     response, data = call(gateway, "POST", "/health", b"x" * (BODY_LIMIT + 1))
     assert response.status == 413
     assert json.loads(data)["code"] == "body_too_large"
@@ -151,21 +151,21 @@ def test_a_body_over_ten_megabytes_never_reaches_the_function(
 
 
 def test_an_answer_over_lambdas_limit_is_a_502(gateway: Gateway, function: Function) -> None:
-    """As deployed: a list has to end before that."""
+    """The same happens on AWS, so a list must end before the limit."""
     function.answer = {"statusCode": 200, "body": "x" * ANSWER_LIMIT}
     response, _ = call(gateway, "GET", "/health")
     assert response.status == 502
 
 
 def test_the_context_says_how_much_time_is_left(gateway: Gateway, function: Function) -> None:
-    """Within API Gateway's 29 seconds."""
+    """The time is within API Gateway's 29 seconds."""
     call(gateway, "GET", "/health")
     assert 0 < function.context.get_remaining_time_in_millis() <= 29_000
     assert function.context.aws_request_id
 
 
 def test_only_this_machine_is_listened_to(gateway: Gateway) -> None:
-    """The loopback address, and no other."""
+    """The gateway listens on the loopback address and on no other."""
     port = urlsplit(gateway.url).port
     assert urlsplit(gateway.url).hostname == "127.0.0.1"
     with socket.socket() as other, pytest.raises(OSError, match="refused"):

@@ -1,4 +1,4 @@
-"""Whatever is sent to the gateway: the answer is the API's envelope, and it comes."""
+"""Whatever a client sends, the local gateway answers with the API's envelope, and soon."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENVELOPE = {"status": "success", "message": "ok", "data": None}
 
 
 def function(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """Answers how many characters of a body it was given."""
+    """Answers with the number of characters in the body."""
     if event["path"] == "/fails":
         raise RuntimeError("on purpose")
     if event["path"] == "/no-answer":
@@ -40,7 +40,9 @@ def address() -> Iterator[tuple[str, int]]:
 def exchange(
     address: tuple[str, int], request: bytes, *, closes: bool = True, seconds: float = 15
 ) -> bytes:
-    """All that is answered, to its end; `closes` ends the client's side after its last byte."""
+    """
+    Send the request and return the whole answer; `closes` closes the client's side after sending.
+    """
     with socket.create_connection(address, timeout=seconds) as client:
         client.sendall(request)
         if closes:
@@ -52,7 +54,7 @@ def exchange(
 
 
 def parse(answer: bytes) -> tuple[int, dict[str, Any]]:
-    """Status and envelope of the only answer; an interim 100 before it is left out."""
+    """Status and envelope of the only answer, without an interim 100 before it."""
     answer = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     first, *headers = head.split(b"\r\n")
@@ -153,7 +155,7 @@ MALFORMED = {
 def test_a_malformed_request_is_answered_with_its_status_and_the_envelope(
     address: tuple[str, int], name: str
 ) -> None:
-    """One answer, JSON, and the connection ends."""
+    """There is one answer in JSON, and then the connection closes."""
     request, status = MALFORMED[name]
     assert parse(exchange(address, request))[0] == status
 
@@ -181,14 +183,14 @@ WELL_FORMED = {
 def test_an_unusual_request_that_is_allowed_reaches_the_function(
     address: tuple[str, int], name: str, closes: bool
 ) -> None:
-    """With its body, whether or not the client has ended its side of the connection."""
+    """Its body arrives, whether or not the client has closed its side of the connection."""
     request, size = WELL_FORMED[name]
     status, envelope = parse(exchange(address, request, closes=closes))
     assert (status, envelope["data"]) == (200, {"size": size})
 
 
 def test_a_head_request_that_is_refused_has_no_body(address: tuple[str, int]) -> None:
-    """Only the headers of the answer."""
+    """The answer has only headers."""
     answer = exchange(address, b"HEAD /health HTTP/1.1\r\n" + HOST + b"Content-Length: x\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.endswith(b"\r\n\r\n")
@@ -211,7 +213,7 @@ def test_a_request_that_does_not_end_is_answered_after_a_while(
 def test_a_request_that_comes_byte_by_byte_has_the_same_time_limit(
     address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time is for the whole request, not for each byte of it."""
+    """The time limit is for the whole request, not for each byte of it."""
     monkeypatch.setattr(Handler, "seconds", 1.0)
     began = time.monotonic()
     with socket.create_connection(address, timeout=15) as client:
@@ -228,7 +230,7 @@ def test_a_request_that_comes_byte_by_byte_has_the_same_time_limit(
 
 
 def test_a_connection_without_a_request_is_closed(address: tuple[str, int]) -> None:
-    """A browser opens some in advance: there is nothing to answer."""
+    """Browsers open connections in advance and may send nothing."""
     assert exchange(address, b"") == b""
 
 
@@ -243,7 +245,9 @@ cut = st.tuples(st.integers(0, len(VALID)), st.integers(0, 12), st.binary(max_si
 def test_any_damage_to_a_request_is_answered_in_the_envelope(
     address: tuple[str, int], cuts: list[tuple[int, int, bytes]]
 ) -> None:
-    """Bytes are left out, put in and replaced: 200 or a refusal, never silence or HTML."""
+    """
+    Bytes are removed, inserted and replaced; the answer is 200 or a refusal, never silence or HTML.
+    """
     request = VALID
     for at, length, more in cuts:
         request = request[:at] + more + request[at + length :]

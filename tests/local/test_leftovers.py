@@ -1,4 +1,4 @@
-"""What a killed stack left is cleared by the next; what another stack still runs is not."""
+"""A stack removes what a killed stack left, and nothing of a stack that still runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from infra.local.engines.process import MARK, ProcessEngine
 from infra.local.owner import Owner
 
 GONE = Owner(Owner.this().host, Owner.this().pid, Owner.this().started - 1000)
-"""A process of this machine that had this pid before."""
+"""An earlier process of this machine that had the same process id."""
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def clear_processes() -> None:
 
 @pytest.mark.parametrize("sleeper", [GONE], indirect=True)
 def test_processes_of_a_stack_that_is_gone_are_killed(sleeper: subprocess.Popen[bytes]) -> None:
-    """Whatever became of their group: the mark is in their environment."""
+    """They are found by the mark in their environment, whatever their process group."""
     clear_processes()
     assert sleeper.wait(10) == -9
 
@@ -53,14 +53,16 @@ def test_processes_of_a_stack_that_is_gone_are_killed(sleeper: subprocess.Popen[
     "sleeper", [Owner.this(), Owner("another-machine", 1, 1), "nonsense"], indirect=True
 )
 def test_processes_of_a_stack_that_lives_are_left_alone(sleeper: subprocess.Popen[bytes]) -> None:
-    """Two stacks may run side by side, and another machine's cannot be judged from here."""
+    """
+    Two stacks may run side by side, and another machine's processes cannot be checked from here.
+    """
     clear_processes()
     with pytest.raises(subprocess.TimeoutExpired):
         sleeper.wait(0.2)
 
 
 def test_containers_of_a_stack_that_is_gone_are_removed(container_image: str) -> None:
-    """Running or not; those of a living stack, and everybody else's, stay."""
+    """They are removed running or not; containers of a living stack and of anybody else stay."""
     engine = choose("docker", {})
     assert isinstance(engine, DockerEngine)
     labels = {"gone": {LABEL: str(GONE)}, "lives": {LABEL: str(Owner.this())}, "other": {}}
@@ -80,7 +82,7 @@ def test_containers_of_a_stack_that_is_gone_are_removed(container_image: str) ->
 
 
 def test_a_reused_process_id_is_not_taken_for_the_owner() -> None:
-    """A later process with the same number is another owner."""
+    """A later process with the same id is another owner."""
     assert not Owner.this().is_gone
     assert Owner.parse(str(Owner.this())) == Owner.this()
     assert GONE.is_gone

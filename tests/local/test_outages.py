@@ -1,4 +1,4 @@
-"""A container engine that is away for a while, or for good: no end, line or stop is lost."""
+"""While a container engine does not answer, no exit code, line or stop of a task is lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.local.local_yard import LocalYard, local_yard, wait_for
 from tests.local.own_podman import OwnPodman, containers_of, remove_containers_of
 
 pytestmark = pytest.mark.filterwarnings(
-    # the docker SDK does not close the socket of a connection to a Unix socket that is refused
+    # the docker SDK does not close the socket after a Unix socket refuses the connection
     "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
 )
 
@@ -31,7 +31,7 @@ def containers(podman: OwnPodman, arn: str) -> list[str]:
 
 
 def running(yard: LocalYard, image: str, script: str, **container: int) -> str:
-    """A task whose script has written `up`."""
+    """Start a task and wait until its script has written `up`."""
     arn = yard.run("sh", "-c", f"echo up; {script}", image=image, **container)
     wait_for(lambda: "up" in yard.lines(arn), "the first line")
     return arn
@@ -40,7 +40,7 @@ def running(yard: LocalYard, image: str, script: str, **container: int) -> str:
 def test_a_container_removed_by_hand_has_no_exit_code(
     outage_yard: LocalYard, podman: OwnPodman, container_image: str
 ) -> None:
-    """Podman answers the wait with code 0 and an error: that is no success."""
+    """Podman answers the wait with code 0 and an error, which must not count as a success."""
     arn = running(outage_yard, container_image, "trap '' TERM; while :; do sleep 0.1; done")
     remove_containers_of(podman, arn.rsplit("/", 1)[-1])
     task = outage_yard.until(arn)
@@ -51,7 +51,7 @@ def test_a_container_removed_by_hand_has_no_exit_code(
 def test_a_stop_during_an_outage_reaches_the_container_after_it(
     outage_yard: LocalYard, podman: OwnPodman, container_image: str
 ) -> None:
-    """With SIGTERM first, whose time-out does not run while the engine is away."""
+    """SIGTERM comes first, and its time-out begins when the engine is back."""
     script = "trap 'echo bye; exit 7' TERM; while :; do sleep 0.05; done"
     arn = running(outage_yard, container_image, script, stopTimeout=2)
     podman.kill()
@@ -67,7 +67,7 @@ def test_a_stop_during_an_outage_reaches_the_container_after_it(
 def test_output_of_an_outage_is_read_after_it_without_loss_or_repetition(
     outage_yard: LocalYard, podman: OwnPodman, container_image: str, tmp_path: Path
 ) -> None:
-    """Of both streams, while the container goes on; and its own exit code."""
+    """This holds for both streams of a container that runs on, and its exit code arrives."""
     script = (
         "i=0; while [ $i -lt 600 ]; do echo out $i; echo err $i >&2; sleep 0.01; i=$((i+1)); done;"
         "exit 5"
@@ -90,7 +90,7 @@ def test_output_of_an_outage_is_read_after_it_without_loss_or_repetition(
 def test_a_flood_of_output_keeps_every_line_whole_across_an_outage(
     outage_yard: LocalYard, podman: OwnPodman, container_image: str
 ) -> None:
-    """Pieces of the two streams end anywhere; the engine dies between two of them."""
+    """The engine dies while the pieces of both streams end anywhere within lines."""
     script = "i=0; while [ $i -lt 30000 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done"
     arn = running(outage_yard, container_image, script)
     podman.kill()
@@ -107,7 +107,7 @@ def test_a_flood_of_output_keeps_every_line_whole_across_an_outage(
 def test_a_container_that_ends_during_an_outage_keeps_its_exit_code_and_output(
     outage_yard: LocalYard, podman: OwnPodman, container_image: str, code: int
 ) -> None:
-    """The engine knows both when it is back."""
+    """The engine still has both when it is back."""
     arn = running(outage_yard, container_image, f"sleep 1; seq 1 5000; exit {code}")
     podman.kill()
     time.sleep(2.5)
@@ -120,7 +120,7 @@ def test_a_container_that_ends_during_an_outage_keeps_its_exit_code_and_output(
 def test_an_engine_that_halts_for_a_while_loses_nothing(
     outage_yard: LocalYard, podman: OwnPodman, container_image: str
 ) -> None:
-    """It answers nothing meanwhile; a stop is delivered as soon as it does."""
+    """The halted engine answers nothing; a stop is delivered as soon as it goes on."""
     script = "trap 'exit 9' TERM; i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done"
     arn = running(outage_yard, container_image, script)
     podman.halt()
@@ -140,7 +140,7 @@ def test_closing_gives_up_an_engine_that_does_not_answer_and_says_what_is_left(
     state: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Within seconds; the next stack's clearing removes it."""
+    """Closing ends within seconds; the next stack removes what is left."""
     monkeypatch.setattr(fargate, "PATIENCE", 2)
     engine = DockerEngine(podman.url)
     try:

@@ -1,4 +1,4 @@
-"""The local tables are the deployment's tables."""
+"""The local tables and settings are those of the deployment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.local import provision, template
 
 
 def test_the_tables_have_the_keys_indexes_and_ttl_of_the_stack() -> None:
-    """Whatever stack.yaml says of a table that the code can see, moto has too."""
+    """moto's tables have everything of infra/stack.yaml that the code depends on."""
     with mock_aws():
         environment = provision.create(stage="test")
         dynamodb = boto3.client("dynamodb", region_name=environment["AWS_DEFAULT_REGION"])
@@ -36,7 +36,7 @@ def test_the_tables_have_the_keys_indexes_and_ttl_of_the_stack() -> None:
 
 
 def test_the_local_environment_has_every_setting() -> None:
-    """The product reads it as it reads a deployment's; the cluster it names is there."""
+    """The product reads it like a deployment's, and the cluster that it names exists."""
     with mock_aws():
         settings = product.read_settings(provision.create(stage="test"))
         ecs = boto3.client("ecs", region_name=settings.region)
@@ -45,7 +45,7 @@ def test_the_local_environment_has_every_setting() -> None:
 
 
 def test_a_secret_may_be_named_under_its_workspace_as_deployed() -> None:
-    """The prefixes keep their place for the workspace; the product fills it in."""
+    """The prefixes contain `{workspace}`, which the product replaces."""
     settings = product.read_settings(provision.settings(stage="test"))
     assert any(
         prefix.endswith(":secret:jobyard/test/{workspace}/") for prefix in settings.secret_prefixes
@@ -53,7 +53,7 @@ def test_a_secret_may_be_named_under_its_workspace_as_deployed() -> None:
 
 
 def test_creating_leaves_the_environment_of_this_process_alone() -> None:
-    """It answers the settings; who asked decides what to do with them."""
+    """It returns the settings, and the caller decides what to do with them."""
     before = dict(os.environ)
     with mock_aws():
         before_inside = dict(os.environ)
@@ -63,7 +63,7 @@ def test_creating_leaves_the_environment_of_this_process_alone() -> None:
 
 
 def test_a_function_that_needs_a_deployment_is_refused() -> None:
-    """Better a clear error here than a table with a dictionary for a name."""
+    """Otherwise a table could get a dictionary as its name."""
     names = {"Stage": "test"}
     assert template.resolve({"Fn::Sub": "jobyard-${Stage}"}, names) == "jobyard-test"
     assert template.resolve([{"Ref": "Stage"}, {"a": 1}], names) == ["test", {"a": 1}]

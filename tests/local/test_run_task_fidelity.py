@@ -1,4 +1,4 @@
-"""What RunTask does and moto does not: client tokens, refusals, limits, tags."""
+"""What RunTask does and moto does not: client tokens, refusals, limits and tags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.local.ecs_requests import Clock, client, describe, launch, refusal, r
 
 
 def test_the_same_client_token_starts_one_task(ecs: EcsFidelity) -> None:
-    """Asking again with the same request answers the task that there is."""
+    """A repeated request gets the existing task."""
     definition = register()
     first = launch(clientToken="t", taskDefinition=definition)
     assert launch(clientToken="t", taskDefinition=definition) == first
@@ -21,7 +21,7 @@ def test_the_same_client_token_starts_one_task(ecs: EcsFidelity) -> None:
 
 
 def test_a_token_with_other_parameters_is_a_conflict_that_names_the_task(ecs: EcsFidelity) -> None:
-    """ConflictException carries the ARNs in `resourceIds`."""
+    """ConflictException has the ARNs in `resourceIds`."""
     definition = register()
     arn = launch(clientToken="t", taskDefinition=definition)
     error = refusal(clientToken="t", taskDefinition=definition, startedBy="someone")
@@ -33,7 +33,9 @@ def test_a_token_with_other_parameters_is_a_conflict_that_names_the_task(ecs: Ec
 def test_a_token_of_a_stopped_task_answers_statuses_and_expires_an_hour_later(
     ecs: EcsFidelity, clock: Clock
 ) -> None:
-    """The token lives as long as its task and one hour more; then it starts a second task."""
+    """
+    The token is valid for the life of its task and one more hour; then it starts a second task.
+    """
     definition = register()
     arn = launch(clientToken="t", taskDefinition=definition)
     ecs.stop(arn)
@@ -45,7 +47,7 @@ def test_a_token_of_a_stopped_task_answers_statuses_and_expires_an_hour_later(
 
 
 def test_a_token_expires_after_a_day_though_its_task_runs(ecs: EcsFidelity, clock: Clock) -> None:
-    """The lower of 24 hours and the task's life plus one hour."""
+    """A token is valid for 24 hours, or the task's life and one hour if that is less."""
     definition = register()
     arn = launch(clientToken="t", taskDefinition=definition)
     ecs.start(arn)
@@ -54,7 +56,7 @@ def test_a_token_expires_after_a_day_though_its_task_runs(ecs: EcsFidelity, cloc
 
 
 def test_run_task_can_answer_with_a_failure_or_with_nothing_or_an_error(ecs: EcsFidelity) -> None:
-    """In that order, once each, and then it works; no task was made meanwhile."""
+    """Each set refusal is answered once, in order, without a task; then RunTask works again."""
     ecs.refuse_next(Failure("RESOURCE:ENI"))
     ecs.refuse_next(NOTHING)
     ecs.refuse_next(EcsError("ThrottlingException", "Rate exceeded"))
@@ -69,7 +71,7 @@ def test_run_task_can_answer_with_a_failure_or_with_nothing_or_an_error(ecs: Ecs
 
 
 def test_other_operations_can_be_refused_too(ecs: EcsFidelity) -> None:
-    """A throttled DescribeTasks is what a sweep has to survive."""
+    """The sweep, for example, must handle a throttled DescribeTasks."""
     arn = launch()
     ecs.refuse_next(EcsError("ServerException", "Service Unavailable"), operation="DescribeTasks")
     with pytest.raises(ClientError, match="Service Unavailable"):
@@ -105,12 +107,12 @@ def test_requests_that_ecs_refuses_are_refused(
 
 
 def tagged(**tags: str) -> str:
-    """A task definition with these tags."""
+    """Register a task definition with these tags."""
     return register("tagged", tags)
 
 
 def test_a_task_has_its_definitions_tags_only_where_they_are_propagated(ecs: EcsFidelity) -> None:
-    """Besides those of the request; RunTask's answer and DescribeTasks show them."""
+    """They are added to the request's tags; RunTask's answer and DescribeTasks show both."""
     definition, own = tagged(job="1"), [{"key": "team", "value": "data"}]
     plain = run(taskDefinition=definition, tags=own)["tasks"][0]
     assert plain["tags"] == own
@@ -121,7 +123,7 @@ def test_a_task_has_its_definitions_tags_only_where_they_are_propagated(ecs: Ecs
 
 
 def test_a_tag_that_is_given_both_ways_is_refused(ecs: EcsFidelity) -> None:
-    """AWS does not say which value it would have; and both together may be 50."""
+    """AWS does not document which value would count; both together may have 50 tags."""
     twice = {"taskDefinition": tagged(job="1"), "propagateTags": "TASK_DEFINITION"}
     error = refusal(**twice, tags=[{"key": "job", "value": "2"}]).response["Error"]
     assert "Duplicate tag keys" in error["Message"]
@@ -132,7 +134,7 @@ def test_a_tag_that_is_given_both_ways_is_refused(ecs: EcsFidelity) -> None:
 
 
 def test_an_inactive_task_definition_cannot_be_launched(ecs: EcsFidelity) -> None:
-    """moto would run it."""
+    """moto alone would run it."""
     arn = register()
     client().deregister_task_definition(taskDefinition=arn)
     error = refusal(taskDefinition=arn).response["Error"]
@@ -140,7 +142,7 @@ def test_an_inactive_task_definition_cannot_be_launched(ecs: EcsFidelity) -> Non
 
 
 def test_an_unknown_definition_and_an_unknown_cluster_are_errors(ecs: EcsFidelity) -> None:
-    """ClientException and ClusterNotFoundException."""
+    """They are ClientException and ClusterNotFoundException."""
     assert refusal(taskDefinition="none:1").response["Error"]["Code"] == "ClientException"
     with pytest.raises(ClientError) as caught:
         client().run_task(cluster="none", taskDefinition=register())

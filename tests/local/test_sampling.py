@@ -1,4 +1,4 @@
-"""CPU and memory as Container Insights has them, and right."""
+"""CPU and memory of local tasks are measured correctly and published as Container Insights does."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def points(yard: LocalYard, name: str, **dimensions: str) -> list[dict[str, Any]
 
 
 def test_cpu_and_memory_of_a_process_task_are_measured(tmp_path: Path) -> None:
-    """Cores within 15 % of the CPU time that the kernel counted, bytes within 15 % of 100 MB."""
+    """
+    Cores are within 15 % of the CPU time that the kernel counted, bytes within 15 % of 100 MB.
+    """
     script = """
 import json, resource, time
 held = b"x" * 100_000_000
@@ -65,7 +67,7 @@ print(json.dumps([used.ru_utime + used.ru_stime, time.monotonic() - began]))
 def test_cpu_and_memory_of_a_container_task_are_measured(
     container_image: str, tmp_path: Path
 ) -> None:
-    """The same in a container, with the time that the container's own shell counted."""
+    """They are compared with the CPU time that the container's own shell counted."""
     burn = "e=$(($(date +%s) + 4)); while [ $(date +%s) -lt $e ]; do :; done"
     script = f"""
         cat /proc/uptime
@@ -90,7 +92,7 @@ def test_cpu_and_memory_of_a_container_task_are_measured(
 
 
 def test_each_minute_of_a_task_is_one_point() -> None:
-    """The average over what it ran of that minute, and the memory that it held in it."""
+    """It has the average of the part of the minute that the task ran, and the memory held in it."""
     meter = Meter(MINUTE + 30)
     assert meter.read(MINUTE + 40, Usage(5.0, 10 * MIB)) is None
     assert meter.read(MINUTE + 50, Usage(10.0, 30 * MIB)) is None
@@ -106,7 +108,7 @@ def test_each_minute_of_a_task_is_one_point() -> None:
 
 
 def test_a_short_peak_of_memory_is_not_reported_as_the_usage() -> None:
-    """Neither the small beginning nor a copy that was dropped at once."""
+    """Neither the small memory at the start nor a copy that was freed at once is reported."""
     meter = Meter(MINUTE)
     for second, mib in enumerate([5, 200, 100, 100, 100, 100, 100, 100, 100, 5]):
         meter.read(MINUTE + second, Usage(0.0, mib * MIB))
@@ -114,12 +116,12 @@ def test_a_short_peak_of_memory_is_not_reported_as_the_usage() -> None:
 
 
 def test_a_minute_without_a_reading_has_no_point() -> None:
-    """No data is an empty list, never a zero."""
+    """A missing value gives an empty list, never a zero."""
     assert Meter(MINUTE).end(MINUTE + 1, cpu_seconds=1.0) is None
 
 
 def test_the_last_point_includes_cpu_time_since_the_last_sample() -> None:
-    """Where the engine knows it exactly."""
+    """The engine may know the exact CPU time at the task's end."""
     meter = Meter(MINUTE)
     meter.read(MINUTE + 1, Usage(0.5, MIB))
     assert meter.end(MINUTE + 2, cpu_seconds=2.0).cpu_units == pytest.approx(1024)  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Every line of a task's output is in its log stream, whole and in order."""
+"""Every line of a task's output reaches its log stream, whole and in order."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def own_lines(yard: LocalYard, arn: str) -> list[str]:
 
 
 def test_a_line_is_readable_while_its_task_runs(yard: LocalYard, image: str) -> None:
-    """Lines come as they are written, not when it is over."""
+    """Lines arrive as they are written, not when the task is over."""
     arn = yard.run("sh", "-c", "echo first; sleep 600", image=image)
     wait_for(lambda: "first" in yard.lines(arn), "the line")
     assert yard.task(arn)["lastStatus"] == "RUNNING"
 
 
 def test_output_just_before_a_crash_is_not_lost(yard: LocalYard, image: str) -> None:
-    """Also without the end of the line, and with SIGKILL right after."""
+    """This holds without a newline at the end, and if SIGKILL follows at once."""
     script = "echo one; printf two; kill -9 $$"
     task = yard.finish("sh", "-c", script, image=image, linuxParameters=INIT)
     assert task["containers"][0]["exitCode"] == 137
@@ -37,7 +37,7 @@ def test_output_just_before_a_crash_is_not_lost(yard: LocalYard, image: str) -> 
 
 
 def test_a_flood_of_lines_is_shipped_whole_and_in_order(yard: LocalYard, image: str) -> None:
-    """100,000 lines of 100 bytes: none is lost, none is doubled."""
+    """Of 100,000 lines with 100 bytes none is lost and none comes twice."""
     script = f'BEGIN {{ for (n = 1; n <= {FLOOD}; n++) printf "%0100d\\n", n }}'
     task = yard.finish("awk", script, image=image)
     lines = own_lines(yard, task["taskArn"])
@@ -62,7 +62,7 @@ def test_a_line_written_in_parts_is_one_line(yard: LocalYard, image: str) -> Non
 
 @given(st.lists(st.binary(max_size=40)))
 def test_batches_hold_every_line_that_is_not_empty(lines: list[bytes]) -> None:
-    """As text, in order; an event cannot be empty."""
+    """Lines are text and in order; CloudWatch takes no empty event."""
     found = [event["message"] for batch in shipping.batches(lines, 7) for event in batch]
     assert found == [line.decode("utf-8", "replace") for line in lines if line]
 
@@ -70,7 +70,7 @@ def test_batches_hold_every_line_that_is_not_empty(lines: list[bytes]) -> None:
 @pytest.mark.parametrize("character", ["x", "é", "€", "🙂"])
 @pytest.mark.parametrize("shift", range(4))
 def test_a_long_line_is_cut_between_characters(character: str, shift: int) -> None:
-    """Wherever the limit falls, no piece is over it and no character is torn."""
+    """Wherever the limit falls, no piece exceeds it and no character is split."""
     line = "y" * shift + character * (2 * EVENT_BYTES // len(character.encode()))
     pieces = list(shipping.messages(line.encode()))
     assert "".join(pieces) == line
@@ -86,7 +86,7 @@ def test_bytes_that_grow_when_replaced_stay_within_the_limit() -> None:
 
 
 def test_batches_keep_to_the_limits_of_put_log_events() -> None:
-    """10,000 events, and 1 MiB with 26 bytes for each."""
+    """A batch has at most 10,000 events, and at most 1 MiB with 26 bytes added for each."""
     by_number = list(shipping.batches([b"x"] * 25_000, 0))
     assert [len(batch) for batch in by_number] == [10_000, 10_000, 5_000]
     for batch in shipping.batches([b"x" * 1_000] * 5_000, 0):
@@ -96,12 +96,12 @@ def test_batches_keep_to_the_limits_of_put_log_events() -> None:
 
 
 def test_output_without_a_newline_waits_for_the_rest_of_its_line(tmp_path: Path) -> None:
-    """A multi-byte character written half is not replaced."""
+    """A multi-byte character that is written in two parts is not replaced."""
     output = tmp_path / "output"
     sent: list[str] = []
 
     class Client:
-        """Takes what would go to CloudWatch: only what is sent matters here."""
+        """Stores what would be sent to CloudWatch."""
 
         def put_log_events(self, *, logEvents: list[dict[str, str]], **_: str) -> None:
             sent.extend(event["message"] for event in logEvents)

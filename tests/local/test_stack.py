@@ -36,7 +36,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def words(directory: Path) -> Iterator[str]:
-    """One stack for the tests that only use it."""
+    """The output of one stack, for the tests that only use it."""
     stack = Started(directory, *PROCESSES).until_up()
     yield stack.out
     stack.end()
@@ -48,7 +48,7 @@ def client(words: str, directory: Path) -> Client:
 
 
 def test_the_printed_curl_line_creates_a_job(words: str, client: Client) -> None:
-    """What a newcomer pastes first has to work as it stands."""
+    """It is the first thing that a newcomer pastes, so it must work unchanged."""
     line = next(line for line in words.splitlines() if line.startswith("curl "))
     url, *rest = shlex.split(line)[2:]
     headers = dict(value.split(": ", 1) for flag, value in pairwise(rest) if flag == "-H")
@@ -61,7 +61,7 @@ def test_the_printed_curl_line_creates_a_job(words: str, client: Client) -> None
 def test_make_up_prints_what_it_started_and_that_its_state_is_not_kept(
     words: str, client: Client
 ) -> None:
-    """URL, token, engine, and what happens at the end."""
+    """It prints the URL, the token, the engine, and that the state is lost at the end."""
     assert client.env["JOBYARD_URL"] in words
     assert client.env["JOBYARD_TOKEN"] in words
     assert "processes" in words
@@ -69,7 +69,7 @@ def test_make_up_prints_what_it_started_and_that_its_state_is_not_kept(
 
 
 def test_a_run_goes_from_trigger_to_succeeded_with_its_output(client: Client) -> None:
-    """Through the API, EventBridge's events, the local Fargate and the logs."""
+    """The run passes the API, EventBridge's events, the local Fargate and the logs."""
     job = client.job("sh", "-c", "echo out; echo $JOBYARD_RUN_ID")
     run = client.finish(job)
     assert (run["status"], run["exit_code"]) == ("succeeded", 0)
@@ -78,7 +78,7 @@ def test_a_run_goes_from_trigger_to_succeeded_with_its_output(client: Client) ->
 
 
 def test_a_cancelled_run_is_stopped(client: Client) -> None:
-    """Cancel reaches the process, and its exit code the run."""
+    """The cancel reaches the process, and the process's exit code reaches the run."""
     job = client.job("sleep", "600")
     run = client.call("POST", f"{job}/runs")
     path = f"{job}/runs/{run['id']}"
@@ -89,7 +89,7 @@ def test_a_cancelled_run_is_stopped(client: Client) -> None:
 
 
 def test_the_aws_cli_of_a_shell_that_sources_env_sees_this_stack(client: Client) -> None:
-    """Its variables are all that boto3 needs."""
+    """The variables of .local/env are all that boto3 needs."""
     job = client.job("true")
     run = client.finish(job)
     session = boto3.session.Session(
@@ -110,7 +110,7 @@ def test_the_aws_cli_of_a_shell_that_sources_env_sees_this_stack(client: Client)
 
 
 def test_a_schedule_has_its_rule_in_eventbridge(client: Client) -> None:
-    """As `aws events list-rules` shows it."""
+    """`aws events list-rules` shows it."""
     job = client.job("true", schedule="* * * * *")
     events = boto3.client(
         "events",
@@ -123,12 +123,12 @@ def test_a_schedule_has_its_rule_in_eventbridge(client: Client) -> None:
 
 
 def test_the_env_file_is_for_its_owner_only(client: Client, directory: Path) -> None:
-    """It holds a token."""
+    """The file contains a token."""
     assert (directory / ".local/env").stat().st_mode & 0o077 == 0
 
 
 def test_requests_without_the_token_are_refused(client: Client) -> None:
-    """No route is open on a laptop either."""
+    """A local stack has no open routes either."""
     request = urllib.request.Request(f"{client.base}/jobs")
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=30)
@@ -137,7 +137,7 @@ def test_requests_without_the_token_are_refused(client: Client) -> None:
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
-    """No child, no file of a task, no env, and no traceback; code 0."""
+    """No child process, task file, .local/env or traceback is left, and the exit code is 0."""
     stack = Started(tmp_path, *PROCESSES).until_up()
     client = Client(tmp_path)
     job = client.job("sh", "-c", "sleep 600 & setsid sleep 600 & sleep 600")
@@ -155,7 +155,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="tgkill is Linux's")
 def test_a_signal_that_another_thread_receives_ends_the_stack_too(tmp_path: Path) -> None:
-    """The kernel may hand Ctrl-C to any thread of the process."""
+    """The kernel may deliver Ctrl-C to any thread of the process."""
     stack = Started(tmp_path, *PROCESSES).until_up()
     pid = stack.process.pid
     other = max(int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir())
@@ -165,7 +165,9 @@ def test_a_signal_that_another_thread_receives_ends_the_stack_too(tmp_path: Path
 
 
 def test_a_killed_stack_takes_its_tasks_with_it(tmp_path: Path) -> None:
-    """SIGKILL: their supervisors hear of it; the next start removes their files."""
+    """
+    After SIGKILL their supervisors notice its end and kill them; the next start removes the files.
+    """
     stack = Started(tmp_path, *PROCESSES).until_up()
     client = Client(tmp_path)
     path = client.job("sh", "-c", "(env -i setsid sleep 600 &); sleep 600")
@@ -184,7 +186,7 @@ def test_a_killed_stack_takes_its_tasks_with_it(tmp_path: Path) -> None:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """A killed orphan may wait as a zombie for whoever is its reaper here."""
+    """Whether a process runs; a killed orphan may stay a zombie until its new parent reaps it."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -192,7 +194,7 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
-    """With what to type instead, and no traceback."""
+    """The line says which command to type instead, and there is no traceback."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -204,7 +206,7 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
-    """ENGINE=docker does not fall back silently."""
+    """ENGINE=docker does not silently use processes."""
     nowhere = f"unix://{tmp_path}/none.sock"
     stack = Started(tmp_path, "--port", "0", "--engine", "docker", DOCKER_HOST=nowhere)
     assert stack.end(None) == 1
@@ -213,7 +215,7 @@ def test_an_engine_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_the_demo_shows_both_runs_and_ends_with_zero(tmp_path: Path) -> None:
-    """Each transition, the output, the exit codes and the counts."""
+    """It prints each status, the output, the exit codes and the counts."""
     process = subprocess.run(
         [sys.executable, "-m", "infra.local.demo"],
         cwd=tmp_path,

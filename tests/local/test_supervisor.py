@@ -1,4 +1,4 @@
-"""Each process task has a supervisor: nothing that the task starts escapes it."""
+"""Each process task has a supervisor, so that no process that the task starts outlives it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subre
 
 
 def marker() -> str:
-    """An argument of `sleep` by which the test finds its own."""
+    """A number for `sleep` by which the test finds its own processes."""
     return f"{time.time_ns() % 10_000_000 + 10_000}"
 
 
 def alive(number: str) -> list[int]:
-    """Pids of the processes that have that argument."""
+    """The ids of the processes that have that argument."""
     return [process.pid for process in psutil.process_iter() if _has_argument(process, number)]
 
 
@@ -42,7 +42,7 @@ def running(yard: LocalYard, script: str) -> str:
 
 
 def supervisor_of(pid: int) -> psutil.Process:
-    """The parent that a daemon has once its own has ended."""
+    """The parent of a daemon whose own parent has ended."""
     parent: psutil.Process | None = psutil.Process(pid).parent()
     assert parent is not None
     return parent
@@ -52,7 +52,7 @@ def supervisor_of(pid: int) -> psutil.Process:
 def test_a_daemon_without_session_and_environment_ends_with_its_task(
     process_yard: LocalYard,
 ) -> None:
-    """Neither its group nor its mark says whose it is; its supervisor adopted it."""
+    """Neither its group nor its environment shows its task, but the supervisor has adopted it."""
     number = marker()
     script = f"(env -i setsid sleep {number} &) ; sleep 0.3; exit 3"
     task = process_yard.finish("sh", "-c", script)
@@ -64,7 +64,7 @@ def test_a_daemon_without_session_and_environment_ends_with_its_task(
 def test_a_daemon_lives_as_long_as_its_task_and_ends_with_a_stop(
     process_yard: LocalYard,
 ) -> None:
-    """As in a container, where whatever the command started goes on beside it."""
+    """In a container too, what the command started runs on beside it."""
     number = marker()
     arn = running(process_yard, f"(env -i setsid sleep {number} &)")
     wait_for(lambda: alive(number), "the daemon")
@@ -75,7 +75,7 @@ def test_a_daemon_lives_as_long_as_its_task_and_ends_with_a_stop(
 
 @linux
 def test_daemons_that_end_are_reaped_while_their_task_runs(process_yard: LocalYard) -> None:
-    """None of them stays behind as a zombie of the stack or of the supervisor."""
+    """None of them stays a zombie of the stack or of the supervisor."""
     seconds = f"0.1{marker()}"
     arn = running(process_yard, f"for i in 1 2 3; do (setsid sleep {seconds} &) ; done; sleep 0.5")
     assert alive(seconds) == []
@@ -84,7 +84,7 @@ def test_daemons_that_end_are_reaped_while_their_task_runs(process_yard: LocalYa
 
 
 def _zombies() -> list[psutil.Process]:
-    """Among all descendants; asked again where one ends between two questions about it."""
+    """The zombies among all descendants; repeated if a process ends while it is examined."""
     while True:
         try:
             children = psutil.Process().children(recursive=True)
@@ -97,7 +97,7 @@ def _zombies() -> list[psutil.Process]:
 def test_a_task_whose_supervisor_is_killed_has_no_exit_code_and_leaves_nothing(
     process_yard: LocalYard,
 ) -> None:
-    """Its processes are adopted by the supervisor's own parent, which kills them."""
+    """The supervisor's own parent adopts its processes and kills them."""
     number = marker()
     arn = running(process_yard, f"(env -i setsid sleep {number} &)")
     wait_for(lambda: alive(number), "the daemon")
@@ -111,7 +111,7 @@ def test_a_task_whose_supervisor_is_killed_has_no_exit_code_and_leaves_nothing(
 def test_the_process_that_forks_supervisors_is_started_again_if_it_is_killed(
     process_yard: LocalYard,
 ) -> None:
-    """Tasks that run go on, and new ones start."""
+    """Running tasks continue, and new ones start."""
     arn = running(process_yard, "true")
     forking = _forking()
     assert forking is not None
@@ -124,7 +124,9 @@ def test_the_process_that_forks_supervisors_is_started_again_if_it_is_killed(
 
 
 def _forking() -> psutil.Process | None:
-    """The child of this process that forks supervisors; None if it is a zombie or not there."""
+    """
+    The child of this process that forks supervisors; None if it is a zombie or does not exist.
+    """
     children: list[psutil.Process] = psutil.Process().children()
     for child in children:
         if child.status() != psutil.STATUS_ZOMBIE and supervisor.__file__ in child.cmdline():
@@ -133,7 +135,7 @@ def _forking() -> psutil.Process | None:
 
 
 def test_a_task_inherits_no_descriptor_and_no_ignored_signal(process_yard: LocalYard) -> None:
-    """Only the three standard streams, and SIGPIPE ends it as in any shell."""
+    """It has only the three standard streams, and SIGPIPE ends it as in any shell."""
     script = (
         "import os, signal; print(sorted(map(int, os.listdir('/dev/fd')))[:-1]);"
         "print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"
@@ -145,7 +147,7 @@ def test_a_task_inherits_no_descriptor_and_no_ignored_signal(process_yard: Local
 def test_a_process_that_may_not_be_started_fails_with_the_reason(
     process_yard: LocalYard, tmp_path: Path
 ) -> None:
-    """The supervisor hands on the system's own words."""
+    """The supervisor reports the system's own message."""
     program = tmp_path / "not-executable"
     program.write_text("#!/bin/sh\n")
     task = process_yard.finish(str(program))
@@ -154,7 +156,9 @@ def test_a_process_that_may_not_be_started_fails_with_the_reason(
 
 
 def test_without_a_subreaper_the_group_ends_with_the_command(tmp_path: Path) -> None:
-    """What macOS keeps: exit code, stop, output and the group; not a daemon that left it."""
+    """
+    As on macOS: exit code, stop, output and group work; a daemon that left the group lives on.
+    """
     in_group, escaped = marker(), marker()
     engine = ProcessEngine({}, has_subreaper=False)
     with local_yard(engine, tmp_path) as yard:
@@ -167,6 +171,6 @@ def test_without_a_subreaper_the_group_ends_with_the_command(tmp_path: Path) -> 
         yard.stop(arn)
         assert yard.until(arn)["containers"][0]["exitCode"] == 7
     assert alive(in_group) == []
-    # Its mark is what a clearing finds.
+    # The next clearing finds it by its mark.
     assert [MARK in psutil.Process(pid).environ() for pid in alive(escaped)] == [True]
     os.kill(alive(escaped)[0], signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A local stack in a process of its own, and the command as a person types it."""
+"""Starts a local stack as a separate process, and runs the command as a person types it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from jobyard.client import Client
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
-"""Seconds; only what hangs needs them."""
+"""Seconds; the limit is reached only if something hangs."""
 COMMAND = (sys.executable, "-m", "jobyard")
 
 
 @contextmanager
 def started(directory: Path) -> Iterator[dict[str, str]]:
-    """`make up` with processes, in `directory`: what its `.local/env` holds."""
+    """Run `make up` with processes in `directory`, and yield the variables of its `.local/env`."""
     shell = {"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPATH": str(ROOT)}
     with (directory / "out").open("w") as out, (directory / "err").open("w") as err:
         process = subprocess.Popen(
@@ -51,7 +51,7 @@ def read_env(path: Path) -> dict[str, str]:
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> None:
-    """Until it holds; a failure names it."""
+    """Wait until the condition holds, and fail after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
@@ -60,7 +60,7 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = PATIENCE)
 
 @dataclass
 class Shell:
-    """The shell of somebody who uses one project; each call of it is one command."""
+    """The shell of somebody who uses one project; each call of it runs one command."""
 
     directory: Path
     settings: Mapping[str, str]
@@ -68,7 +68,7 @@ class Shell:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Nothing of the tester's own but the path."""
+        """Of the tester's own environment it has only PATH."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.directory),
@@ -82,7 +82,7 @@ class Shell:
     def __call__(
         self, *arguments: str, status: int | None = 0, **options: Any
     ) -> subprocess.CompletedProcess[str]:
-        """Its end; `status` is the exit status that it must have, None any."""
+        """Run a command to its end; `status` is the required exit status, None allows any."""
         done = subprocess.run(
             [*COMMAND, *arguments],
             cwd=self.directory,
@@ -97,7 +97,7 @@ class Shell:
         return done
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        """The command, while it runs."""
+        """Start a command without waiting for its end."""
         pipes: dict[str, Any] = {
             "stdin": subprocess.DEVNULL,
             "stdout": subprocess.PIPE,
@@ -112,11 +112,11 @@ class Shell:
         )
 
     def json(self, *arguments: str) -> Any:
-        """What is on stdout, as JSON."""
+        """Run a command with `-o json`, and return what it prints."""
         return json.loads(self(*arguments, "-o", "json").stdout)
 
     def create(self, name: str, script: str, *options: str) -> None:
-        """A job that runs a script of the shell's."""
+        """Create a job that runs a shell script."""
         self("create", name, "--image", "any", *options, "--", "sh", "-c", script)
 
     def client(self) -> Client:

@@ -1,4 +1,4 @@
-"""A project with a manifest."""
+"""Writes the manifest of a project, and has two example jobs."""
 
 from __future__ import annotations
 

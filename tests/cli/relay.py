@@ -1,4 +1,4 @@
-"""An HTTP relay before the API, which can lose answers, refuse, and be restarted."""
+"""An HTTP relay in front of the API that can lose answers, refuse requests and be restarted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOP = frozenset({"connection", "transfer-encoding", "content-length", "host", "s
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it came to the relay."""
+    """A request that the relay received."""
 
     method: str
     path: str
@@ -27,7 +27,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; `is_lost`: the connection ends before all of it is sent."""
+    """An answer; with `is_lost` the connection closes before all of it is sent."""
 
     status: int
     body: bytes
@@ -36,24 +36,24 @@ class Reply:
 
 
 Fault = Callable[[Seen, Callable[[], Reply]], Reply]
-"""Answers a request; the second argument passes it on to the API."""
+"""A function that answers a request; its second argument passes the request on to the API."""
 
 
 def unavailable(retry_after: str | None = "1") -> Fault:
-    """503, and the API hears nothing of the request."""
+    """Answer 503 without passing the request on."""
     headers = (("Retry-After", retry_after),) if retry_after is not None else ()
     body = b'{"status":"error","message":"AWS throttles.","code":"unavailable","data":null}'
     return lambda seen, pass_on: Reply(503, body, headers)
 
 
 def lost(seen: Seen, pass_on: Callable[[], Reply]) -> Reply:
-    """The API does what is asked; its answer does not arrive."""
+    """Pass the request on and lose the answer."""
     answer = pass_on()
     return Reply(answer.status, answer.body, answer.headers, is_lost=True)
 
 
 def without_schedule(seen: Seen, pass_on: Callable[[], Reply]) -> Reply:
-    """The answer of a stage that is older than GET /schedule."""
+    """Answer as a stage that is older than GET /schedule."""
     if "/schedule?" not in seen.path:
         return pass_on()
     body = b'{"status":"error","message":"Nothing is here.","code":"not_found","data":null}'
@@ -62,9 +62,10 @@ def without_schedule(seen: Seen, pass_on: Callable[[], Reply]) -> Reply:
 
 class Relay:
     """
-    On a loopback port; `faults` are taken one for each request, and then it only passes on.
+    Listens on a loopback port. Each request takes one of `faults`; without any left it is passed
+    on.
 
-    `change` sees every request and may answer it otherwise.
+    `change` may answer any request that is passed on differently.
     """
 
     def __init__(self, url: str, change: Fault | None = None) -> None:
@@ -82,7 +83,7 @@ class Relay:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """Listen, on the same port as before."""
+        """Listen on the same port as before."""
         relay = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -96,14 +97,14 @@ class Relay:
                 relay._serve(self)
 
             def log_message(self, *_: Any) -> None:
-                """Nobody reads it."""
+                """Print nothing to standard error."""
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
             allow_reuse_address = True
 
             def handle_error(self, request: Any, client_address: Any) -> None:
-                """A client that has gone."""
+                """Ignore that a client closed its connection."""
 
         self._server = Server(("127.0.0.1", self._port), Handler)
         self._port = self._server.server_port
@@ -111,7 +112,7 @@ class Relay:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
-        """Listen no more, and end what is connected."""
+        """Stop listening, and close the open connections."""
         assert self._server is not None
         self._server.shutdown()
         self._server.server_close()
@@ -149,7 +150,7 @@ class Relay:
         handler.wfile.write(answer.body)
 
     def call(self, seen: Seen) -> Reply:
-        """The API's own answer."""
+        """Send the request to the API and return its answer."""
         answer = self._pool.request(
             seen.method,
             self._api + seen.path,
@@ -166,4 +167,4 @@ def _close(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # the client closed it
+        return  # the client has closed it

@@ -1,4 +1,6 @@
-"""plan, apply and dump against the API: what a manifest says becomes true, and nothing else."""
+"""
+plan, apply and dump against the API: apply makes what the manifest says, and changes nothing else.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from tests.cli.manifest_project import HELLO, NIGHTLY, Json, write
 
 
 def test_a_plan_shows_what_would_be_done_and_does_nothing(shell: Shell) -> None:
-    """With the next fires of each schedule that begins."""
+    """It also shows the next fires of each schedule that begins."""
     write(shell, [HELLO, NIGHTLY])
     shell.extra["TAG"] = "1"
     shown = shell("plan").stdout
@@ -32,7 +34,9 @@ def test_a_plan_shows_what_would_be_done_and_does_nothing(shell: Shell) -> None:
 def test_detailed_exitcode_is_2_where_there_is_something_to_do_and_0_where_not(
     shell: Shell,
 ) -> None:
-    """0, 2, and 1 for an error, a mistake of usage too: 2 has its meaning here."""
+    """
+    The status is 0 or 2; every error gets 1, wrong usage too, because 2 has this meaning here.
+    """
     write(shell, [HELLO])
     shell("plan", "--detailed-exitcode", status=2)
     shell("plan", status=0)
@@ -44,7 +48,7 @@ def test_detailed_exitcode_is_2_where_there_is_something_to_do_and_0_where_not(
 
 
 def test_apply_creates_changes_and_removes(shell: Shell) -> None:
-    """And afterwards a plan has nothing to do."""
+    """After the apply a plan has nothing to do."""
     write(shell, [HELLO, {"name": "old", "image": "x"}])
     done = shell("apply", "--yes")
     assert "2 done, 0 not." in done.stderr
@@ -61,7 +65,7 @@ def test_apply_creates_changes_and_removes(shell: Shell) -> None:
 
 
 def test_without_prune_a_job_that_left_the_manifest_stays(shell: Shell) -> None:
-    """And the plan says how it would go."""
+    """The plan says that the job is not in the manifest any more."""
     write(shell, [HELLO])
     shell("apply", "--yes")
     write(shell, [])
@@ -71,7 +75,7 @@ def test_without_prune_a_job_that_left_the_manifest_stays(shell: Shell) -> None:
 
 
 def test_a_job_that_the_manifest_does_not_manage_is_refused_unless_adopted(shell: Shell) -> None:
-    """The other jobs of the manifest are done all the same."""
+    """The other jobs of the manifest are applied."""
     shell.create("hello", "echo mine")
     write(shell, [HELLO, {"name": "new", "image": "x"}])
     shell("plan", status=1)
@@ -84,14 +88,14 @@ def test_a_job_that_the_manifest_does_not_manage_is_refused_unless_adopted(shell
 
 
 def test_apply_asks_and_without_a_terminal_wants_yes(shell: Shell) -> None:
-    """Nothing is done meanwhile."""
+    """Without a terminal and --yes nothing is done."""
     write(shell, [HELLO])
     assert "--yes" in shell("apply", status=2).stderr
     assert shell.json("jobs")["jobs"] == []
 
 
 def test_a_refusal_by_the_api_is_shown_with_the_line_of_the_field(shell: Shell) -> None:
-    """The jobs that it does not refuse are done."""
+    """The jobs that the API accepts are applied."""
     write(shell, [{"name": "bad", "image": "A B"}, HELLO])
     done = shell("apply", "--yes", status=1)
     assert "jobs.yaml:4: bad: image must be an image reference" in done.stderr
@@ -100,7 +104,7 @@ def test_a_refusal_by_the_api_is_shown_with_the_line_of_the_field(shell: Shell) 
 
 
 def test_a_schedule_that_the_api_refuses_is_a_mistake_in_the_plan(shell: Shell) -> None:
-    """With its line, before anything is done."""
+    """The plan shows the mistake with its line, and apply does nothing."""
     write(shell, [{"name": "bad", "image": "x", "schedule": "0 0 30 2 *"}, HELLO])
     done = shell("plan", status=1)
     assert "jobs.yaml:5: bad: schedule" in done.stderr
@@ -109,7 +113,7 @@ def test_a_schedule_that_the_api_refuses_is_a_mistake_in_the_plan(shell: Shell) 
 
 
 def test_a_plan_of_what_dump_wrote_has_nothing_to_do(shell: Shell) -> None:
-    """Also for jobs that no manifest made."""
+    """This holds for jobs that were made without a manifest too."""
     write(shell, [HELLO, {**NIGHTLY, "env": {"A": "$${B}", "C": "#: |"}}], name="mine")
     shell.extra["TAG"] = "1"
     shell("apply", "--yes")
@@ -120,14 +124,14 @@ def test_a_plan_of_what_dump_wrote_has_nothing_to_do(shell: Shell) -> None:
 
 
 def test_a_plan_as_json_has_actions_and_nothing_else_on_stdout(shell: Shell) -> None:
-    """For a build that reads it."""
+    """A build can read the JSON."""
     write(shell, [HELLO])
     data = json.loads(shell("plan", "-o", "json").stdout)
     assert [(one["action"], one["name"]) for one in data["actions"]] == [("create", "hello")]
 
 
 def test_a_manifest_with_mistakes_changes_nothing(shell: Shell) -> None:
-    """All of them are said; the status is 1."""
+    """Every mistake is reported, and the status is 1."""
     (shell.directory / "jobs.yaml").write_text("version: 1\njobs:\n  - name: a\n  - image: b\n")
     done = shell("apply", "--yes", status=1)
     assert "jobs.yaml:3: jobs[0].image is required" in done.stderr
@@ -173,12 +177,12 @@ def test_apply_does_what_the_plan_says_and_changes_no_other_job(
     adopt: bool,
 ) -> None:
     """
-    For any jobs that there are and any manifest, with somebody who changes jobs in between.
+    For any existing jobs and any manifest, while somebody else changes jobs.
 
-    1. Make what there is, and the plan.
-    2. Somebody changes some jobs that the plan is about.
-    3. Apply that plan: what was changed meanwhile stays as that somebody left it.
-    4. Apply again, and a plan is empty; what is not the manifest's is as it was.
+    1. Create the existing jobs, and make the plan.
+    2. Somebody else changes some of the jobs in the plan.
+    3. Apply the plan: the jobs that were changed meanwhile stay as they are.
+    4. Apply again: a new plan is empty, and jobs that the manifest does not manage are unchanged.
     """
     here = Shell(
         tmp_path_factory.mktemp("apply"),
@@ -217,7 +221,7 @@ def test_apply_does_what_the_plan_says_and_changes_no_other_job(
 
 
 def apply_plan(shell: Shell, made: plan.Plan) -> set[str]:
-    """Do a plan that was made before; the names of the jobs that it could not do."""
+    """Do a plan that was made earlier, and return the names of the jobs that it could not do."""
     from jobyard.cli import manifests
     from jobyard.cli.session import Session
 
@@ -229,7 +233,7 @@ def apply_plan(shell: Shell, made: plan.Plan) -> set[str]:
 
 
 def run(shell: Shell, *arguments: str) -> None:
-    """The command in this process: it is called many times."""
+    """Run the command in this process, because it is called many times."""
     flags = [
         *("--url", shell.settings["JOBYARD_URL"], "--token", shell.settings["JOBYARD_TOKEN"]),
         *("--workspace", "local", "--project", shell.settings["JOBYARD_PROJECT"]),
@@ -239,7 +243,7 @@ def run(shell: Shell, *arguments: str) -> None:
 
 
 def test_plan_works_on_a_stage_without_the_schedule_endpoint(older: Shell) -> None:
-    """The next fires are then not known beforehand, and the plan says so."""
+    """The stage cannot calculate the next fires, and the plan says so."""
     write(older, [{**NIGHTLY, "image": "x"}])
     shown = older("plan").stdout
     assert "next fires: this stage does not tell them beforehand" in shown

@@ -1,4 +1,4 @@
-"""Applying while somebody else changes the same jobs, and while answers are lost."""
+"""Apply while somebody else changes the same jobs, and while answers are lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.cli.relay import Relay, lost
 
 
 def test_a_change_between_plan_and_apply_is_shown_as_a_conflict(shell: Shell) -> None:
-    """Somebody answers the question only after another has changed the job."""
+    """The operator confirms the plan only after another one has changed the job."""
     write(shell, [HELLO])
     shell("apply", "--yes")
     write(shell, [{**HELLO, "image": "mine"}])
@@ -40,7 +40,7 @@ def read_some(descriptor: int) -> str:
 def test_a_change_whose_answer_was_lost_is_not_a_conflict_when_repeated(
     relayed: Shell, relay: Relay
 ) -> None:
-    """The second try finds its own change, made by the first."""
+    """The second try finds the change that the first one made."""
     relayed.create("one", "true")
     with relayed.client() as client:
         job = client.find_job("one")

@@ -1,4 +1,4 @@
-"""Every command of the table against a local stack: its streams and its exit status."""
+"""Each command against a local stack: what it prints, and its exit status."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.cli.test_run import own
 
 
 def test_jobs_lists_failing_ones_first(shell: Shell) -> None:
-    """With schedule, last run and next fire."""
+    """The table has the schedule, the last run and the next fire."""
     shell.create("a-good", "true", "--schedule", "0 3 * * *")
     shell.create("z-bad", "exit 1")
     shell("run", "a-good", "--wait")
@@ -31,7 +31,7 @@ def test_jobs_lists_failing_ones_first(shell: Shell) -> None:
 
 
 def test_a_list_is_printed_in_every_format(shell: Shell) -> None:
-    """JSON and YAML are the API's data; name is what a script loops over."""
+    """JSON and YAML have the API's data; `name` has one name a line, for loops in scripts."""
     shell.create("one", "true")
     shell.create("two", "true")
     data = shell.json("jobs")
@@ -49,7 +49,7 @@ def test_a_list_is_printed_in_every_format(shell: Shell) -> None:
 def test_every_command_that_shows_something_prints_it_as_json(
     shell: Shell, arguments: tuple[str, ...]
 ) -> None:
-    """Nothing but JSON is on stdout then."""
+    """Nothing but JSON or YAML is on standard output then."""
     shell.create("one", "echo x", "--schedule", "*/5 * * * *")
     shell("run", "one", "--wait")
     assert isinstance(shell.json(*arguments), dict)
@@ -57,7 +57,7 @@ def test_every_command_that_shows_something_prints_it_as_json(
 
 
 def test_a_job_can_be_created_changed_paused_and_deleted(shell: Shell) -> None:
-    """By name or id, each option the field that it says."""
+    """The job is named by name or id, and each option sets its field."""
     shell("create", "nightly", "--image", "python:3.13", "-s", "0 3 * * *", "--tz",
           "Europe/Berlin", "-e", "A=1", "-e", "B=x=y", "--tag", "team=data", "--cpu", "0.5",
           "--memory", "1024", "--timeout", "2h", "--retries", "2", "--concurrency", "forbid",
@@ -86,7 +86,7 @@ def test_a_job_can_be_created_changed_paused_and_deleted(shell: Shell) -> None:
 
 
 def test_delete_asks_before_it_deletes(shell: Shell) -> None:
-    """Without a terminal nobody can be asked."""
+    """Without a terminal nobody can be asked, so --yes is required."""
     shell.create("kept", "true")
     done = shell("delete", "kept", status=2)
     assert "--yes" in done.stderr
@@ -94,7 +94,7 @@ def test_delete_asks_before_it_deletes(shell: Shell) -> None:
 
 
 def test_every_invalid_field_is_on_a_line_of_its_own(shell: Shell) -> None:
-    """With status 1: it is the API that refused."""
+    """The status is 1, because the API refused the job."""
     done = shell("create", "x", "--image", "A B", "--cpu", "3", "-s", "61 * * * *", status=1)
     assert done.stdout == ""
     lines = done.stderr.splitlines()
@@ -103,7 +103,7 @@ def test_every_invalid_field_is_on_a_line_of_its_own(shell: Shell) -> None:
 
 
 def test_an_unknown_name_exits_with_1(shell: Shell) -> None:
-    """The message says what was looked for, and where."""
+    """The message names what was not found, and where."""
     done = shell("get", "nothing", status=1)
     assert "no job named 'nothing' in local/" in done.stderr
     done = shell("show", "run_01K9Z0000000000000000000AB", status=1)
@@ -112,12 +112,12 @@ def test_an_unknown_name_exits_with_1(shell: Shell) -> None:
 
 @pytest.mark.parametrize("arguments", [("nope",), ("jobs", "--nope"), ("run",), ("-o", "json")])
 def test_wrong_usage_exits_with_2(shell: Shell, arguments: tuple[str, ...]) -> None:
-    """With how to see what there is."""
+    """The message says how to get help."""
     assert "--help" in shell(*arguments, status=2).stderr
 
 
 def test_runs_of_a_job_and_of_the_project(shell: Shell) -> None:
-    """Newest first; by status and age."""
+    """The newest run comes first; runs can be selected by status and age."""
     shell.create("good", "true")
     shell.create("bad", "exit 1")
     for name in ("good", "bad", "good"):
@@ -132,7 +132,7 @@ def test_runs_of_a_job_and_of_the_project(shell: Shell) -> None:
 
 
 def test_show_prints_every_field_of_a_run(shell: Shell) -> None:
-    """Of a failed one the error with its hint."""
+    """A failed run has its error with a hint."""
     shell.create("bad", "exit 9")
     shell("run", "bad", "--wait", status=9)
     run_id = shell("runs", "-o", "name").stdout.strip()
@@ -142,7 +142,7 @@ def test_show_prints_every_field_of_a_run(shell: Shell) -> None:
 
 
 def test_cancel_stops_a_run_once(shell: Shell) -> None:
-    """A second time is an error that says what the run is."""
+    """A second cancel is an error that tells the run's status."""
     shell.create("long", "sleep 600")
     run_id = shell("run", "long").stdout.strip()
     shell("cancel", run_id)
@@ -151,7 +151,7 @@ def test_cancel_stops_a_run_once(shell: Shell) -> None:
 
 
 def test_logs_of_a_job_have_the_short_id_of_their_run(shell: Shell) -> None:
-    """And those of a run have nothing before them."""
+    """Lines of a single run have no prefix."""
     shell.create("says", "echo hello")
     run_id = shell("run", "says").stdout.strip()
     wait_for(lambda: shell.json("show", run_id)["status"] == "succeeded", "it ends")
@@ -164,7 +164,7 @@ def test_logs_of_a_job_have_the_short_id_of_their_run(shell: Shell) -> None:
 
 
 def test_metrics_prints_sparklines_with_the_limits(shell: Shell) -> None:
-    """The local stack samples every second."""
+    """The local stack measures every second."""
     shell.create("busy", "timeout 3 sh -c 'while :; do :; done'; true")
     shell("run", "busy", "--wait")
     run_id = shell("runs", "busy", "-o", "name").stdout.strip()
@@ -175,7 +175,7 @@ def test_metrics_prints_sparklines_with_the_limits(shell: Shell) -> None:
 
 
 def test_status_of_the_project_names_the_failing_jobs(shell: Shell) -> None:
-    """And what is next."""
+    """It also names the next run."""
     shell.create("good", "true", "-s", "0 3 * * *")
     shell.create("bad", "exit 1")
     for _ in range(2):
@@ -188,7 +188,7 @@ def test_status_of_the_project_names_the_failing_jobs(shell: Shell) -> None:
 
 
 def test_upcoming_lists_slots_in_ascending_order(shell: Shell) -> None:
-    """Those within --until."""
+    """It lists the slots up to --until."""
     shell.create("soon", "true", "-s", "* * * * *")
     in_half_an_hour = (datetime.now(UTC) + timedelta(minutes=30)).minute
     shell.create("later", "true", "-s", f"{in_half_an_hour} * * * *")
@@ -200,7 +200,7 @@ def test_upcoming_lists_slots_in_ascending_order(shell: Shell) -> None:
 
 
 def test_open_prints_the_address_of_the_console(shell: Shell) -> None:
-    """Of the project, of a job and of a run; the token is not printed."""
+    """The address is that of the project, a job or a run, and has no token in it."""
     shell.create("one", "true")
     job = shell.json("get", "one")
     base = f"{shell.settings['JOBYARD_URL']}/console#/local/{shell.settings['JOBYARD_PROJECT']}"
@@ -212,7 +212,7 @@ def test_open_prints_the_address_of_the_console(shell: Shell) -> None:
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script(shell: Shell, name: str) -> None:
-    """And what it calls knows commands and names of jobs."""
+    """The completion knows the names of commands and jobs."""
     assert "_JOBYARD_COMPLETE" in shell("completion", name).stdout
     shell.create("nightly", "true")
     complete = {
@@ -225,7 +225,7 @@ def test_completion_prints_a_script(shell: Shell, name: str) -> None:
 
 
 def test_without_a_network_the_error_is_one_line(shell: Shell) -> None:
-    """Status 1, after a short while, and no traceback."""
+    """The status is 1 and there is no traceback."""
     away = Shell(shell.directory, {**shell.settings, "JOBYARD_URL": "http://127.0.0.1:9"})
     done = away("jobs", status=1)
     assert done.stderr.splitlines()[-1].startswith("jobyard: http://127.0.0.1:9 does not answer")
@@ -235,7 +235,7 @@ def test_without_a_network_the_error_is_one_line(shell: Shell) -> None:
 
 
 def test_a_wrong_token_says_how_to_store_another(shell: Shell) -> None:
-    """As the API says it, and what to do."""
+    """The API's message is followed by what to do."""
     wrong = Shell(shell.directory, {**shell.settings, "JOBYARD_TOKEN": f"jyd_{'0' * 72}"})
     done = wrong("jobs", status=1)
     assert "token" in done.stderr
@@ -243,7 +243,7 @@ def test_a_wrong_token_says_how_to_store_another(shell: Shell) -> None:
 
 
 def test_an_expired_token_is_refused_like_a_wrong_one(shell: Shell, stack_directory: Path) -> None:
-    """A token that lived for a second."""
+    """The token is valid for one second."""
     made = subprocess.run(
         [sys.executable, "-m", "infra.tokens", "--stage", "local", "create", "--workspace",
          "local", "--role", "write", "--expires", "1s"],

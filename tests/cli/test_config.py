@@ -1,4 +1,4 @@
-"""Where the settings come from, and how `jobyard login` stores them."""
+"""Where the command takes its settings from, and how `jobyard login` stores them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STORED = Settings("https://stored", "jyd_s", "w", "p")
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Of the tester's own."""
+    """The tester's own settings are not used."""
     for variable in (*config.VARIABLES.values(), "JOBYARD_PROFILE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("JOBYARD_CONFIG", str(tmp_path / "folder/config.toml"))
@@ -30,7 +30,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_flag_overrides_a_variable_and_a_variable_overrides_the_profile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each setting by itself."""
+    """This holds for each setting separately."""
     config.store("default", STORED)
     monkeypatch.setenv("JOBYARD_PROJECT", "from-variable")
     monkeypatch.setenv("JOBYARD_WORKSPACE", "from-variable")
@@ -39,7 +39,7 @@ def test_a_flag_overrides_a_variable_and_a_variable_overrides_the_profile(
 
 
 def test_a_profile_is_chosen_by_flag_or_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And one that is not there is said not to be, with those that are."""
+    """The error for an unknown profile lists the profiles that exist."""
     config.store("default", STORED)
     config.store("prod", Settings("https://prod", "jyd_p", "w", "p"))
     monkeypatch.setenv("JOBYARD_PROFILE", "prod")
@@ -50,7 +50,7 @@ def test_a_profile_is_chosen_by_flag_or_variable(monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_missing_setting_is_named() -> None:
-    """With both ways to set it."""
+    """The error names both ways to set them."""
     with pytest.raises(SettingsError, match="not set: url, token, workspace") as caught:
         config.resolve({**NOTHING, "project": "p"}, None)
     assert "jobyard login" in str(caught.value)
@@ -58,7 +58,7 @@ def test_every_missing_setting_is_named() -> None:
 
 
 def test_the_config_file_has_mode_0600_and_keeps_other_profiles() -> None:
-    """It holds tokens."""
+    """The file contains tokens."""
     file = config.store("default", STORED)
     file.chmod(0o644)
     odd = Settings('https://x/"\\', "jyd_ü", "w", "p")
@@ -70,14 +70,14 @@ def test_the_config_file_has_mode_0600_and_keeps_other_profiles() -> None:
 
 @pytest.mark.parametrize("text", ["[default\n", "url = 'x'\n", "\x00"])
 def test_a_damaged_config_file_is_reported_as_damaged(text: str) -> None:
-    """With its path."""
+    """The message has the path of the file."""
     config.store("default", STORED).write_text(text)
     with pytest.raises(SettingsError, match=r"config\.toml"):
         config.resolve(NOTHING, None)
 
 
 def test_a_command_without_settings_exits_with_2(tmp_path: Path) -> None:
-    """Status 2, and what to do."""
+    """The message says what to do."""
     done = Shell(tmp_path, {})("jobs", status=2)
     assert "jobyard login" in done.stderr
 
@@ -85,7 +85,7 @@ def test_a_command_without_settings_exits_with_2(tmp_path: Path) -> None:
 def test_login_asks_hides_the_token_checks_it_and_stores_a_profile(
     shell: Shell, tmp_path: Path
 ) -> None:
-    """And then the commands work without any variable."""
+    """Afterwards the commands work without any variable."""
     new = Shell(tmp_path, {}, {"JOBYARD_CONFIG": str(tmp_path / "config.toml"), "TERM": "dumb"})
     token = shell.settings["JOBYARD_TOKEN"]
     master, slave = pty.openpty()
@@ -112,7 +112,7 @@ def test_login_asks_hides_the_token_checks_it_and_stores_a_profile(
 
 
 def test_login_stores_no_profile_that_the_api_refuses(shell: Shell, tmp_path: Path) -> None:
-    """A wrong token, another's workspace, a URL that is none."""
+    """This holds for a wrong token, another workspace, and a wrong URL."""
     file = tmp_path / "config.toml"
     new = Shell(tmp_path, {}, {"JOBYARD_CONFIG": str(file)})
     url, token = shell.settings["JOBYARD_URL"], shell.settings["JOBYARD_TOKEN"]
@@ -132,7 +132,7 @@ def test_login_stores_no_profile_that_the_api_refuses(shell: Shell, tmp_path: Pa
 def test_login_takes_the_token_from_stdin_where_there_is_no_terminal(
     shell: Shell, tmp_path: Path
 ) -> None:
-    """As a build does it; what else is missing is named."""
+    """A build logs in so; the error names what else is missing."""
     new = Shell(tmp_path, {}, {"JOBYARD_CONFIG": str(tmp_path / "config.toml")})
     flags = ("--url", shell.settings["JOBYARD_URL"], "--workspace", "local")
     token = shell.settings["JOBYARD_TOKEN"]

@@ -1,4 +1,4 @@
-"""AWS Copilot's Scheduled Jobs become a manifest; what has no counterpart is said."""
+"""AWS Copilot's Scheduled Jobs become a manifest; a note reports what has no counterpart."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def imported(tmp_path: Path, text: str, environment: str | None = None) -> Impor
 
 
 def test_a_scheduled_job_becomes_a_job(tmp_path: Path) -> None:
-    """Each of its fields that has a counterpart."""
+    """Every field that has a counterpart is converted."""
     (job,) = imported(tmp_path, REPORT).jobs
     assert job == {
         "name": "report-generator",
@@ -79,21 +79,21 @@ def test_a_scheduled_job_becomes_a_job(tmp_path: Path) -> None:
 
 
 def test_a_setting_without_a_counterpart_is_reported_with_what_to_do(tmp_path: Path) -> None:
-    """One sentence each, and the job's name."""
+    """There is one sentence for each, with the job's name."""
     notes = imported(tmp_path, REPORT).notes
     for part in ("env_file", "network", "environments", "variables.QUEUE", "secrets"):
         assert any(note.startswith(f"report-generator: {part}") for note in notes), part
 
 
 def test_values_of_an_environment_override_those_of_the_manifest(tmp_path: Path) -> None:
-    """With --environment, deeply."""
+    """--environment selects the values, and nested fields are merged."""
     (job,) = imported(tmp_path, REPORT, "prod").jobs
     assert (job["cpu"], job["memory_mib"]) == (2.0, 4096)
     assert job["env"] == {"LOG_LEVEL": "warn", "DEBUG": "true"}
 
 
 def test_the_imported_manifest_is_valid(tmp_path: Path) -> None:
-    """Once the names that it takes from the environment are set."""
+    """It is valid if the variables that it uses are set."""
     found = imported(tmp_path, REPORT)
     text = as_yaml({"version": 1, "project": "p", "jobs": found.jobs})
     here = {"COPILOT_ENVIRONMENT_NAME": "prod", "AWS_REGION": "eu-west-1", "AWS_ACCOUNT_ID": "1"}
@@ -130,7 +130,7 @@ def test_the_imported_manifest_is_valid(tmp_path: Path) -> None:
     ],
 )
 def test_copilot_schedules_become_cron_expressions(given: str | None, cron: str | None) -> None:
-    """Standard cron where there is one; else on demand, and a note."""
+    """A schedule without a cron expression becomes on demand, with a note."""
     notes: list[str] = []
     assert to_cron(given, notes.append) == cron
     if cron is None and given not in (None, "none"):
@@ -140,7 +140,7 @@ def test_copilot_schedules_become_cron_expressions(given: str | None, cron: str 
 
 
 def test_durations_in_gos_notation_become_seconds() -> None:
-    """`h`, `m`, `s`."""
+    """The units are `h`, `m` and `s`."""
     assert [seconds_of(text) for text in ("1h", "1h30m", "90s", "1.5h", "x", "5")] == [
         3600, 5400, 90, 5400, None, None,
     ]  # fmt: skip
@@ -162,20 +162,20 @@ def test_durations_in_gos_notation_become_seconds() -> None:
     ],
 )
 def test_what_a_person_must_do_by_hand_is_a_note(tmp_path: Path, part: str, said: str) -> None:
-    """What a person has to see to."""
+    """Each note says what has no counterpart or would be refused."""
     text = f"name: a\ntype: Scheduled Job\non: {{schedule: none}}\n{part}\n"
     assert any(said in note for note in imported(tmp_path, text).notes)
 
 
 def test_services_and_other_manifests_are_not_imported(tmp_path: Path) -> None:
-    """And said to be."""
+    """A note names the type of each manifest that is left out."""
     found = imported(tmp_path, "name: web\ntype: Load Balanced Web Service\n")
     assert found.jobs == []
     assert "Load Balanced Web Service" in found.notes[0]
 
 
 def test_a_folder_without_manifests_and_a_manifest_that_is_no_yaml(tmp_path: Path) -> None:
-    """Are errors, with where they are."""
+    """Both are errors that say where the mistake is."""
     with pytest.raises(JobyardError, match=r"no manifest\.yml"):
         copilot.load(tmp_path, None)
     with pytest.raises(ManifestError, match=r"manifest\.yml:1"):
@@ -183,7 +183,7 @@ def test_a_folder_without_manifests_and_a_manifest_that_is_no_yaml(tmp_path: Pat
 
 
 def test_the_command_writes_the_manifest_and_prints_notes_on_stderr(tmp_path: Path) -> None:
-    """It needs no settings and no network."""
+    """The command needs no settings and no network."""
     imported(tmp_path, REPORT)
     done = Shell(tmp_path, {})("import", "copilot", str(tmp_path))
     found: dict[str, Any] = yaml.safe_load(done.stdout)

@@ -1,4 +1,4 @@
-"""The pages say what the commands do, and their examples work."""
+"""The pages about the command line are up to date, and their examples work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.cli.test_copilot import REPORT
 
 
 def test_docs_cli_md_is_generated_from_the_help() -> None:
-    """`python -m infra.cli_docs` writes it anew."""
+    """`python -m infra.cli_docs` writes the page."""
     assert cli_docs.PAGE.read_text(encoding="utf-8") == cli_docs.page()
 
 
@@ -35,13 +35,13 @@ def every_command() -> Iterator[tuple[str, str, click.Command]]:
 
 
 def test_every_command_has_its_own_sentence_in_the_help() -> None:
-    """They are written down apart, so that the help need not import the commands."""
+    """The sentences are stored separately, so that the help need not import the commands."""
     for name, text, found in every_command():
         assert found.get_short_help_str(200) == text, name
 
 
 def test_the_help_fits_80_columns_with_a_sentence_a_line(shell: Shell) -> None:
-    """None is cut or wrapped."""
+    """No sentence is cut or wrapped."""
     lines = shell("--help").stdout.splitlines()
     assert all(len(line) <= 80 for line in lines)
     for name, text, _ in every_command():
@@ -49,7 +49,7 @@ def test_the_help_fits_80_columns_with_a_sentence_a_line(shell: Shell) -> None:
 
 
 def examples() -> list[str]:
-    """Each line that the help gives as an example; continued ones as one."""
+    """Every example line of the help; continued lines count as one."""
     found: list[str] = []
     for _, _, one in every_command():
         children = list(one.commands.values()) if isinstance(one, click.Group) else []
@@ -61,17 +61,17 @@ def examples() -> list[str]:
 
 
 NOT_RUN = ("jobyard login", "jobyard --url", "jobyard mcp", "jobyard completion")
-"""They ask, do not end, or write into the home folder; others tests use them."""
+"""They ask, do not end, or write into the home directory; other tests run them."""
 STATUS = {
     "jobyard delete hello": 2,  # nobody can be asked
     "jobyard apply": 2,
-    "jobyard plan -f jobs.yaml --prune --detailed-exitcode": 2,  # there is something to do
+    "jobyard plan -f jobs.yaml --prune --detailed-exitcode": 2,  # the plan has something to do
 }
 
 
 @pytest.mark.parametrize("line", [one for one in examples() if not one.startswith(NOT_RUN)])
 def test_an_example_of_the_help_works(shell: Shell, line: str) -> None:
-    """In a project that has what the examples name."""
+    """The project has what the examples use."""
     run_id = prepare(shell, line)
     line = re.sub(r"run_01K9Z0000000000000000000AB|\bRUN\b", run_id, line)
     script = f'jobyard() {{ {shlex.quote(sys.executable)} -m jobyard "$@"; }}; {line}'
@@ -88,7 +88,7 @@ def test_an_example_of_the_help_works(shell: Shell, line: str) -> None:
 
 
 def prepare(shell: Shell, line: str) -> str:
-    """The jobs, the files and the run that an example needs; the run's id."""
+    """Make the jobs, files and the run that an example needs, and return the run's id."""
     jobs = [{"name": "new", "image": "any"}]
     (shell.directory / "jobs.yaml").write_text(yaml.safe_dump({"version": 1, "jobs": jobs}))
     folder = shell.directory / "copilot/report"
@@ -105,7 +105,7 @@ def prepare(shell: Shell, line: str) -> str:
 
 
 def test_readmes_first_lines_work(shell: Shell) -> None:
-    """Each `$ jobyard` line of the quickstart, as it stands."""
+    """Each `$ jobyard` line of the quickstart is run as it is written."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     lines = re.findall(r"^\$ (jobyard (?!login).*)$", text, re.MULTILINE)
     assert len(lines) == 4
@@ -116,7 +116,7 @@ def test_readmes_first_lines_work(shell: Shell) -> None:
 
 
 def test_the_manifest_on_the_page_is_valid() -> None:
-    """With what it takes from the environment."""
+    """The variable that it uses is set."""
     text = (ROOT / "docs/jobs-as-code.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     found = manifest.read(blocks[0], "jobs.yaml", {"TAG": "1"})
@@ -126,7 +126,7 @@ def test_the_manifest_on_the_page_is_valid() -> None:
 
 
 def test_every_page_that_a_page_links_to_exists() -> None:
-    """Links from the pages of the command line."""
+    """The links of three pages about the command line are checked."""
     for page in ("README.md", "docs/cli.md", "docs/jobs-as-code.md"):
         for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
             assert (Path(ROOT / page).parent / link).exists(), (page, link)

@@ -1,4 +1,4 @@
-"""Following a run shows each line once and in order, whatever happens to the API in between."""
+"""Following a run prints each line once and in order, whatever happens to the API meanwhile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOO_OLD = Reply(
     b'"code":"bad_cursor","data":null}',
 )
 COUNTS = 'for n in $(seq {n}); do echo "line $n"; sleep 0.05; done'
-"""About a second for 20 lines."""
+"""Takes about a second for 20 lines."""
 
 
 def lines(n: int) -> list[str]:
@@ -29,7 +29,7 @@ def lines(n: int) -> list[str]:
 def test_each_line_comes_once_and_in_order_while_answers_are_lost(
     relayed: Shell, relay: Relay
 ) -> None:
-    """A 503, an answer that is cut in the middle, a lost one: the same cursor is read again."""
+    """After a 503, a lost answer or one that was cut off, the same cursor is read again."""
     relayed.create("counts", COUNTS.format(n=60))
     waiting = relayed.start("run", "counts", "--follow")
     wait_for(lambda: any("/logs" in seen.path for seen in relay.seen), "it reads")
@@ -42,7 +42,7 @@ def test_each_line_comes_once_and_in_order_while_answers_are_lost(
 
 
 def test_following_goes_on_after_a_restart_of_the_api(relayed: Shell, relay: Relay) -> None:
-    """No connection at all for some seconds, in the midst of the output."""
+    """For some seconds in the middle of the output no connection is possible."""
     relayed.create("counts", COUNTS.format(n=60))
     waiting = relayed.start("run", "counts", "--follow")
     wait_for(lambda: sum("/logs" in seen.path for seen in relay.seen) > 1, "it reads")
@@ -55,7 +55,7 @@ def test_following_goes_on_after_a_restart_of_the_api(relayed: Shell, relay: Rel
 
 
 def test_the_lines_of_every_attempt_are_shown_once_each(shell: Shell) -> None:
-    """The first one's, and the retry's after it."""
+    """The lines of the first attempt come first, then those of the retry."""
     script = 'echo "attempt $JOBYARD_ATTEMPT"; echo last of it; test "$JOBYARD_ATTEMPT" = 2'
     shell.create("again", script, "--retries", "1")
     done = shell("run", "again", "--follow")
@@ -65,7 +65,7 @@ def test_the_lines_of_every_attempt_are_shown_once_each(shell: Shell) -> None:
 
 
 def test_the_command_ends_within_two_seconds_of_the_runs_end(shell: Shell) -> None:
-    """With the last line, which was written just before the exit after a long silence."""
+    """The last line, written just before the exit after a long pause, is printed too."""
     shell.create("quiet", "echo first; sleep 12; echo last")
     waits: list[float] = []
     for how in ("--follow", "--wait"):
@@ -75,12 +75,12 @@ def test_the_command_ends_within_two_seconds_of_the_runs_end(shell: Shell) -> No
         waits.append(ended - read_time(run["finished_at"]).timestamp())
         if how == "--follow":
             assert own(done.stdout) == ["first", "last"]
-    # a second more for the end of the process, on a machine that is busy with other tests
+    # one more second for the end of the process on a busy machine
     assert max(waits) < 2 + 1, waits
 
 
 def test_a_run_that_is_over_is_shown_from_its_first_line(shell: Shell) -> None:
-    """`logs RUN`, with and without -f."""
+    """`logs RUN` does this with and without -f."""
     shell.create("counts", "seq -f 'line %g' 2500")
     shell("run", "counts", "--wait")
     run_id = shell("runs", "counts", "-o", "name").stdout.strip()
@@ -92,7 +92,7 @@ def test_a_run_that_is_over_is_shown_from_its_first_line(shell: Shell) -> None:
 def test_a_run_with_more_pages_than_are_kept_is_read_from_its_first_line(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The oldest few are held, and the rest follows them: nothing is lost or comes twice."""
+    """Only a few of the oldest pages are kept, but no line is lost or comes twice."""
     shell.create("counts", "seq -f 'line %g' 700")
     shell("run", "counts", "--wait")
     monkeypatch.setattr(following, "PAGE", 40)
@@ -107,7 +107,7 @@ def test_a_run_with_more_pages_than_are_kept_is_read_from_its_first_line(
 def test_a_cursor_that_is_too_old_is_replaced_without_repeating_lines(
     relayed: Shell, relay: Relay
 ) -> None:
-    """CloudWatch's tokens live 24 hours; a run may be silent for longer."""
+    """CloudWatch's tokens expire after 24 hours, and a run may write nothing for longer."""
     relayed.create("two", "echo one; sleep 4; echo two")
     with relayed.client() as client:
         reader = RunReader(client, client.trigger(client.find_job("two")["id"]))
@@ -123,7 +123,7 @@ def test_a_cursor_that_is_too_old_is_replaced_without_repeating_lines(
 
 
 def test_polling_slows_down_while_nothing_comes(relayed: Shell, relay: Relay) -> None:
-    """Of the output; the run's state is looked at often enough to see its end."""
+    """Lines are read less often; the run's status is still read often enough to see its end."""
     relayed.create("quiet", "echo first; sleep 15; echo last")
     with relayed.client() as client:
         run = client.trigger(client.find_job("quiet")["id"])
@@ -140,7 +140,7 @@ def test_polling_slows_down_while_nothing_comes(relayed: Shell, relay: Relay) ->
 
 
 def test_a_filter_also_applies_to_lines_that_come_later(shell: Shell) -> None:
-    """`logs -f RUN --filter`."""
+    """This is `logs -f RUN --filter`."""
     shell.create("mixed", "for n in 1 2 3; do echo keep $n; echo drop $n; sleep 1; done")
     run_id = shell("run", "mixed").stdout.strip()
     assert shell("logs", "-f", run_id, "--filter", "keep").stdout.splitlines() == [
@@ -151,7 +151,7 @@ def test_a_filter_also_applies_to_lines_that_come_later(shell: Shell) -> None:
 
 
 def test_a_followed_job_shows_each_run_with_its_short_id(shell: Shell) -> None:
-    """Until Ctrl-C: a job is never over."""
+    """Following a job ends only with Ctrl-C, since a job never ends."""
     shell.create("says", "echo from $JOBYARD_RUN_ID")
     following_job = shell.start("logs", "-f", "says")
     ids = [shell("run", "says", "--wait", "-o", "name").stdout.strip() for _ in range(2)]
@@ -169,7 +169,7 @@ def own_of_job(output: str) -> list[str]:
 def test_timeout_ends_the_command_while_the_api_does_not_answer(
     relayed: Shell, relay: Relay
 ) -> None:
-    """124 as ever, and not the error of the last try."""
+    """The status is 124 as always, not that of the last error."""
     relayed.create("long", "sleep 60")
     waiting = relayed.start("run", "long", "--follow", "--timeout", "6s")
     wait_for(lambda: any("/logs" in seen.path for seen in relay.seen), "it reads")

@@ -1,4 +1,4 @@
-"""The client's table of a job's fields says what the API's own models say."""
+"""The client's table of a job's fields agrees with the API's models."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from jobyard.job_fields import FIELDS
 SCHEMA = JobSpec.model_json_schema()
 PROPERTIES: dict[str, Any] = SCHEMA["properties"]
 SECOND_WAVE = {"max_concurrent_runs", "jitter_seconds", "capacity", "notify"}
-"""Of the contract; a stage that lacks them refuses them by name."""
+"""Fields that the client knows and a stage may lack; such a stage refuses them by name."""
 
 
 def test_the_client_knows_every_field_of_a_job() -> None:
-    """But managed_by, which apply sets itself."""
+    """The exception is managed_by, which apply sets itself."""
     assert set(PROPERTIES) - {"managed_by"} == set(FIELDS) - (SECOND_WAVE - set(PROPERTIES))
 
 
 @pytest.mark.parametrize("name", sorted(set(PROPERTIES) & set(FIELDS)))
 def test_defaults_of_the_client_are_those_of_the_api(name: str) -> None:
-    """Else a field that a manifest leaves out would be changed for ever."""
+    """Otherwise every apply would change a field that the manifest leaves out."""
     assert FIELDS[name].default == JobSpec.model_fields[name].get_default(
         call_default_factory=True
     ) or (name in SCHEMA["required"] and FIELDS[name].default is None)
@@ -34,7 +34,7 @@ def test_defaults_of_the_client_are_those_of_the_api(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(PROPERTIES) & set(FIELDS)))
 def test_limits_of_the_client_are_those_of_the_api(name: str) -> None:
-    """What the client takes and refuses at both ends of a number's range."""
+    """The client accepts both ends of a number's range and refuses the numbers beyond them."""
     part = next(
         (one for one in PROPERTIES[name].get("anyOf", [PROPERTIES[name]]) if "minimum" in one), None
     )
@@ -47,14 +47,14 @@ def test_limits_of_the_client_are_those_of_the_api(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(PROPERTIES) & set(FIELDS)))
 def test_choices_of_the_api_are_among_those_of_the_client(name: str) -> None:
-    """Every choice of the API's is taken."""
+    """The client accepts every choice of the API."""
     for part in PROPERTIES[name].get("anyOf", [PROPERTIES[name]]):
         for choice in part.get("enum", ()):
             assert not any(FIELDS[name].check(choice)), (name, choice)
 
 
 def test_fargate_sizes_and_cron_macros_of_the_client_are_those_of_the_api() -> None:
-    """Facts of Fargate's and of cron's that both sides know."""
+    """Both sides have the same table of Fargate's sizes and cron's macros."""
     assert job_fields.MEMORY_MIB == fields.MEMORY_MIB
     assert set(job_fields.MACROS) == set(cron.MACROS)
 
@@ -62,7 +62,7 @@ def test_fargate_sizes_and_cron_macros_of_the_client_are_those_of_the_api() -> N
 @settings(deadline=None)
 @given(st.text("ab '\"\t-=\n*~#", max_size=30))
 def test_a_command_is_split_as_the_api_splits_it(text: str) -> None:
-    """Where the client takes it at all; what needs a shell it refuses, as the API does."""
+    """This holds for every command that the client accepts; others are refused by both."""
     if any(FIELDS["command"].check(text)):
         return
     assert job_fields.command_words(text) == shell_split.split(text)
@@ -71,7 +71,7 @@ def test_a_command_is_split_as_the_api_splits_it(text: str) -> None:
 @settings(deadline=None)
 @given(st.text("ab '\"\\$`&|;<>", max_size=12))
 def test_the_client_refuses_every_command_that_the_api_refuses(text: str) -> None:
-    """The client is the stricter one."""
+    """The client may refuse more than the API."""
     if any(FIELDS["command"].check(text)):
         return
     shell_split.split(text)

@@ -1,4 +1,4 @@
-"""A manifest says which jobs there should be; what is wrong in it is said all at once."""
+"""A manifest lists the jobs of a project; all its mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read(text: str, **environment: str) -> Manifest:
 
 
 def one_job(fields: str, **environment: str) -> WantedJob:
-    """The only job of a manifest, of these further lines."""
+    """The only job of a manifest, with these lines added to it."""
     lines = "".join(f"    {line}\n" for line in fields.splitlines())
     return read(f"{HEAD}jobs:\n  - name: a\n    image: b\n{lines}", **environment).jobs[0]
 
@@ -32,7 +32,7 @@ def problems(text: str, **environment: str) -> list[str]:
 
 
 def test_the_documented_example_is_read() -> None:
-    """As cli.md has it."""
+    """The documentation has such a manifest."""
     text = """\
 version: 1
 project: etl
@@ -58,7 +58,7 @@ jobs:
 
 
 def test_every_mistake_has_its_line_field_and_what_would_be_right() -> None:
-    """All of them at once, in the order of the file."""
+    """All mistakes are reported at once, in the order of the file."""
     text = """\
 version: 1
 projekt: etl
@@ -125,12 +125,12 @@ jobs:
     ],
 )  # fmt: skip
 def test_a_file_that_is_not_a_manifest_is_reported_as_such(text: str, said: str) -> None:
-    """One sentence with its line, and no traceback."""
+    """The mistake is reported in one sentence with its line, without a traceback."""
     assert any(said in line for line in problems(text)), problems(text)
 
 
 def test_a_small_file_that_becomes_enormous_is_refused() -> None:
-    """Aliases of aliases of aliases."""
+    """The file has aliases of aliases of aliases."""
     text = "a0: &a0 [x, x]\n"
     text += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
     assert any(
@@ -140,7 +140,9 @@ def test_a_small_file_that_becomes_enormous_is_refused() -> None:
 
 
 def test_variables_are_replaced_from_the_environment() -> None:
-    """With a default, as a literal, and as a number where it stands without quotes."""
+    """
+    A variable may have a default, `$${` is a literal `${`, and unquoted values may be numbers.
+    """
     job = one_job(
         """\
 cpu: ${CPU}
@@ -159,21 +161,21 @@ env:
 
 
 def test_a_value_from_the_environment_cannot_change_the_structure_of_the_file() -> None:
-    """It is put in after the YAML was read."""
+    """Variables are replaced after the YAML was parsed."""
     evil = 'x"\n    paused: true\n  - name: other'
     job = one_job('env:\n  A: "${EVIL}"', EVIL=evil)
     assert job.fields["env"] == {"A": evil}
 
 
 def test_a_missing_environment_variable_is_an_error() -> None:
-    """Never an empty text: `image: x:` would run the wrong thing."""
+    """It never becomes an empty text: `image: x:` would run another image."""
     found = problems(f"{HEAD}jobs:\n  - name: a\n    image: b:${{TAG}}\n")
     assert found == ["jobs.yaml:5: jobs[0].image ${TAG} is not set in the environment"]
     assert "must be ${NAME}" in problems(f"{HEAD}jobs:\n  - name: a\n    image: b:${{1}}\n")[0]
 
 
 def test_a_field_of_a_job_overrides_the_default() -> None:
-    """Variables are put together, null is the API's own default, and a list is replaced."""
+    """Variables are merged, null means the API's default, and a list is replaced."""
     text = """\
 version: 1
 defaults:
@@ -192,13 +194,13 @@ jobs:
 
 
 def test_merge_keys_work_and_names_that_yaml_1_1_misreads_are_strings() -> None:
-    """`<<` works, and `on` or `no` are the texts that they are when they are names."""
+    """`<<` merges, and the names `on` and `no` are not read as booleans."""
     job = one_job('env: {<<: {on: "a", B: "b"}, B: "c"}')
     assert job.fields["env"] == {"on": "a", "B": "c"}
 
 
 def test_a_command_in_one_line_is_split_as_the_api_does() -> None:
-    """Into words, with quotes."""
+    """The words may be quoted."""
     job = one_job("command: python -m etl --name 'a b'")
     assert job.fields["command"] == ["python", "-m", "etl", "--name", "a b"]
 
@@ -209,7 +211,7 @@ values = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), 
 @settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[A-Z]{1,4}", fullmatch=True), values, max_size=4), values)
 def test_reading_a_dump_gives_the_jobs_that_were_dumped(env: dict[str, str], tail: str) -> None:
-    """Whatever texts there are: quotes, dollars, words that YAML takes for something else."""
+    """This holds for texts with quotes, dollars, and words that YAML reads as other types."""
     job = {"name": f"n{tail}", "image": "b", "command": ["echo", tail], "env": env, "paused": False}
     data = manifest.dump([job], workspace="w", project="p", name=None)
     found = read(as_yaml(data))
@@ -219,7 +221,7 @@ def test_reading_a_dump_gives_the_jobs_that_were_dumped(env: dict[str, str], tai
 
 
 def test_a_dump_has_only_fields_that_differ_from_the_defaults() -> None:
-    """And nothing that the API sets itself."""
+    """Fields that the API sets itself are left out too."""
     job = {"id": "job_1", "name": "a", "image": "b", "cpu": 0.25, "max_retries": 2, "version": 7}
     data = manifest.dump([job], workspace=None, project="p", name="mine")
     assert data == {

@@ -1,4 +1,4 @@
-"""`jobyard mcp`, used by a client of the same package."""
+"""`jobyard mcp`, called by the client of the MCP package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACTING = {"trigger_run", "cancel_run"}
 
 
 def used(shell: Shell, use: Callable[[Client], Awaitable[Any]], *options: str) -> Any:
-    """What `use` makes of a client that has started the server as an agent would."""
+    """Start the server as an agent does, and return what `use` returns for a client of it."""
 
     async def connected() -> Any:
         server = StdioServerParameters(
@@ -32,14 +32,14 @@ def used(shell: Shell, use: Callable[[Client], Awaitable[Any]], *options: str) -
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> Any:
-    """The data of a tool that must succeed."""
+    """Call a tool that must succeed, and return its data."""
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, result
     return result.structured_content or json.loads(result.content[0].text)  # type: ignore[union-attr]  # text
 
 
 def test_without_allow_run_an_agent_can_only_read(shell: Shell) -> None:
-    """The tools that act are not there at all; the others say that they only read."""
+    """The tools that act do not exist then, and the others are marked as read-only."""
 
     async def look(client: Client) -> Any:
         tools = (await client.list_tools()).tools
@@ -51,7 +51,7 @@ def test_without_allow_run_an_agent_can_only_read(shell: Shell) -> None:
 
 
 def test_an_agent_finds_out_why_a_run_failed(shell: Shell) -> None:
-    """Status, runs, the run with its error, hint and last lines, and the logs."""
+    """It gets the status, the runs, the failed run's error, hint and last lines, and the logs."""
     shell.create("fails", "for n in $(seq 30); do echo line $n; done; exit 3")
     shell("run", "fails", "--wait", status=3)
 
@@ -71,7 +71,7 @@ def test_an_agent_finds_out_why_a_run_failed(shell: Shell) -> None:
 
 
 def test_with_allow_run_an_agent_can_trigger_and_cancel(shell: Shell) -> None:
-    """And is told that these tools act."""
+    """These tools are marked as not read-only."""
     shell.create("long", "sleep 600")
 
     async def act(client: Client) -> set[str]:
@@ -85,7 +85,7 @@ def test_with_allow_run_an_agent_can_trigger_and_cancel(shell: Shell) -> None:
 
 
 def test_the_agent_receives_the_apis_message_of_a_refusal(shell: Shell) -> None:
-    """Not as a traceback."""
+    """The agent gets the message, not a traceback."""
 
     async def ask(client: Client) -> Any:
         result = await client.call_tool("get_job", {"job": "nothing"})

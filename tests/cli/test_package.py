@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and that it works by itself in a fresh environment."""
+"""The wheel: what it contains, and that it works in a fresh environment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SLOW = {"rich", "yaml", "urllib3", "platformdirs", "ssl", "http.client", "tomlli
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built as pip builds it from a checkout."""
+    """Build the wheel as pip does from a checkout."""
     out = tmp_path_factory.mktemp("wheel")
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(out), str(ROOT))
     (made,) = out.glob("jobyard-*.whl")
@@ -32,7 +32,7 @@ def pip(*arguments: str, python: str = sys.executable) -> None:
 
 
 def test_the_wheel_contains_only_the_client(wheel: Path) -> None:
-    """No part of the system, and no dependency on AWS's libraries."""
+    """The wheel has no part of the system, and no dependency on AWS's libraries."""
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.partition("/")[0] for name in archive.namelist()}
         (info,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
@@ -48,7 +48,9 @@ def test_the_wheel_contains_only_the_client(wheel: Path) -> None:
 
 
 def test_the_wheel_works_in_a_fresh_environment(wheel: Path, shell: Shell, tmp_path: Path) -> None:
-    """With what it brings along and nothing else; without the extra, mcp says what to do."""
+    """
+    It works with its dependencies alone; without the extra, `jobyard mcp` says what to install.
+    """
     place = tmp_path / "venv"
     venv.create(place, with_pip=True)
     python = place / "bin/python"
@@ -85,7 +87,9 @@ def test_the_wheel_works_in_a_fresh_environment(wheel: Path, shell: Shell, tmp_p
 
 
 def test_the_help_imports_nothing_slow() -> None:
-    """What keeps `jobyard --help` under 150 ms of CPU; `python -m bench cli` measures it."""
+    """
+    This keeps `jobyard --help` under 150 ms of CPU time, which `python -m bench cli` measures.
+    """
     listed = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "jobyard", "--help"],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},

@@ -1,4 +1,4 @@
-"""A plan says what differs, and touches nothing that is not the manifest's (pure)."""
+"""A plan lists the differences, and leaves alone what the manifest does not manage (no API)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 def existing(name: str, managed_by: str | None = "p", **fields: Any) -> Json:
-    """A job as the API answers it."""
+    """A job as the API returns it."""
     defaults = {field: known.default for field, known in FIELDS.items()}
     named = {"id": f"job_{name}", "version": 1, "name": name, "image": "i"}
     return {**defaults, **named, "managed_by": managed_by, **fields}
@@ -32,7 +32,7 @@ def kinds(found: Plan) -> dict[str, str]:
 
 
 def test_a_job_that_does_not_exist_is_created() -> None:
-    """With the fields that the manifest names, and managed_by."""
+    """The request has the manifest's fields and managed_by."""
     found = made([{"name": "a", "image": "i", "cpu": 1, "memory_mib": 2048}], [])
     (action,) = found.actions
     assert plan.body(action, found.managed_by) == {
@@ -45,7 +45,7 @@ def test_a_job_that_does_not_exist_is_created() -> None:
 
 
 def test_a_change_lists_each_field_with_its_old_and_new_value() -> None:
-    """A field that the manifest leaves out goes back to its default."""
+    """A field that the manifest leaves out gets its default again."""
     there = existing("a", image="old", max_retries=3, version=7)
     (action,) = made([{"name": "a", "image": "new"}], [there]).actions
     assert [(c.field, c.old, c.new) for c in action.changes] == [
@@ -56,7 +56,7 @@ def test_a_change_lists_each_field_with_its_old_and_new_value() -> None:
 
 
 def test_a_field_that_the_stage_does_not_have_is_not_a_difference() -> None:
-    """Unless the manifest names it: then the API says what it thinks of that."""
+    """If the manifest names the field, it is sent, and the API may refuse it."""
     there = existing("a")
     del there["capacity"]
     assert kinds(made([{"name": "a", "image": "i"}], [there])) == {"a": plan.KEEP}
@@ -65,7 +65,7 @@ def test_a_field_that_the_stage_does_not_have_is_not_a_difference() -> None:
 
 
 def test_a_job_without_managed_by_is_refused_unless_adopted() -> None:
-    """So is another manifest's; where nothing differs there is nothing to refuse."""
+    """A job of another manifest is refused too, unless nothing differs."""
     wanted = [{"name": "a", "image": "new"}, {"name": "b", "image": "i"}]
     there = [existing("a", None), existing("b", "other")]
     assert kinds(made(wanted, there)) == {"a": plan.REFUSE, "b": plan.KEEP}
@@ -78,21 +78,21 @@ def test_a_job_without_managed_by_is_refused_unless_adopted() -> None:
 
 
 def test_only_the_manifests_own_jobs_are_removed_and_only_if_asked() -> None:
-    """--prune takes what carries this manifest's name, and nothing else."""
+    """--prune removes the jobs with this manifest's name in managed_by, and no others."""
     there = [existing("mine"), existing("nobodys", None), existing("others", "q")]
     assert kinds(made([], there)) == {"mine": plan.LEAVE}
     assert kinds(made([], there, prune=True)) == {"mine": plan.REMOVE}
 
 
 def test_the_plan_says_that_a_job_was_renamed() -> None:
-    """It is a removal and a creation; the runs do not move."""
+    """The plan has a removal and a creation; the old job's runs are not moved."""
     found = made([{"name": "new", "image": "x"}], [existing("old", image="x")], prune=True)
     assert kinds(found) == {"old": plan.REMOVE, "new": plan.CREATE}
     assert "old renamed" in found.actions[1].note
 
 
 def test_a_schedule_begins_with_a_creation_a_change_or_the_end_of_a_pause() -> None:
-    """Its next fires are worth showing; others' are not."""
+    """The plan shows next fires only for a schedule that begins."""
     wanted = {"name": "a", "image": "i", "schedule": "0 3 * * *", "timezone": "Asia/Tokyo"}
     (action,) = made([wanted], []).actions
     assert action.new_schedule == ("0 3 * * *", "Asia/Tokyo")
@@ -129,7 +129,7 @@ there_jobs = st.dictionaries(names, st.tuples(fields, st.sampled_from(["p", "q",
 def test_after_doing_a_plan_there_is_nothing_to_do_and_nothing_else_changed(
     jobs: list[Json], there: list[Json], prune: bool, adopt: bool
 ) -> None:
-    """Whatever there is and is wanted."""
+    """This holds for any existing jobs and any manifest."""
     jobs = [
         {n: v.replace("${", "$${") if isinstance(v, str) else _escaped(v) for n, v in job.items()}
         for job in jobs

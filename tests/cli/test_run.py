@@ -1,4 +1,4 @@
-"""`jobyard run`: its exit status, its streams, and what Ctrl-C does."""
+"""`jobyard run`: its exit status, what it prints, and what Ctrl-C does."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ NOTICE = "jobyard: no container engine"
 
 
 def own(output: str) -> list[str]:
-    """A run's lines without the local stack's notice that it uses processes."""
+    """The lines of a run without the local stack's notice that it uses processes."""
     return [line for line in output.splitlines() if not line.startswith(NOTICE)]
 
 
 @pytest.mark.parametrize("how", ["--wait", "--follow"])
 def test_the_exit_status_is_the_containers_exit_code(shell: Shell, how: str) -> None:
-    """0 and any other code."""
+    """This holds for 0 and for other codes."""
     shell.create("good", "exit 0")
     shell.create("bad", "exit 7")
     shell("run", "good", how, status=0)
@@ -33,7 +33,7 @@ def test_the_exit_status_is_the_containers_exit_code(shell: Shell, how: str) -> 
 
 
 def test_run_without_wait_prints_the_runs_id(shell: Shell) -> None:
-    """So that a script can go on with it."""
+    """A script can use the id in later commands."""
     shell.create("quick", "true")
     done = shell("run", "quick")
     run_id = done.stdout.strip()
@@ -42,7 +42,7 @@ def test_run_without_wait_prints_the_runs_id(shell: Shell) -> None:
 
 
 def test_follow_puts_the_output_on_stdout_and_all_else_on_stderr(shell: Shell) -> None:
-    """What the container wrote, to either of its streams, and nothing of ours."""
+    """Standard output has the lines of both container streams, and nothing of the command's own."""
     shell.create("talks", "echo one; echo two >&2; sleep 1; echo three")
     done = shell("run", "talks", "--follow")
     assert own(done.stdout) == ["one", "two", "three"]
@@ -51,7 +51,7 @@ def test_follow_puts_the_output_on_stdout_and_all_else_on_stderr(shell: Shell) -
 
 
 def test_a_failed_run_says_why_and_shows_its_last_ten_lines(shell: Shell) -> None:
-    """The error, the hint and the output, without being asked for them."""
+    """It prints the error, the hint and the output without an option."""
     shell.create("fails", "for n in $(seq 12); do echo line $n; done; exit 3")
     done = shell("run", "fails", "--wait", status=3)
     assert done.stdout == ""
@@ -64,14 +64,14 @@ def test_a_failed_run_says_why_and_shows_its_last_ten_lines(shell: Shell) -> Non
 
 
 def test_an_overridden_command_and_variable_reach_the_container(shell: Shell) -> None:
-    """For this run alone."""
+    """The override is for this run only."""
     shell.create("echoes", "echo from the job")
     done = shell("run", "echoes", "--follow", "-e", "WHO=you", "--", "sh", "-c", "echo $WHO")
     assert own(done.stdout) == ["you"]
 
 
 def test_a_cancelled_run_exits_with_126(shell: Shell) -> None:
-    """Whoever cancelled it."""
+    """It does not matter who cancelled the run."""
     shell.create("long", "sleep 600")
     waiting = shell.start("run", "long", "--follow")
     run_id = until_running(shell, "long")
@@ -91,14 +91,14 @@ def test_timeout_exits_with_124_and_leaves_the_run(shell: Shell) -> None:
 
 
 def test_a_run_that_never_started_exits_with_125(shell: Shell) -> None:
-    """Such as one whose program is not there."""
+    """Here the program does not exist."""
     shell("create", "absent", "--image", "any", "--", "/no/such/program")
     done = shell("run", "absent", "--wait", status=125)
     assert "/no/such/program" in done.stderr
 
 
 def test_a_failed_run_without_an_exit_code_exits_with_1(shell: Shell) -> None:
-    """One that is stopped for its time-out may well end with 0."""
+    """A run that is stopped for its time-out may end with exit code 0."""
     shell.create("slow", "trap 'exit 0' TERM; sleep 600 & wait", "--timeout", "1s")
     done = shell("run", "slow", "--wait", status=1)
     assert "timed_out" in done.stderr
@@ -108,7 +108,7 @@ def test_a_failed_run_without_an_exit_code_exits_with_1(shell: Shell) -> None:
 def test_ctrl_c_exits_with_130_and_follows_on_interrupt(
     shell: Shell, how: str, status: str
 ) -> None:
-    """The run is cancelled, or left."""
+    """The run is cancelled or goes on."""
     shell.create("long", "echo up; sleep 600")
     waiting = shell.start("run", "long", "--follow", "--on-interrupt", how)
     run_id = until_running(shell, "long")
@@ -122,7 +122,7 @@ def test_ctrl_c_exits_with_130_and_follows_on_interrupt(
 
 
 def test_ctrl_c_without_a_terminal_leaves_the_run(shell: Shell) -> None:
-    """Nobody can be asked, and a build that is ended must not end production's run."""
+    """Nobody can be asked, and a build that is interrupted must not cancel a production run."""
     shell.create("long", "sleep 600")
     waiting = shell.start("run", "long", "--wait")
     run_id = until_running(shell, "long")
@@ -134,7 +134,7 @@ def test_ctrl_c_without_a_terminal_leaves_the_run(shell: Shell) -> None:
 
 
 def test_ctrl_c_on_a_terminal_asks(shell: Shell) -> None:
-    """And `y` cancels."""
+    """The answer `y` cancels the run."""
     shell.create("long", "sleep 600")
     master, slave = pty.openpty()
     waiting = subprocess.Popen(
@@ -158,13 +158,13 @@ def test_ctrl_c_on_a_terminal_asks(shell: Shell) -> None:
 
 
 def test_follow_with_an_output_format_exits_with_2(shell: Shell) -> None:
-    """stdout cannot be both."""
+    """Standard output cannot have both."""
     done = shell("run", "any", "--follow", "-o", "json", status=2)
     assert done.stdout == ""
 
 
 def test_wait_with_json_prints_the_run_as_it_ended(shell: Shell) -> None:
-    """And nothing else on stdout."""
+    """Standard output has nothing else."""
     shell.create("bad", "exit 4")
     done = shell("run", "bad", "--wait", "-o", "json", status=4)
     run = json.loads(done.stdout)
@@ -172,7 +172,7 @@ def test_wait_with_json_prints_the_run_as_it_ended(shell: Shell) -> None:
 
 
 def until_running(shell: Shell, name: str) -> str:
-    """The id of the job's newest run, once it runs."""
+    """Wait until the job's newest run is running, and return its id."""
     with shell.client() as client:
         job: dict[str, Any] = {}
 
@@ -186,7 +186,7 @@ def until_running(shell: Shell, name: str) -> str:
 
 
 def read_until(master: int, text: str) -> str:
-    """What a terminal shows, up to that."""
+    """Read from the terminal until `text` has come, and return all that was read."""
     seen = ""
     deadline = time.monotonic() + 60
     while text not in seen:

@@ -1,4 +1,4 @@
-"""What the commands write to a terminal and into pipes."""
+"""What the commands write to a terminal and into a pipe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.cli.local_stack import COMMAND, Shell
 
 
 def test_a_closed_pipe_ends_quietly(shell: Shell) -> None:
-    """`jobyard logs … | head -1`, with more output than a pipe holds."""
+    """`jobyard logs … | head -1` gets more output than a pipe holds."""
     shell.create("floods", "seq -f 'line %g of many' 20000")
     run_id = shell("run", "floods", "--wait", "-o", "name").stdout.strip()
     piped = shell.start("logs", run_id)
@@ -27,7 +27,7 @@ def test_a_closed_pipe_ends_quietly(shell: Shell) -> None:
 
 
 def test_a_terminal_has_colour_unless_no_color_is_set(shell: Shell) -> None:
-    """And 80 columns are not passed."""
+    """The lines are never longer than 80 columns."""
     shell.create("a-job-with-a-rather-long-name-that-does-not-fit-beside-the-rest", "exit 1")
     shell("run", "a-job-with-a-rather-long-name-that-does-not-fit-beside-the-rest", status=0)
     coloured = on_terminal(shell, "jobs")
@@ -40,7 +40,7 @@ def test_a_terminal_has_colour_unless_no_color_is_set(shell: Shell) -> None:
 
 
 def on_terminal(shell: Shell, *arguments: str, **extra: str) -> str:
-    """What a terminal of 80 columns is sent."""
+    """Run a command in a terminal of 80 columns, and return what it writes."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [*COMMAND, *arguments],
@@ -54,7 +54,7 @@ def on_terminal(shell: Shell, *arguments: str, **extra: str) -> str:
     while True:
         try:
             part = os.read(master, 4096)
-        except OSError:  # Linux answers EIO once nobody has the other end
+        except OSError:  # Linux raises EIO once the other end is closed
             break
         if not part:
             break
@@ -65,7 +65,7 @@ def on_terminal(shell: Shell, *arguments: str, **extra: str) -> str:
 
 
 def test_json_output_can_be_read_by_jq(shell: Shell) -> None:
-    """What a script does."""
+    """Scripts read the output so."""
     shell.create("one", "true")
     text = shell("jobs", "-o", "json").stdout
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the client does when no answer comes, or one that is not the API's."""
+"""What the client does if it gets no answer, or one that is not the API's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPEC = {"name": "one", "image": "any", "command": ["true"]}
 
 
 class Told:
-    """A client with what it was told, and the pauses that it made instead of waiting."""
+    """A client that records its messages, and records pauses instead of waiting."""
 
     def __init__(self, shell: Shell) -> None:
         self.messages: list[str] = []
@@ -40,7 +40,7 @@ def told(relayed: Shell) -> Iterator[Told]:
 def test_a_creation_without_an_answer_is_repeated_and_makes_one_job(
     told: Told, relay: Relay, fault: object
 ) -> None:
-    """The same Idempotency-Key goes with every try."""
+    """Every try has the same Idempotency-Key."""
     relay.faults += [fault, fault]  # type: ignore[list-item]  # a parameter's type is not known
     job = told.client.create_job(SPEC)
     assert [one["id"] for one in told.client.jobs()] == [job["id"]]
@@ -50,7 +50,7 @@ def test_a_creation_without_an_answer_is_repeated_and_makes_one_job(
 
 
 def test_a_trigger_whose_answer_is_lost_makes_one_run(told: Told, relay: Relay) -> None:
-    """As for a job."""
+    """A trigger has an Idempotency-Key like a creation."""
     job = told.client.create_job(SPEC)
     relay.faults.append(lost)
     run = told.client.trigger(job["id"])
@@ -58,7 +58,7 @@ def test_a_trigger_whose_answer_is_lost_makes_one_run(told: Told, relay: Relay) 
 
 
 def test_a_delete_or_cancel_whose_answer_was_lost_counts_as_done(told: Told, relay: Relay) -> None:
-    """The second try finds it done, which is no error."""
+    """The second try finds it done, which is not an error."""
     job = told.client.create_job({**SPEC, "command": ["sleep", "600"]})
     run = told.client.trigger(job["id"])
     relay.faults.append(lost)
@@ -74,7 +74,7 @@ def test_a_delete_or_cancel_whose_answer_was_lost_counts_as_done(told: Told, rel
 
 
 def test_retry_after_is_waited_for_and_bounded(told: Told, relay: Relay) -> None:
-    """What the server asks, but not for ever."""
+    """The client waits as long as the server asks, but at most 30 s."""
     relay.faults += [unavailable("7"), unavailable("9000")]
     list(told.client.jobs())
     assert told.pauses == [7, 30]
@@ -82,7 +82,7 @@ def test_retry_after_is_waited_for_and_bounded(told: Told, relay: Relay) -> None
 
 
 def test_the_client_gives_up_on_an_api_that_stays_unavailable(told: Told, relay: Relay) -> None:
-    """With its last answer as the reason."""
+    """The error is the API's last answer."""
     told.client.transport.patience = 40
     relay.faults += [unavailable("15")] * 9
     clock = iter(range(0, 900, 15))
@@ -94,7 +94,7 @@ def test_the_client_gives_up_on_an_api_that_stays_unavailable(told: Told, relay:
 
 
 def test_a_500_of_the_api_is_not_repeated(told: Told, relay: Relay) -> None:
-    """A defect does not pass."""
+    """Repeating a request does not help against a defect."""
     body = b'{"status":"error","message":"A defect.","code":"internal","data":null}'
     relay.faults.append(lambda seen, pass_on: Reply(500, body))
     with pytest.raises(Refused, match=r"A defect\."):
@@ -103,7 +103,7 @@ def test_a_500_of_the_api_is_not_repeated(told: Told, relay: Relay) -> None:
 
 
 def test_every_invalid_field_is_in_the_error(told: Told) -> None:
-    """With its name and what is wrong."""
+    """Each error has the field's name and what is wrong."""
     with pytest.raises(Refused) as caught:
         told.client.create_job({"name": "x", "image": "A B", "cpu": 3, "shedule": "@daily"})
     assert {error.field for error in caught.value.errors} == {"image", "cpu", "shedule"}
@@ -111,7 +111,7 @@ def test_every_invalid_field_is_in_the_error(told: Told) -> None:
 
 
 def test_a_list_is_read_to_its_end_and_no_further_than_asked(told: Told, relay: Relay) -> None:
-    """Pages behind one iterator."""
+    """One iterator reads all pages."""
     for number in range(5):
         told.client.create_job({**SPEC, "name": f"job {number}"})
     relay.seen.clear()
@@ -123,7 +123,7 @@ def test_a_list_is_read_to_its_end_and_no_further_than_asked(told: Told, relay: 
 
 
 class Other(http.server.BaseHTTPRequestHandler):
-    """A server that is not Jobyard's."""
+    """A server that is not a Jobyard API."""
 
     def do_GET(self) -> None:
         status, body = {
@@ -139,7 +139,7 @@ class Other(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Print nothing to standard error."""
 
 
 @pytest.fixture
@@ -160,14 +160,14 @@ def other() -> Iterator[str]:
     ],
 )
 def test_a_server_that_is_not_jobyard_is_reported_as_such(other: str, path: str, said: str) -> None:
-    """And the token is not sent on to where it redirects."""
+    """The client does not send the token to the address of a redirect."""
     client = Client(other + path, "jyd_x", workspace="w", project="p")
     with pytest.raises((Refused, Unreachable), match=said):
         list(client.jobs())
 
 
 def test_a_url_without_a_listener_fails_soon() -> None:
-    """In some seconds, not a minute: it is most likely wrong."""
+    """The URL is probably wrong, so the client gives up after some seconds."""
     pauses: list[float] = []
     client = Client("http://127.0.0.1:9", "jyd_x", workspace="w", project="p")
     client.transport._sleep = pauses.append

@@ -1,1 +1,1 @@
-"""What Jobyard costs, in time and in what AWS bills: `make bench`."""
+"""Measures what Jobyard costs, in time and in what AWS bills: `make bench`."""

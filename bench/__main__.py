@@ -26,7 +26,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- make bench ARGS=--write -->", "<!-- end of what it writes -->"
 PARTS = ("cold", "warm", "cli", "costs", "scale", "end_to_end", "throughput")
 PATIENCE = 600
-"""Seconds for one part."""
+"""The longest time for one part, in seconds."""
 
 
 def main() -> int:

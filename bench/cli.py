@@ -1,4 +1,4 @@
-"""The command line: what `jobyard --help` and a command that draws nothing cost in CPU."""
+"""The command line: the CPU time of `jobyard --help` and of other commands that print little."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMMANDS = {
 
 
 def measure(plan: Plan) -> list[Table]:
-    """The least CPU time of several fresh processes, in turns."""
+    """The least CPU time of several fresh processes, started in turns."""
     taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(plan.imports):
         for name, words in COMMANDS.items():

@@ -1,4 +1,4 @@
-"""Cold start: what a fresh interpreter spends before and on its first request."""
+"""Cold start: what a fresh interpreter spends on imports and on its first request."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ FLOOR = (
     "from pydantic import BaseModel, Field, WithJsonSchema, field_validator; "
     "from pynamodb.models import Model; from pynamodb.transactions import TransactWrite"
 )
-"""What the product uses of the three, and nothing of its own."""
+"""What the product imports of the three libraries, and nothing of its own."""
 APP = "import app"
 PEAK = "\nfrom bench.play import peak_mib; print(peak_mib())"
 
 
 def measure(plan: Plan) -> list[Table]:
-    """The imports, the first request of each kind, and the packaged function's."""
+    """The imports, and the first request of each kind as installed and as packaged."""
     recorded = record(plan.page)[: plan.kinds]
     with tempfile.TemporaryDirectory() as directory:
         return [_imports(plan), _first(plan, recorded, Path(directory))]
 
 
 def _run(code: str) -> tuple[float, float, float]:
-    """Wall and CPU time in ms of a whole interpreter, start to exit, and what it printed."""
+    """
+    Wall and CPU time in ms of a whole interpreter from start to exit, and the number it printed.
+    """
     read, write = os.pipe()
     began = time.perf_counter()
     words = [sys.executable, "-c", code]
@@ -63,7 +65,7 @@ def _imports(plan: Plan) -> Table:
         "`import app`": APP,
     }
     runs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in statements}
-    for _ in range(plan.imports):  # in turns, so that a busy moment of the machine meets all
+    for _ in range(plan.imports):  # in turns, so that a busy moment of the machine affects all
         for name, code in statements.items():
             runs[name].append(_run(code))
     cpu = {name: min(ms for _, ms, _ in found) for name, found in runs.items()}
@@ -95,7 +97,7 @@ def _imports(plan: Plan) -> Table:
 
 
 def play(recorded: Recorded, tape: Path, times: int, more: Mapping[str, str]) -> dict[str, object]:
-    """That call in a fresh interpreter: see bench/play.py."""
+    """Play the call in a fresh interpreter with bench/play.py, and return its figures."""
     tape.write_text(recorded.json())
     path = os.pathsep.join(filter(None, (more.get("PYTHONPATH"), str(ROOT))))
     done = subprocess.run(
@@ -136,7 +138,7 @@ def _least(played: list[dict[str, object]], name: str) -> float:
 
 
 def _packaged(directory: Path) -> dict[str, dict[str, str]]:
-    """The environments in which botocore's data is cut as in the package."""
+    """Environments in which botocore's data is cut as in the package."""
     import botocore
 
     from infra import package

@@ -1,4 +1,4 @@
-"""What each operation asks of AWS, and what DynamoDB bills for it."""
+"""The AWS calls that each operation makes, and the units that DynamoDB bills for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Act = tuple[str, Callable[[], Any]]
 
 
 def measure(plan: Plan) -> list[Table]:
-    """Every operation once, in a warm function."""
+    """Run every operation once in a warm function."""
     with ExitStack() as opened:
         try:
             endpoint: str | None = opened.enter_context(dynamodb_local())
@@ -45,7 +45,7 @@ def _row(name: str, act: Callable[[], Any], meter: Meter, *, has_units: bool) ->
 
 
 def _acts(yard: Yard) -> Iterator[Act]:
-    """Each is done before the next is asked for."""
+    """Yield each operation; the caller runs it before it takes the next one."""
     yield "the token, once in 30 s", lambda: yard.call("GET", "/jobs")
     made: list[dict[str, Any]] = []
     yield "create a job", lambda: made.append(yard.create(name="a"))

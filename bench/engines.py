@@ -1,4 +1,4 @@
-"""What runs tasks on this machine, and the same command started without Jobyard."""
+"""The engines that run tasks on this machine, and the same command started without Jobyard."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ PUBLIC_IMAGE = "public.ecr.aws/docker/library/busybox:1.36"
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """An engine to be measured."""
+    """An engine that is measured."""
 
     name: str
     image: str
     bare: str
-    """What it is held against, in words."""
+    """The command with which it is compared, in words."""
     start: Callable[[], None]
-    """Run `true` the bare way, to its end."""
+    """Run `true` without Jobyard, and wait for its end."""
 
 
 class Missing(Exception):
-    """The engine cannot be measured here; the text says why."""
+    """The engine cannot be measured here; the message says why."""
 
 
 def process() -> Bench:
-    """Tasks as processes, against subprocess."""
+    """Tasks as processes, compared with subprocess."""
 
     def start() -> None:
         subprocess.run(["true"], check=True)
@@ -44,7 +44,7 @@ def process() -> Bench:
 
 
 def container() -> Bench:
-    """Tasks as containers, against the command line of the engine that answers; or Missing."""
+    """Tasks as containers, compared with the engine's command line; Missing without an engine."""
     try:
         engine = choose("docker", {})
         assert isinstance(engine, DockerEngine)
@@ -63,7 +63,7 @@ def container() -> Bench:
 
 
 def _image(engine: DockerEngine) -> str:
-    """An image with `true`: of the host's static busybox where there is one, else pulled."""
+    """An image with `true`, made of the host's static busybox if there is one, else pulled."""
     busybox = shutil.which("busybox")
     if busybox is None:
         engine.client.images.pull(*PUBLIC_IMAGE.split(":"))

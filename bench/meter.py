@@ -1,4 +1,4 @@
-"""Counts AWS calls, and the capacity that DynamoDB says they consumed."""
+"""Counts AWS calls, and the capacity that DynamoDB reports for them."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ SERVICES = ("ecs", "events", "logs", "cloudwatch")
 
 @dataclass(slots=True)
 class Bill:
-    """What was asked of AWS."""
+    """The AWS calls of an operation and their capacity units."""
 
     calls: Counter[str] = field(default_factory=Counter)
-    """By operation."""
+    """The number of calls of each operation."""
     read_units: float = 0.0
     write_units: float = 0.0
 
     @property
     def words(self) -> str:
-        """`2 Query, DescribeTasks`"""
+        """The calls in words, such as `2 Query, DescribeTasks`."""
         return ", ".join(
             name if count == 1 else f"{count} {name}" for name, count in sorted(self.calls.items())
         )
 
 
 class Meter:
-    """Listens to the product's own clients."""
+    """Listens to the AWS clients of the product."""
 
     def __init__(self, shadow: Shadow | None) -> None:
-        """`shadow` says what a transaction takes; without it, only calls are counted."""
+        """`shadow` finds the units of transactions; without it, only calls are counted."""
         import app
 
         system = app.app.system
@@ -47,7 +47,7 @@ class Meter:
         self._shadow = shadow
 
     def bill(self, act: Callable[[], Any]) -> Bill:
-        """What `act` costs."""
+        """Run `act` and return its calls and units."""
         with self._listening() as bill:
             act()
         return bill

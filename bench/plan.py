@@ -1,4 +1,4 @@
-"""How much is measured: all of it for `make bench`, a little of each for the tests."""
+"""How much is measured: everything for `make bench`, a little of each part for the tests."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Sizes of every part."""
+    """The sizes of every part."""
 
     imports: int
-    """Fresh interpreters per row of the cold start."""
+    """Fresh interpreters for each row of the cold start."""
     kinds: int
-    """Of request, each in an interpreter of its own."""
+    """Kinds of requests, each measured in a process of its own."""
     requests: int
-    """Warm calls per route."""
+    """Warm calls of each route."""
     page: int
-    """Jobs and runs on a page of a list."""
+    """Jobs and runs on one page of a list."""
     runs: tuple[int, ...]
-    """Behind one job, for the scale part."""
+    """Runs of one job in the scale part."""
     jobs: tuple[int, ...]
-    """In one project."""
+    """Jobs of one project in the scale part."""
     sequential: int
     """Runs one after the other, end to end."""
     at_once: tuple[int, ...]
     clients: tuple[int, ...]
-    """Of the API at the same time."""
+    """Clients that call the API at the same time."""
     seconds: float
-    """That each set of clients keeps calling."""
+    """How long each number of clients keeps calling."""
 
 
 FULL = Plan(

@@ -1,10 +1,10 @@
 """
-A function's life in a fresh interpreter: import, first request, and many more.
+Plays a function's life in a fresh interpreter: import, first request, and many more.
 
-    python -m bench.play tape.json 1000
+  python -m bench.play tape.json 1000
 
-reads a recorded request and prints what each took, as JSON. It imports what a deployed function
-imports and nothing more, so that memory is the function's own.
+reads a recorded request and prints as JSON what each part took. It imports only what a deployed
+function imports, so that the measured memory is the function's own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 
 class Context:
-    """Lambda's, as far as the product looks at it."""
+    """Lambda's context, as far as the product reads it."""
 
     aws_request_id = "00000000-0000-4000-8000-000000000000"
 
@@ -29,10 +29,10 @@ class Context:
 
 
 def peak_mib() -> float:
-    """This process's highest resident memory."""
+    """The highest resident memory of this process."""
     status = Path("/proc/self/status")
     if status.exists():
-        # getrusage would count what the parent held when it forked
+        # getrusage would include what the parent had when it forked
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,4 +1,4 @@
-"""One recorded request or event of each kind, with all that AWS answers to it."""
+"""Records one request or event of each kind, with everything that AWS answers to it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from tests.yard import Yard
 
 LINES = 100
-"""Of a run's log."""
+"""The number of lines in a run's log."""
 SPEC = {"name": "nightly", "image": "public.ecr.aws/docker/library/busybox:1.36"}
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What `bench.play` needs to answer one call again and again."""
+    """What `bench.play` needs to repeat one call."""
 
     name: str
     handler: str
-    """Its name in app.py."""
+    """The handler's name in app.py."""
     event: dict[str, Any]
     at: str
-    """The time that it was recorded at, in ISO 8601."""
+    """The time of the recording, in ISO 8601."""
     tape: list[Exchange]
     token_calls: int
-    """How many of the first answers a function that knows the token does without."""
+    """How many of the first calls a function leaves out that has the token in its cache."""
     status: int | None
-    """What it answers, if it is a route."""
+    """The status of the answer, if the call is a request."""
 
     def json(self) -> str:
         return json.dumps(asdict(self))
@@ -44,7 +44,7 @@ class Recorded:
 
 @cache  # a process has one system, and the cold and the warm part may share it
 def record(page: int) -> tuple[Recorded, ...]:
-    """Every route of the route table, and every event handler; `page` long are its lists."""
+    """A call of every route and of every event handler; `page` is the length of lists."""
     with system() as yard:
         return tuple(_one(yard, *call) for call in _calls(yard, page))
 
@@ -68,8 +68,8 @@ Call = tuple[str, str, dict[str, Any]]
 
 
 def _calls(yard: Yard, page: int) -> Iterator[Call]:
-    """Each is made before the next is asked for: what one leaves behind, others start from."""
-    yard.call("GET", "/jobs")  # the token's first use of the day is noted
+    """Yield each call; the caller makes it before it takes the next, which may depend on it."""
+    yard.call("GET", "/jobs")  # writes the token's first use of the day
     yield "sweep, nothing due", "sweep", scheduled(yard.clock.at.isoformat())
     for number in range(page):
         yard.create(name=f"job {number}")
@@ -98,7 +98,7 @@ def _finished(yard: Yard, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _route(yard: Yard, **more: Any) -> Callable[..., Call]:
-    """A maker of calls whose path parameters are `more`, with this yard's token."""
+    """Returns a function that makes requests with these path parameters and this yard's token."""
     names = {**NAMES, **more}
 
     def make(
@@ -179,7 +179,7 @@ def _events(yard: Yard, job: dict[str, Any]) -> Iterator[Call]:
 
 
 def scheduled(time: str) -> dict[str, Any]:
-    """What EventBridge sends on a schedule."""
+    """The event that EventBridge sends on a schedule."""
     return {
         "version": "0",
         "id": "00000000-0000-4000-8000-000000000000",

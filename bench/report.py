@@ -1,4 +1,4 @@
-"""What a part found, as a table in Markdown."""
+"""Writes what a part found as a table in Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of one part; `notes` say what was left out or has to be known to read it."""
+    """The rows of one part; `notes` say what was left out or how to read it."""
 
     title: str
     columns: list[str]
@@ -32,7 +32,7 @@ def _line(cells: list[str]) -> str:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """The value that `percent` of `values` do not exceed; of one value, itself."""
+    """The value that `percent` percent of `values` do not exceed; for one value, that value."""
     if len(values) == 1:
         return values[0]
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]

@@ -1,4 +1,4 @@
-"""Whether anything grows with the history: the same operations behind few and many records."""
+"""Measures whether costs grow with history: the same operations with few and with many records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Act = tuple[str, Callable[[], Any]]
 
 
 def measure(plan: Plan) -> list[Table]:
-    """Runs behind one job, then jobs in one project."""
+    """Measure with more and more runs of one job, then with more and more jobs of one project."""
     try:
         with dynamodb_local() as endpoint, system(endpoint) as yard:
             meter = Meter(Shadow(endpoint))
@@ -55,13 +55,15 @@ def _runs(yard: Yard, meter: Meter, sizes: tuple[int, ...]) -> Table:
         for name, act in _operations(yard, job):
             found.setdefault(name, []).append(_measured(yard, meter, act))
         yard.finish(yard.runs(job, limit=1)[0])
-        there += 1  # what was triggered
+        there += 1  # the run that was triggered
         settle(yard)
     return _table("Scale: runs behind one job", "runs", sizes, found)
 
 
 def _operations(yard: Yard, job: Item) -> Iterator[Act]:
-    """Each is done before the next is asked for; the last leaves a run in flight."""
+    """
+    Yield each operation; the caller runs it before it takes the next. The last one leaves a run.
+    """
     newest = yard.runs(job, limit=1)[0]
     yield "get the job", lambda: yard.call("GET", f"/jobs/{job['id']}")
     yield "list jobs, the first", lambda: yard.call("GET", "/jobs", query={"limit": 1})
@@ -88,7 +90,7 @@ def _jobs(yard: Yard, meter: Meter, sizes: tuple[int, ...]) -> Table:
 
 
 def _measured(yard: Yard, meter: Meter, act: Callable[[], Any]) -> tuple[Bill, float]:
-    yard.call("GET", "/jobs", query={"limit": 1})  # a warm function knows the token
+    yard.call("GET", "/jobs", query={"limit": 1})  # a warm function has the token
     began = time.perf_counter()
     bill = meter.bill(act)
     return bill, (time.perf_counter() - began) * 1e3
@@ -115,14 +117,14 @@ def _table(
 
 
 def settle(yard: Yard) -> None:
-    """Until the sweep has nothing left to look at."""
+    """Sweep until there is nothing left to do."""
     for _ in range(3):
         yard.deliver()
         yard.sweep(minutes=15)
 
 
 def _copy_runs(job: Item, run: Item, start: int, end: int) -> None:
-    """`run` again and again, as ever older finished runs of its job."""
+    """Copy `run` many times, as older finished runs of its job."""
     from chalicelib.domain import ids
 
     table = _system().settings.runs_table
@@ -141,7 +143,7 @@ def _copy_runs(job: Item, run: Item, start: int, end: int) -> None:
 
 
 def _copy_jobs(job: Item, start: int, end: int) -> None:
-    """`job` again and again, as ever older jobs of its project, each with its counts."""
+    """Copy `job` many times, as older jobs of its project, each with its counts."""
     from chalicelib.domain import ids
     from chalicelib.tables.shards import shard
 
@@ -175,10 +177,13 @@ def _system() -> Any:
 
 
 def _write(table: str, items: Iterator[Item]) -> None:
-    """By HTTP, signed: a client that checks and converts each item takes minutes for 100,000."""
+    """
+    Write by signed HTTP: a client that checks and converts each item takes minutes for 100,000.
+    """
     meta = _system().database.client.meta
     url, region = meta.endpoint_url, meta.region_name
-    # moto puts its own into the environment, and the engine keeps tables by access key
+    # moto replaces the keys in the environment, and DynamoDB Local has separate tables for each
+    # access key.
     known = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
     credentials = Credentials(*known)
     signer = SigV4Auth(credentials, "dynamodb", region)

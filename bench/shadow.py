@@ -1,10 +1,10 @@
 """
-The write units of transactions, which DynamoDB Local counts for one item a table.
+Finds the write units of transactions, of which DynamoDB Local counts one item a table.
 
-Each part of a transaction is written once more, alone, into a table of the same keys and
-indexes that holds nothing but the item as it was before. A transaction takes twice what the same
-writes take alone, and a condition check what a write of the item takes (AWS: "Read and write
-operations for DynamoDB", transactional requests).
+Each part of a transaction is written again, alone, into a table with the same keys and indexes that
+has only the item as it was before. A transaction takes twice the units of the same single writes,
+and a condition check takes those of a write of the item (AWS: "Read and write operations for
+DynamoDB", transactional requests).
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ Item = dict[str, Any]
 
 
 class Shadow:
-    """Tables beside those at `endpoint`, for measuring alone."""
+    """Tables beside those at `endpoint`, used only for measuring."""
 
     def __init__(self, endpoint: str) -> None:
         self._client = boto3.client("dynamodb", endpoint_url=endpoint)
         self._keys: dict[str, list[str]] = {}
 
     def before(self, request: Item) -> list[Item | None]:
-        """The items of a TransactWriteItems, in its order, as they are now."""
+        """The items of a TransactWriteItems as they are now, in its order."""
         return [self._read(*part) for part in self._parts(request)]
 
     def units(self, request: Item, before: list[Item | None]) -> float:
-        """What that request took, now that it is done."""
+        """The units of that request, called after it was made."""
         alone = 0.0
         for (table, key), old in zip(self._parts(request), before, strict=True):
             alone += self._alone(table, key, old, self._read(table, key))
@@ -52,7 +52,7 @@ class Shadow:
         return float(answer["ConsumedCapacity"]["CapacityUnits"])
 
     def _parts(self, request: Item) -> list[tuple[str, Item]]:
-        """(table, key) of each."""
+        """The table and key of each part."""
         found = []
         for part in request["TransactItems"]:
             (wanted,) = (part[kind] for kind in KINDS if kind in part)
@@ -62,7 +62,7 @@ class Shadow:
         return found
 
     def _key_names(self, table: str) -> list[str]:
-        """Of a table, whose shadow is made when it is first asked about."""
+        """The names of a table's keys; the first call for a table also creates its shadow."""
         if table not in self._keys:
             made: Any = self._client.describe_table(TableName=table)["Table"]
             indexes: Any = {

@@ -1,9 +1,9 @@
 """
-The local stack in a process of its own, as `make up` starts it, for as long as it is measured.
+Runs the local stack as `make up` does, in a separate process, while something is measured.
 
-    python -m bench.stack process 20
+  python -m bench.stack process 20
 
-prints one line of JSON, and ends when its standard input does.
+prints one line of JSON, and ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ TIMEOUT = 60
 
 
 class Client:
-    """One client of the API, with one connection that it keeps; not thread-safe."""
+    """A client of the API with one connection that stays open; not thread-safe."""
 
     def __init__(self, url: str, token: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and `data` of the answer. Raises OSError and HTTPException."""
+        """Send a request and return its status and `data`. Raises OSError and HTTPException."""
         text = None if body is None else json.dumps(body)
         self._connection.request(method, f"{PROJECT}{path}", text, self._headers)
         answer = self._connection.getresponse()
         return answer.status, json.loads(answer.read())["data"]
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's `data`; AssertionError for one that is no success."""
+        """Send a request and return its `data`; AssertionError unless it succeeds."""
         status, data = self.ask(method, path, body)
         if status >= 300:
             raise AssertionError(f"{method} {path} answered {status}")
@@ -66,7 +66,7 @@ class Access:
 
 @contextmanager
 def stack(engine: str, cap: int) -> Iterator[Access]:
-    """A stack with `engine`; it is gone afterwards, and so is what it ran."""
+    """Start a stack with `engine`, and stop it and its tasks at the end."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.stack", engine, str(cap)],
@@ -76,7 +76,7 @@ def stack(engine: str, cap: int) -> Iterator[Access]:
             cwd=Path(__file__).resolve().parent.parent,
             start_new_session=True,
         )
-        with process:  # leaving closes its standard input and waits
+        with process:  # leaving the block closes its standard input and waits
             assert process.stdout is not None
             line = process.stdout.readline()
             if not line:

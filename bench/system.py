@@ -1,4 +1,4 @@
-"""The whole system in this process: the handlers over moto, and over DynamoDB Local if given."""
+"""The whole system in this process: the handlers over moto, optionally with DynamoDB Local."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = {"workspace_id": "acme", "project_id": "etl"}
 
 
 def variables() -> dict[str, str]:
-    """A function's environment, which leads nowhere."""
+    """The environment variables of a function, with endpoints that lead nowhere."""
     isolated: dict[str, str] = {}
     environment.isolate(isolated, REGION)
     del isolated["AWS_ENDPOINT_URL"]
@@ -28,9 +28,9 @@ def variables() -> dict[str, str]:
 @contextmanager
 def system(dynamodb: str | None = None) -> Iterator[Yard]:
     """
-    A fresh system; `dynamodb` is the endpoint of an engine that takes moto's place.
+    A fresh system; `dynamodb` is the endpoint of an engine that replaces moto's DynamoDB.
 
-    Once per process: the product's clients are built once.
+    It can be called once per process, because the product builds its clients only once.
     """
     environment.isolate(os.environ, REGION)
     del os.environ["AWS_ENDPOINT_URL"]
@@ -51,7 +51,7 @@ def event(
     body: str | None = None,
     query: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What API Gateway hands to the function for a route of the route table."""
+    """The event that API Gateway sends to the function for a request of a route."""
     names = names or {}
     headers = {
         "Accept": "application/json",

@@ -1,7 +1,7 @@
 """
-What AWS answered, recorded and played back where botocore would use the network.
+Records what AWS answers, and plays it back where botocore would use the network.
 
-Nothing above the socket is left out: requests are built, signed and sent, answers are parsed.
+Everything above the socket still runs: requests are built, signed and sent, answers are parsed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from botocore.compat import HTTPHeaders
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One answer, and the operation that it answers."""
+    """One answer of AWS, and the operation that it answers."""
 
     operation: str
     status: int
@@ -29,14 +29,14 @@ class Exchange:
 
 @contextmanager
 def recording() -> Iterator[list[Exchange]]:
-    """Everything that AWS answers inside, in order."""
+    """Record everything that AWS answers inside, in order."""
     made: list[Exchange] = []
     last: Any = None
     original = endpoint.convert_to_response_dict
 
     def convert(response: Any, operation: Any) -> Any:
         nonlocal last
-        if response is last:  # botocore converts each twice, once for its listeners
+        if response is last:  # botocore converts each answer twice, once for its listeners
             return original(response, operation)
         last = response
         headers = {str(name): str(value) for name, value in response.headers.items()}
@@ -52,25 +52,25 @@ def recording() -> Iterator[list[Exchange]]:
 
 
 class WrongCall(Exception):
-    """What was asked is not what was asked when the tape was made: nothing can be measured."""
+    """The calls differ from those on the tape, so nothing can be measured."""
 
 
 class Player:
-    """Answers from a tape for ever, with no network; `rewind` before each measured call."""
+    """Answers from a tape without a network; call `rewind` before each measured call."""
 
     def __init__(self) -> None:
         self._tape: list[Exchange] = []
         self._at = 0
 
     def install(self) -> None:
-        """For all of this process, and for good."""
+        """Install it for the whole life of this process."""
         httpsession.URLLib3Session.send = self._send  # type: ignore[assignment]  # the socket
 
     def rewind(self, tape: list[Exchange]) -> None:
         self._tape, self._at = tape, 0
 
     def check_played(self) -> None:
-        """WrongCall unless the whole tape was asked for."""
+        """Raise WrongCall unless every answer of the tape was used."""
         if self._at != len(self._tape):
             raise WrongCall(f"{self._at} of {len(self._tape)} calls were made")
 

@@ -1,4 +1,4 @@
-"""How many requests the API of the local stack answers, from 1 to 32 clients."""
+"""How many requests the API of the local stack answers with 1 to 32 clients."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bench.stack import Access, Client, stack
 from infra.local import CAP
 
 Ask = Callable[[Client], int]
-"""One request; its status."""
+"""Sends one request and returns its status."""
 
 
 def measure(plan: Plan) -> list[Table]:
-    """Reads of a finished run, then triggers, whose tasks run meanwhile."""
+    """Measure reads of a finished run, then triggers, whose tasks run at the same time."""
     rows = []
     with stack("process", CAP) as access:
         with access.client() as client:
@@ -56,7 +56,9 @@ def _row(name: str, access: Access, ask: Ask, count: int, seconds: float) -> lis
 
 
 def _calls(access: Access, ask: Ask, until: float) -> tuple[list[float], int]:
-    """Times in ms of the answers, and how many requests had none or an error."""
+    """
+    The times of the answers in ms, and the number of requests without an answer or with an error.
+    """
     times, errors = [], 0
     with access.client() as client:
         while time.monotonic() < until:

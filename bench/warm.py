@@ -1,4 +1,4 @@
-"""Warm requests: CPU time of each handler where AWS answers at once."""
+"""Warm requests: the CPU time of each handler when AWS answers at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GOAL_MS = 3.0
 
 
 def measure(plan: Plan) -> list[Table]:
-    """Each route and event handler, `plan.requests` times in a process of its own."""
+    """Run each route and event handler `plan.requests` times in a process of its own."""
     recorded = record(plan.page)[: plan.kinds]
     with tempfile.TemporaryDirectory() as directory:
         tape = Path(directory) / "tape.json"

@@ -94,6 +94,21 @@ def test_changes_without_end_are_a_503_that_leaves_nothing_behind(world: World) 
     assert world.rules() == {}
 
 
+def test_a_rule_that_a_delete_removes_in_between_is_a_503(world: World) -> None:
+    """It was an `internal` 500; asked again, the job is not found."""
+    act = jobs.update_to_a_schedule(world.fresh())
+    job = {"id": world.jobs()[0].job_id}
+
+    def delete(_: int, name: str) -> None:
+        if name == "events.PutTargets":
+            world.wire.asking = None
+            world.wire.meanwhile(lambda: world.yard.call("DELETE", f"/jobs/{job['id']}"))
+
+    with world.wire.failing(asking=delete):
+        assert (act().status, act().status) == (503, 404)
+    invariants.hold_in_the_end(world)
+
+
 def test_retries_of_a_concurrent_change_end_with_the_requests_deadline(world: World) -> None:
     """A delete answers within its few seconds and leaves the rule to the sweep."""
     act = jobs.delete(world.fresh())

@@ -5,7 +5,16 @@ The crash points and the throttling of each are enumerated from these: a call th
 comes to make is a case more, without anyone writing it.
 """
 
-from tests.reliability.operations import audits, events, fires, jobs, rules, runs, sweeps
+from tests.reliability.operations import (
+    audits,
+    events,
+    fires,
+    jobs,
+    rules,
+    runs,
+    stacks,
+    sweeps,
+)
 from tests.reliability.operations.operation import (
     DAILY,
     OPERATIONS,
@@ -26,5 +35,6 @@ __all__ = [
     "jobs",
     "rules",
     "runs",
+    "stacks",
     "sweeps",
 ]

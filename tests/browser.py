@@ -1,4 +1,4 @@
-"""The browser of the tests that use the console: the machine's own Chromium."""
+"""The browser of the console's tests: the Chromium of this machine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from infra.local import chromium
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """
-    One for all tests of a session; a conftest.py that imports it has it.
+    One browser for all tests of a session, for each conftest.py that imports this fixture.
 
-    Skips where there is no Chromium; in CI (JOBYARD_TEST_BROWSER=required) it fails.
+    Without Chromium the tests are skipped; in CI (JOBYARD_TEST_BROWSER=required) they fail.
     """
     try:
         with chromium.launched() as launched:

@@ -22,7 +22,7 @@ export function durations(route, runs, timeout) {
     length: lengthOf(run),
   }));
   return hosted(chart, {
-    label: `Durations of the last ${bars.length} runs`,
+    label: titleOf(bars.length),
     drawing: (width) => drawing(route, bars, timeout, width),
     table: {
       columns: ["When", "Outcome", "Duration", "Error"],
@@ -32,6 +32,10 @@ export function durations(route, runs, timeout) {
       ]),
     },
   });
+}
+
+export function titleOf(count) {
+  return count === 1 ? "Duration of the last run" : `Durations of the last ${count} runs`;
 }
 
 /** Milliseconds that a run took, or has taken so far; null if it never started. */
@@ -84,7 +88,7 @@ function labels(bars, x, step) {
   const every = Math.max(1, Math.ceil(LABEL_WIDTH / step));
   const isWithinDays = bars.length > 1 && bars.at(-1).at - bars[0].at < 2 * 86_400_000;
   const text = (at) => isWithinDays ? dateTime(at) : format(at, { day: "numeric", month: "short" });
-  const first = Math.floor(every / 2);
+  const first = Math.min(Math.floor(every / 2), bars.length - 1);
   return h("g", { class: "axis", key: "x" }, bars.map((bar, index) =>
     index % every === first && h("text", {
       key: bar.run.id, x: round(x(index) + step / 2), y: BOTTOM + 24, "text-anchor": "middle",

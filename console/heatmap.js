@@ -7,6 +7,8 @@ import { DAY, date, format, millis, now } from "./times.js";
 import { count } from "./words.js";
 
 const WEEKS = 53;
+const HALF = 27;
+const ROOM_FOR_ALL = 500;
 const LEFT = 32;
 const TOP = 20;
 const LARGEST = 20;
@@ -19,8 +21,10 @@ export function heatmap(runs, { isComplete, since }) {
   const days = daysOf(runs, isComplete ? since : Math.max(since, oldest(runs)), since);
   const known = days.filter((day) => day.total + day.slots > 0);
   return hosted(chart, {
-    label: "Runs of each day of the last year",
-    drawing: (width) => drawing(days, width),
+    label: "Runs of each day",
+    // A narrow screen has room for half a year; the table has all of it.
+    drawing: (width) => width < ROOM_FOR_ALL ? drawing(days.slice(7 * HALF), width, WEEKS - HALF)
+      : drawing(days, width, WEEKS),
     stride: 1,
     table: {
       columns: ["Day", "Succeeded", "Failed", "Cancelled", "Skipped or missed"],
@@ -66,8 +70,8 @@ function startOfDay(at) {
   return day;
 }
 
-function drawing(days, width) {
-  const step = Math.min(LARGEST, (width - LEFT) / WEEKS);
+function drawing(days, width, weeks) {
+  const step = Math.min(LARGEST, (width - LEFT) / weeks);
   const size = Math.max(2, step - Math.max(1, step / 6));
   const place = (index) => ({ x: LEFT + Math.floor(index / 7) * step, y: TOP + (index % 7) * step });
   return {

@@ -52,8 +52,8 @@ function fieldOf(name, property, required) {
     choices: schema.enum ?? schema.items?.enum,
     min: schema.minimum,
     max: schema.maximum,
-    // The API speaks of null, which an empty field stands for.
-    help: (property.description ?? schema.description ?? "").replaceAll("null:", "empty:"),
+    // The API speaks of null, which an empty field stands for, and marks what is code.
+    help: (property.description ?? schema.description ?? "").replaceAll("null:", "empty:").replaceAll("`", ""),
     isRequired: required.includes(name),
     unset: property.default ?? null,
     ...KNOWN[name],

@@ -2,7 +2,7 @@
 
 import { confirm } from "./dialogs.js";
 import { h } from "./dom.js";
-import { durations, legend } from "./durations.js";
+import { durations, legend, titleOf } from "./durations.js";
 import { heatmap } from "./heatmap.js";
 import { definition, failingPanel, nextFires, scheduleLine } from "./job_facts.js";
 import { jobOutput, jobUsage } from "./job_parts.js";
@@ -147,12 +147,12 @@ class JobPage {
     const plotted = runs.runs.slice(0, PLOTTED);
     return h("div", { class: "job-grid" },
       h("section", { class: "card at-durations" },
-        h("h2", null, `Durations of the last ${plotted.length} runs`),
+        plotted.length > 0 && h("h2", null, titleOf(plotted.length)),
         legend(new Set(plotted.map(outcomeOf))),
         plotted.length ? durations(page.route, plotted, job.timeout_seconds * 1000)
           : h("p", { class: "nothing" }, "It has not run yet.")),
       h("section", { class: "card at-year" },
-        h("h2", null, "The last year"),
+        h("h2", null, "Runs of each day"),
         heatmap(runs.runs, { isComplete: runs.isComplete, since: millis(job.created_at) }),
         counts(status.run_counts)),
       job.schedule && h("section", { class: "card at-fires" },

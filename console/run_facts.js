@@ -12,13 +12,15 @@ const MIB = 1024 * 1024;
 /** Exit code, error, AWS's reason and the hint: what a reader came for. */
 export function whyPanel(run) {
   const outcome = outcomeOf(run);
-  if (!run.error) return null;
-  const { code, message, hint } = run.error;
+  // While a run waits for its next attempt, the last one says why.
+  const { error, exit_code: exitCode } = run.retry_at ? run.attempts.at(-1) : run;
+  if (!error) return null;
+  const { code, message, hint } = error;
   const isBad = outcome === "failed" || outcome === "retrying";
   return h("section", { class: `why-panel card ${isBad ? "is-bad" : "is-plain"}`, "aria-label": "Why" },
     h("p", { class: "why-head" },
       h("strong", null, capital(errorLabel(code))),
-      run.exit_code !== null && h("span", { class: "exit" }, `exit code ${run.exit_code}`),
+      exitCode !== null && h("span", { class: "exit" }, `exit code ${exitCode}`),
       h("code", null, code)),
     message && h("p", { class: "why-message" }, message),
     hint && h("p", { class: "why-hint" }, hint));
@@ -35,7 +37,8 @@ export function factsRow(run) {
   const facts = [
     ["State", badge(outcomeOf(run))],
     run.retry_at && ["Next attempt", ticking("until", millis(run.retry_at))],
-    ["Ran for", started === null ? "–" : run.finished_at
+    // While it waits for its next attempt, nothing runs.
+    [run.retry_at ? "Since its start" : "Ran for", started === null ? "–" : run.finished_at
       ? duration(millis(run.finished_at) - started) : ticking("lasting", started)],
     ["Waited", started === null ? "–" : duration(started - due)],
     ["Exit code", run.exit_code ?? "–"],

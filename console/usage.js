@@ -24,6 +24,8 @@ const KINDS = {
 
 /** The two charts; `answer` is the API's, `cpu` and `memory` the limits, null where several count. */
 export function usage(answer, { cpu, memory, from, to }) {
+  const isEmpty = answer && Object.keys(KINDS).every((name) => answer.metrics[name]?.points?.length === 0);
+  if (isEmpty) return noData();
   return Object.entries(KINDS).map(([name, kind]) => {
     const metric = answer?.metrics[name];
     return h("section", { class: "usage", key: name },
@@ -36,10 +38,7 @@ function body(metric, kind, most, window) {
   if (!metric) return h("p", { class: "nothing" }, "Reading…");
   if (metric.status === "error") return h("p", { class: "notice is-bad" }, metric.message);
   const points = metric.points.map(({ timestamp, value }) => ({ at: Date.parse(timestamp), value }));
-  if (!points.length) {
-    return h("p", { class: "nothing" }, "No data. Container Insights samples once a minute: a short ",
-      "run may have none, and a stage may have it off or for jobs only.");
-  }
+  if (!points.length) return noData();
   return hosted(chart, {
     label: `${kind.title}${Number.isFinite(most) ? `, limit ${kind.show(most)}` : ""}`,
     drawing: (width) => drawing(points, kind, most, window, width),
@@ -48,6 +47,11 @@ function body(metric, kind, most, window) {
       rows: points.map(({ at, value }) => [dateTime(at, { seconds: true }), kind.show(value)]),
     },
   });
+}
+
+function noData() {
+  return h("p", { class: "nothing" }, "No data. Container Insights samples once a minute: a short ",
+    "run may have none, and a stage may have it off or for jobs only.");
 }
 
 function drawing(points, kind, most, { from, to, period }, width) {

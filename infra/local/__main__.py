@@ -150,14 +150,18 @@ def _welcome(stack: Stack) -> str:
 Jobyard is up at {access.url}
 Ctrl-C stops it, and then its state is gone.
 
+The console, where this link signs you in:
+
+{access.console_url}
+
   engine  {stack.engine_words}
-  token   {access.token}
   log     .local/log
 
-In another shell (there .venv/bin/aws, too, talks to this stack and to nothing else):
+In another shell (there .venv/bin/aws talks to this stack, and to nothing else):
 
 . .local/env
-.venv/bin/jobyard create hello --image public.ecr.aws/docker/library/busybox:1.36 \\
+.venv/bin/jobyard create hello \\
+    --image public.ecr.aws/docker/library/busybox:1.36 \\
     -- echo 'hello from Jobyard'
 .venv/bin/jobyard run hello --follow
 

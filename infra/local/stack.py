@@ -54,6 +54,11 @@ class Access:
         return f"{self.url}/workspaces/{WORKSPACE}/projects/{project}"
 
     @property
+    def console_url(self) -> str:
+        """The console, signed in. What stands behind the # is not sent to the server."""
+        return f"{self.url}/console#/{WORKSPACE}/{PROJECT}?token={self.token}"
+
+    @property
     def variables(self) -> dict[str, str]:
         """For a shell: those of jobyard and of the AWS CLI."""
         return {

@@ -68,6 +68,13 @@ def test_make_up_prints_what_it_started_and_that_its_state_is_not_kept(
     assert "state is gone" in words
 
 
+def test_what_it_says_fits_into_80_columns(words: str, client: Client) -> None:
+    """But for what is pasted whole: the link that signs in, alone on its line, and curl."""
+    link = f"{client.env['JOBYARD_URL']}/console#/local/demo?token={client.env['JOBYARD_TOKEN']}"
+    wide = [line for line in words.splitlines() if len(line) > 80]
+    assert wide == [link, next(line for line in words.splitlines() if line.startswith("curl "))]
+
+
 def test_a_run_goes_from_trigger_to_succeeded_with_its_output(client: Client) -> None:
     """The run passes the API, EventBridge's events, the local Fargate and the logs."""
     job = client.job("sh", "-c", "echo out; echo $JOBYARD_RUN_ID")

@@ -15,8 +15,8 @@ from infra.local.engines.docker import DockerEngine
 from infra.local.engines.process import ProcessEngine
 
 HOW_TO_START = (
-    "          For containers start Docker Desktop or the Docker service, or for Podman run\n"
-    "          `podman system service --time=0 &`; then `make up` again."
+    "          For containers start Docker Desktop or the Docker service, or for\n"
+    "          Podman run `podman system service --time=0 &`; then `make up` again."
 )
 
 

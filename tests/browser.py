@@ -1,4 +1,4 @@
-"""The browser of the console's tests: the Chromium of this machine."""
+"""The browser of the tests that use the console: the machine's own Chromium."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from playwright.sync_api import Browser
 from infra.local import chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """
-    One browser for all tests of a session, for each conftest.py that imports this fixture.
+    One for all tests of a folder whose conftest.py imports it, and gone after the last of them:
+    Playwright occupies its thread's event loop, which tests of other folders need.
 
-    Without Chromium the tests are skipped; in CI (JOBYARD_TEST_BROWSER=required) they fail.
+    Skips where there is no Chromium; in CI (JOBYARD_TEST_BROWSER=required) it fails.
     """
     try:
         with chromium.launched() as launched:

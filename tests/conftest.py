@@ -1,6 +1,4 @@
-"""
-The fixture `yard`: the whole system in one process over moto, with a clock that the test moves.
-"""
+"""The whole system in one process, over moto, with a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from tests.yard import Yard, make_yard
 
 STAGE = "test"
 
-# Set before anything of ours that might make a client is imported.
+# before anything of ours is imported that might make a client
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
 os.environ |= {
@@ -28,12 +26,12 @@ os.environ |= {
 }
 
 
-# Time zones come from the package tzdata as on Lambda; systems may have older or newer ones.
+# zones as the package tzdata has them, as on Lambda: systems know older and newer laws
 zoneinfo.reset_tzpath(to=())
 
 
 @pytest.fixture
 def yard() -> Iterator[Yard]:
-    """A fresh system with empty tables."""
+    """A fresh system, its tables empty."""
     with make_yard(STAGE) as made:
         yield made

@@ -1,4 +1,4 @@
-"""Runs as the transitions read them, and tasks as ECS describes them."""
+"""A run as the transitions read it, and tasks as ECS describes them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass
 class Run:
-    """
-    The fields of a run that the transitions read; it was launched at NOW and its task is known.
-    """
+    """As much of a run as the transitions read; launched at NOW, its task known."""
 
     status: str = "pending"
     live: str | None = "run_1"
@@ -45,7 +43,7 @@ class Run:
     finished_at: datetime | None = None
     created_at: datetime = NOW
     scheduled_for: datetime | None = None
-    # stored by the transitions, but not read by them
+    # stored, and read by nobody here
     look_at: datetime | None = NOW
     observed_at: datetime | None = None
     retry_at: datetime | None = None
@@ -54,7 +52,7 @@ class Run:
     error: dict[str, str] | None = None
 
     def apply(self, step: Step | None) -> Run:
-        """The run after the step was stored."""
+        """The run once that step is stored."""
         return self if step is None else replace(self, **step.changes)
 
 
@@ -69,7 +67,7 @@ RUNNING = Run(
 
 @dataclass
 class Told:
-    """A task in ECS's own fields."""
+    """A task, told in the words of ECS."""
 
     raw: dict[str, Any] = field(default_factory=dict)
 

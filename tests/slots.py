@@ -1,4 +1,4 @@
-"""Short forms for instants and slots."""
+"""Instants and slots, written shortly."""
 
 from __future__ import annotations
 

@@ -21,14 +21,7 @@ from tests.deploy.permissions import policies
 
 Statement = dict[str, Any]
 
-FUNCTION_ROLES = (
-    "ApiHandlerRole",
-    "TaskChangedRole",
-    "FireRole",
-    "SweepRole",
-    "AuditRole",
-    "JobResourceRole",
-)
+FUNCTION_ROLES = ("ApiHandlerRole", "TaskChangedRole", "FireRole", "SweepRole", "AuditRole")
 ROLES = (*FUNCTION_ROLES, "ExecutionRole")
 
 SERVICES_OF_AWS: dict[str, Any] = json.loads(

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import app
 from chalicelib import log
 from chalicelib.domain import errors
@@ -23,7 +25,6 @@ FUNCTIONS = {
     "Fire": "fire",
     "Sweep": "sweep",
     "Audit": "audit",
-    "JobResource": "job-resource",
 }
 
 
@@ -166,7 +167,7 @@ def test_background_functions_time_out_after_their_turns_end(template: dict[str,
 def test_failed_asynchronous_invocations_go_to_a_queue(template: dict[str, Any]) -> None:
     """Events that a function failed to handle, or EventBridge to deliver, wait in a queue."""
     functions = resources(template, "AWS::Serverless::Function")
-    for name in ("TaskChanged", "Fire", "JobResource"):
+    for name in ("TaskChanged", "Fire"):
         failed = functions[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
         assert failed["Destination"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
     events = [
@@ -289,3 +290,11 @@ def test_the_dashboard_shows_metrics_that_exist(template: dict[str, Any]) -> Non
         for transformation in metric["MetricTransformations"]
     }
     assert shown == made
+
+
+@pytest.mark.parametrize("parameter", ["ContainerInsights", "AssignPublicIp", "LogRetentionDays"])
+def test_every_option_that_costs_money_is_a_parameter(
+    template: dict[str, Any], parameter: str
+) -> None:
+    """The parameter allows more than one value."""
+    assert len(template["Parameters"][parameter]["AllowedValues"]) > 1

@@ -19,33 +19,33 @@ from tests.yard import IMAGE, PROJECT, Answer
 
 @dataclass
 class Promises:
-    """What was answered with a success, and must hold from then on."""
+    """What was answered with a success, and must hold for ever."""
 
     jobs: dict[str, str] = field(default_factory=dict)
-    """The name of each job that was created and not deleted, by its id."""
+    """Id of each job that was created and not deleted: its name."""
     runs: dict[str, str] = field(default_factory=dict)
-    """The job of each run that was triggered, by the run's id."""
+    """Id of each run that was triggered: its job."""
     cancelled: set[str] = field(default_factory=set)
     keys: dict[tuple[str, str], str] = field(default_factory=dict)
-    """What each Idempotency-Key has made, by (job or project, key)."""
+    """(job or project, Idempotency-Key) → what it made."""
     doubtful: set[str] = field(default_factory=set)
-    """Jobs whose delete got no answer."""
+    """Jobs whose delete was asked for, and not answered."""
     versions: dict[str, int] = field(default_factory=dict)
-    """The version of each job in the last answer about it."""
+    """Of each job, as it was last answered."""
     renamed: set[str] = field(default_factory=set)
-    """Jobs of which a change got no answer."""
+    """Jobs whose change was asked for, and not answered."""
     is_doubtful: bool = False
-    """Whether a request without an answer may have taken or freed a name."""
+    """Whether a name may be taken, or free, by something that was not answered."""
 
 
 class Client:
-    """Makes requests, and compares each answer with what was promised before."""
+    """Makes requests and holds each answer to what was promised before."""
 
     world: World
     promised: Promises
 
     def _under(self, fault: Fault, act: Callable[[], Any]) -> Any:
-        """Do the act with the fault; return None if the process died."""
+        """Do it, and let that happen to it; None where the process died."""
         answer = None
         try:
             with fault.on(self.world):
@@ -53,7 +53,7 @@ class Client:
         except Death:
             pass
         except (JobyardError, ClientError, BotoCoreError, PynamoDBException):
-            # events, fires and sweeps may fail if AWS does; they are repeated
+            # events, fires and sweeps may fail for want of AWS; they are asked again
             if not fault.is_failure:
                 raise
         self.world.observe()
@@ -99,12 +99,12 @@ class Client:
                 assert self.promised.keys.setdefault((PROJECT, key), job_id) == job_id
 
     def _version(self, data: st.DataObject, job: str) -> int | None:
-        """The version for If-Match: none, the last known one, or one that never existed."""
+        """What If-Match shall name: nothing, what was answered last, or one that never was."""
         known = self.promised.versions[job]
         return data.draw(pick(None, None, known, known, known + 1000), label="If-Match")
 
     def _is_conflict(self, answer: Answer, job: str, version: int | None) -> bool:
-        """Whether the answer is a 412, which must be right: the job has another version."""
+        """A 412, which must be right: the job is at another version than was named."""
         known = self.promised.versions[job]
         if answer.status != 412:
             assert answer.status == 404 or version in (None, known), "a wrong version was taken"
@@ -164,7 +164,7 @@ class Client:
             self._gone_or(answer, path.split("/")[2], set())
 
     def _gone_or(self, answer: Answer, job: str, others: set[int]) -> None:
-        """The status is one of `others`, or a 404 for a job that is or may be deleted."""
+        """One of `others`, or a 404 of a job that is deleted, or may be."""
         if answer.status in others:
             return
         assert answer.status == 404, answer.envelope

@@ -289,3 +289,12 @@ def audit(event: Any) -> dict[str, Any]:
     """What exists against what should."""
     with log.reported("audit failed"):
         return dict(app.system.audit.turn())
+
+
+@app.lambda_function()
+def job_resource(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A stack creates, updates or deletes a Custom::JobyardJob."""
+    from chalicelib.http import custom_resource
+
+    with log.reported("stack request not answered"):
+        return custom_resource.handle(event, context, app.system)

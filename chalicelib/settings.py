@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chalicelib.domain.fields import Tenancy
 
 STAGE_TAG = "jobyard:stage"
 
@@ -42,6 +46,9 @@ class Settings:
     shards: int = 16
     """Partitions of the sweep's two sparse indexes: enough for 16,000 writes a second."""
 
+    aws_endpoint: str | None = None
+    """Where AWS answers, as every AWS SDK reads it from AWS_ENDPOINT_URL; unset: its own hosts."""
+
     @property
     def table_names(self) -> dict[str, str]:
         """The names of the stage's tables by what they hold."""
@@ -56,6 +63,12 @@ class Settings:
     def iam_prefix(self) -> str:
         """`arn:{partition}:iam::{account}:` of the account that this stage runs in."""
         return self.execution_role_arn.partition(":role/")[0] + ":"
+
+    def tenancy(self, workspace_id: str) -> Tenancy:
+        """What jobs of a workspace may name on this stage."""
+        from chalicelib.domain.fields import Tenancy  # at first use: not every request needs it
+
+        return Tenancy(self.stage, workspace_id, self.secret_prefixes, self.iam_prefix)
 
     def family(self, job_id: str) -> str:
         """Task definition family of a job: at most 255 of `[A-Za-z0-9_-]`."""
@@ -91,5 +104,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         run_retention_days=max(3, int(retention)) if retention else None,
         secret_prefixes=_list(environ.get("JOBYARD_SECRET_PREFIXES", "")),
         wake=environ.get("JOBYARD_WAKE") or "rules",
+        aws_endpoint=environ.get("AWS_ENDPOINT_URL") or None,
         region=environ.get("AWS_REGION") or environ["AWS_DEFAULT_REGION"],
     )

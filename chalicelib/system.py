@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.cloud.ecs import Ecs
     from chalicelib.cloud.logs import Logs
     from chalicelib.cloud.metrics import Metrics
+    from chalicelib.cloud.response_url import ResponseUrl
     from chalicelib.cloud.rules import Rules
     from chalicelib.engine.audit import Audit
     from chalicelib.engine.deletion import Deletion
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from chalicelib.usecases.metrics import JobMetrics
     from chalicelib.usecases.runs import Runs
     from chalicelib.usecases.schedules import Schedules
+    from chalicelib.usecases.stack_jobs import StackJobs
 
 
 class System:
@@ -54,6 +56,7 @@ class System:
     bus: Bus
     cloudwatch_logs: Logs
     cloudwatch_metrics: Metrics
+    response_url: ResponseUrl
     lifecycle: Lifecycle
     scheduler: Scheduler
     job_resources: JobResources
@@ -64,6 +67,7 @@ class System:
     runs: Runs
     jobs: Jobs
     schedules: Schedules
+    stack_jobs: StackJobs
     logs: JobLogs
     metrics: JobMetrics
 
@@ -107,6 +111,7 @@ _PARTS = {
     "bus": "cloud.bus:Bus",
     "cloudwatch_logs": "cloud.logs:Logs",
     "cloudwatch_metrics": "cloud.metrics:Metrics",
+    "response_url": "cloud.response_url:ResponseUrl",
     "event_of": "http.views:run_event",
     "lifecycle": "engine.lifecycle:Lifecycle",
     "scheduler": "engine.scheduler:Scheduler",
@@ -118,6 +123,7 @@ _PARTS = {
     "runs": "usecases.runs:Runs",
     "jobs": "usecases.jobs:Jobs",
     "schedules": "usecases.schedules:Schedules",
+    "stack_jobs": "usecases.stack_jobs:StackJobs",
     "logs": "usecases.logs:JobLogs",
     "metrics": "usecases.metrics:JobMetrics",
 }

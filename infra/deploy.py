@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError, WaiterError
 from infra import account, artifacts, package
 from infra.account import Account, Refused
 
-FUNCTIONS = ("api", "task-changed", "fire", "sweep", "audit")
+FUNCTIONS = ("api", "task-changed", "fire", "sweep", "audit", "job-resource")
 TABLES = ("jobs", "runs", "tokens")
 TABLE = "AWS::DynamoDB::Table"
 UNBORN = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS", "CREATE_FAILED"})

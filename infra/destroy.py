@@ -26,6 +26,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from chalicelib.domain import ecs_task
 from infra import account, artifacts
@@ -208,6 +209,30 @@ def destroy(stage: str, *, data: bool) -> None:
         print(f"kept: {kept}, task definitions and container output; DATA=delete removes them too")
 
 
+def importers(stage: str) -> list[str]:
+    """Stacks that import the function behind their jobs; CloudFormation keeps it for them."""
+    cloudformation = boto3.client("cloudformation", config=PATIENT)
+    pages = cloudformation.get_paginator("list_imports").paginate(
+        ExportName=f"{stack_name(stage)}-job-resource"
+    )
+    try:
+        return [name for page in pages for name in page["Imports"]]
+    except ClientError as error:
+        # that is its answer too where nobody imports it, or where it is not exported
+        if error.response["Error"]["Code"] == "ValidationError":
+            return []
+        raise
+
+
+def refuse_while_imported(stage: str) -> None:
+    """Raises Refused while stacks have jobs here: halted, Jobyard could not even delete these."""
+    if found := importers(stage):
+        raise Refused(
+            f"jobs of stage {stage} are resources of other stacks; remove them from these first, "
+            f"or delete these: {', '.join(found)}"
+        )
+
+
 def running(stage: str) -> Counter[str]:
     """How many tasks of each job are to run now, by the job's id; "other" are none of a job's."""
     cluster = stack_name(stage)
@@ -255,6 +280,7 @@ def main() -> None:
     try:
         where = account.announce(arguments.stage, "destroying")
         data = arguments.data == "delete"
+        refuse_while_imported(arguments.stage)
         confirm(arguments.stage, data=data)
         destroy(arguments.stage, data=data)
         artifacts.supersede(where, arguments.stage, but=set())

@@ -1,4 +1,4 @@
-"""The browser of the tests that use the console: the machine's own Chromium."""
+"""The browser of the console's tests: the Chromium of this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def browser() -> Iterator[Browser]:
     One for all tests of a folder whose conftest.py imports it, and gone after the last of them:
     Playwright occupies its thread's event loop, which tests of other folders need.
 
-    Skips where there is no Chromium; in CI (JOBYARD_TEST_BROWSER=required) it fails.
+    Without Chromium the tests are skipped; in CI (JOBYARD_TEST_BROWSER=required) they fail.
     """
     try:
         with chromium.launched() as launched:

@@ -1,4 +1,4 @@
-"""What the worlds of logs and of metrics share: their time, and a count of their calls."""
+"""What the worlds of the logs' and the metrics' tests share: their clock and a count of calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class HasTime(Protocol):
 
 
 class WorldClock(clock.Clock):
-    """A world's own time."""
+    """The clock of a world."""
 
     def __init__(self, world: HasTime) -> None:
         self._world = world
@@ -27,7 +27,7 @@ class WorldClock(clock.Clock):
 
 @contextlib.contextmanager
 def counting(client: Any, calls: Counter[str]) -> Iterator[None]:
-    """`calls` are those that `client` makes inside, by operation."""
+    """Count in `calls` the operations that `client` makes inside."""
     calls.clear()
     events = client.meta.events
 

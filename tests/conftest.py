@@ -1,4 +1,6 @@
-"""The whole system in one process, over moto, with a clock that the test moves."""
+"""
+The fixture `yard`: the whole system in one process over moto, with a clock that the test moves.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from tests.yard import Yard, make_yard
 
 STAGE = "test"
 
-# before anything of ours is imported that might make a client
+# Set before anything of ours that might make a client is imported.
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
 os.environ |= {
@@ -26,12 +28,12 @@ os.environ |= {
 }
 
 
-# zones as the package tzdata has them, as on Lambda: systems know older and newer laws
+# Time zones come from the package tzdata as on Lambda; systems may have older or newer ones.
 zoneinfo.reset_tzpath(to=())
 
 
 @pytest.fixture
 def yard() -> Iterator[Yard]:
-    """A fresh system, its tables empty."""
+    """A fresh system with empty tables."""
     with make_yard(STAGE) as made:
         yield made

@@ -1,4 +1,4 @@
-"""A run as the transitions read it, and tasks as ECS describes them."""
+"""Runs as the transitions read them, and tasks as ECS describes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ HOUR = timedelta(hours=1)
 
 @dataclass
 class Run:
-    """As much of a run as the transitions read; launched at NOW, its task known."""
+    """
+    The fields of a run that the transitions read; it was launched at NOW and its task is known.
+    """
 
     status: str = "pending"
     live: str | None = "run_1"
@@ -43,7 +45,7 @@ class Run:
     finished_at: datetime | None = None
     created_at: datetime = NOW
     scheduled_for: datetime | None = None
-    # stored, and read by nobody here
+    # stored by the transitions, but not read by them
     look_at: datetime | None = NOW
     observed_at: datetime | None = None
     retry_at: datetime | None = None
@@ -52,7 +54,7 @@ class Run:
     error: dict[str, str] | None = None
 
     def apply(self, step: Step | None) -> Run:
-        """The run once that step is stored."""
+        """The run after the step was stored."""
         return self if step is None else replace(self, **step.changes)
 
 
@@ -67,7 +69,7 @@ RUNNING = Run(
 
 @dataclass
 class Told:
-    """A task, told in the words of ECS."""
+    """A task in ECS's own fields."""
 
     raw: dict[str, Any] = field(default_factory=dict)
 

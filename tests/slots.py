@@ -1,4 +1,4 @@
-"""Instants and slots, written shortly."""
+"""Short forms for instants and slots."""
 
 from __future__ import annotations
 

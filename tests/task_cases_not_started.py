@@ -1,4 +1,4 @@
-"""Stopped tasks whose container never started, and what each means."""
+"""Stopped tasks whose container never started, and the verdict for each."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ NOT_STARTED_CASES = [
         "image_pull_failed",
         says="pull access denied",
     ),
-    # an older platform version ends such a task like one whose container exited
+    # An older platform version ends such a task like one whose container exited.
     Case(
         "pull, as an exit",
         payload(started=False, reason="CannotPullContainerError: not found"),
         "image_pull_failed",
         says="not found",
     ),
-    # the list that Dagster's launcher keeps: these may pass
+    # From the list in Dagster's launcher: these failures may pass.
     Case(
         "pull, i/o timeout",
         refused_start(
@@ -154,7 +154,7 @@ NOT_STARTED_CASES = [
         "start_failed",
         may_pass=True,
     ),
-    # pulumi/pulumi-awsx#927: shortly after the role was made
+    # pulumi/pulumi-awsx#927: this happens shortly after the role was created.
     Case(
         "role",
         refused_start(
@@ -167,7 +167,7 @@ NOT_STARTED_CASES = [
         may_pass=True,
         says="'arn:aws:iam::<account>:role/a'",
     ),
-    # Guide, "ResourceInitializationError", "CannotStartContainerError" and their kin
+    # Guide, "ResourceInitializationError", "CannotStartContainerError" and similar ones.
     Case(
         "secret",
         refused_start(

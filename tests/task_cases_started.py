@@ -1,4 +1,4 @@
-"""Stopped tasks whose container started, and what each means."""
+"""Stopped tasks whose container started, and the verdict for each."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ STARTED_CASES = [
     Case("exit 1", payload(exit_code=1), "nonzero_exit", 1, says="code 1"),
     Case("exit 126", payload(exit_code=126), "nonzero_exit", 126),
     Case("SIGTERM", payload(exit_code=143), "nonzero_exit", 143, says="signal 15"),
-    # SIGKILL after stopTimeout gives 137 too: not called out of memory unless ECS says so
+    # SIGKILL after stopTimeout gives 137 too: it is out of memory only if ECS says so.
     Case("137 alone", payload(exit_code=137), "nonzero_exit", 137, says="SIGKILL"),
     # aws/amazon-ecs-agent#1187
     Case("OOM, 137", payload(exit_code=137, reason=OOM), "out_of_memory", 137, says=OOM),
-    # aws/amazon-ecs-agent#2467: the kernel killed a child, the container ended with 0
+    # aws/amazon-ecs-agent#2467: the kernel killed a child, and the container ended with 0.
     Case("OOM, 0", payload(exit_code=0, reason=OOM), "out_of_memory", 0, says=OOM),
-    # aws/amazon-ecs-agent#5135: the agent's own report has no exit code
+    # aws/amazon-ecs-agent#5135: the agent's own report has no exit code.
     Case("OOM, no exit code", payload(reason=OOM), "out_of_memory", None, says=OOM),
-    # apache/airflow#4039: it ran, and its end has no exit code
+    # apache/airflow#4039: the container ran, and no exit code was reported.
     Case("no exit code", payload(), "infrastructure", None),
     Case("exit 0, no stop code", payload(None, None, exit_code=0), None, 0),
     Case("exit 2, no stop code", payload(None, None, exit_code=2), "nonzero_exit", 2),
@@ -56,7 +56,7 @@ STARTED_CASES = [
         0,
         says="Spot",
     ),
-    # aws/containers-roadmap#1565: the stop code is missing from the event
+    # aws/containers-roadmap#1565: the event has no stop code.
     Case(
         "spot, no stop code",
         payload(None, "Your Spot Task was interrupted.", exit_code=0),

@@ -21,7 +21,7 @@ def payload(
     started: bool = True,
     containers: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """A STOPPED task as a state-change event carries it; None: the field is absent."""
+    """A STOPPED task as in a state-change event; an argument of None leaves its field out."""
     main = {"name": "main", "lastStatus": "STOPPED", "exitCode": exit_code, "reason": reason}
     task: dict[str, Any] = {
         "taskArn": "arn:aws:ecs:eu-central-1:123456789012:task/jobyard-test/0af5",
@@ -46,7 +46,7 @@ def payload(
 
 @dataclass(frozen=True)
 class Case:
-    """A payload, and what it must mean; `code` None: a success."""
+    """A payload and its verdict; `code` is None for a success."""
 
     name: str
     task: dict[str, Any] = field(repr=False)
@@ -54,7 +54,7 @@ class Case:
     exit_code: int | None = None
     may_pass: bool = False
     says: str = ""
-    """Part of the message."""
+    """A part of the error's message."""
 
 
 OOM = "OutOfMemoryError: Container killed due to memory usage"

@@ -1,4 +1,4 @@
-"""How attempts end: retries, timeouts, and tasks that ECS forgot."""
+"""How attempts end: retries, time-outs, and tasks that ECS no longer knows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.yard import Yard
 
 
 def test_a_failed_attempt_is_retried_after_its_backoff(yard: Yard) -> None:
-    """The run stays running and says when; each attempt has its own task."""
+    """The run stays running and shows when the retry comes; each attempt has its own task."""
     job = yard.create(max_retries=2)
     run = yard.trigger(job)
     yard.finish(run, exit_code=1)
@@ -27,7 +27,7 @@ def test_a_failed_attempt_is_retried_after_its_backoff(yard: Yard) -> None:
 
 
 def test_retries_end(yard: Yard) -> None:
-    """After the last attempt the run has failed."""
+    """After the last attempt the run is failed."""
     job = yard.create(max_retries=1)
     run = yard.trigger(job)
     yard.finish(run, exit_code=1)
@@ -39,7 +39,7 @@ def test_retries_end(yard: Yard) -> None:
 
 
 def test_an_attempt_that_runs_too_long_is_stopped(yard: Yard) -> None:
-    """By the sweep, and the verdict is that it timed out, whatever the exit code."""
+    """The sweep stops it, and the error is `timed_out` whatever the exit code."""
     run = yard.trigger(yard.create(timeout_seconds=60))
     arn = yard.task_of(run)
     yard.aws.ecs.start(arn)
@@ -56,7 +56,7 @@ def test_an_attempt_that_runs_too_long_is_stopped(yard: Yard) -> None:
 
 
 def test_a_task_that_ecs_forgot_is_lost_only_in_the_end(yard: Yard) -> None:
-    """Two answers of MISSING ten minutes apart, an hour after it was last seen."""
+    """The run is lost after two MISSING ten minutes apart, an hour after the task was last seen."""
     job = yard.create()
     run = yard.trigger(job)
     yard.aws.ecs.start(yard.task_of(run))

@@ -1,4 +1,4 @@
-"""Every part of `make bench`, in a tiny size: it measures what it says, or it says why not."""
+"""Every part of `make bench` in a tiny size: it measures what it says, or says why not."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ json.dump({"tables": tables, "calls": calls}, answers)
 
 
 def found(*parts: str) -> dict[str, Any]:
-    """What parts find, in a process of their own, as `make bench` has it."""
+    """What the parts find, each run of them in a separate process as in `make bench`."""
     done = subprocess.run(
         [sys.executable, "-c", CODE, *parts], cwd=ROOT, check=True, stdout=subprocess.PIPE
     )
@@ -52,31 +52,31 @@ def played() -> dict[str, Any]:
 
 
 def column(table: dict[str, Any], name: str) -> dict[str, str]:
-    """A column by the names in the first."""
+    """The cells of a column by the names in the first column."""
     at = table["columns"].index(name)
     return {row[0]: row[at] for row in table["rows"]}
 
 
 def test_every_route_and_event_is_recorded(played: dict[str, Any]) -> None:
-    """None is forgotten when one is added: app.py's handlers are counted against."""
+    """The calls are compared with app.py's handlers, so that a new handler is not forgotten."""
     import app
 
     routes = {endpoint.handler for endpoint in app.app.endpoints.values()}
     handlers = [handler for _, handler in played["calls"]]
-    # two jobs are created, and a run is got finished and in flight
+    # two jobs are created, and two runs are read: one finished and one in flight
     assert handlers.count("app") == len(routes) + 2
     assert set(handlers) == {"app", "fire", "sweep", "task_changed"}
 
 
 def test_the_command_line_s_help_is_compared_with_a_bare_interpreter() -> None:
-    """Each process is measured, and the goal is judged."""
+    """Each process is measured, and the result is compared with the goal."""
     (table,) = found("cli")["tables"]
     assert all(float(ms) > 0 for ms in column(table, "CPU, ms").values())
     assert column(table, "goal")["`jobyard --help`"].startswith("≤ 150: ")
 
 
 def test_a_warm_request_s_time_is_its_handler_s_alone(played: dict[str, Any]) -> None:
-    """Every call is answered from the tape, and CPU time comes out."""
+    """Every call is answered from the tape, and the result is CPU time."""
     table = played["tables"][2]
     assert column(table, "AWS calls")["sweep, nothing due"] == "32"
     assert all(float(ms) > 0 for ms in column(table, "p50, ms").values())
@@ -85,7 +85,9 @@ def test_a_warm_request_s_time_is_its_handler_s_alone(played: dict[str, Any]) ->
 def test_a_cold_start_is_compared_with_its_libraries_and_with_uncut_data(
     played: dict[str, Any],
 ) -> None:
-    """`import app` in ratios, and the first request with and without the cut."""
+    """
+    `import app` is given in ratios, the first request with and without all of botocore's data.
+    """
     imports, first, _ = played["tables"]
     assert float(column(imports, "to the floor")["`import app`"]) > 0
     assert first["columns"][4] == "data cut: import, ms"
@@ -93,19 +95,19 @@ def test_a_cold_start_is_compared_with_its_libraries_and_with_uncut_data(
 
 
 def test_an_operation_s_cost_is_counted_in_calls_and_units() -> None:
-    """Where DynamoDB Local is missing the units are left out, and a note says so."""
+    """Without DynamoDB Local the units are left out, and a note says so."""
     (table,) = measured("costs")
     calls = column(table, "DynamoDB and other calls")
     assert calls["trigger a run"] == "GetItem, RunTask, 2 TransactWriteItems"
     assert calls["get a finished run"] == "BatchGetItem"
     if "left out" not in table["notes"][0]:
         assert column(table, "RCU")["get a finished run"] == "2"
-        # job, name and counts, each twice in a transaction
+        # job, name and counts, each counted twice in a transaction
         assert column(table, "WCU")["create a job"] == "6"
 
 
 def test_nothing_grows_with_the_history() -> None:
-    """Calls and units behind 10 times as many records are the same."""
+    """With 10 times as many records the calls and units are the same."""
     tables = measured("scale")
     if not tables[0]["rows"]:
         pytest.skip(tables[0]["notes"][0])
@@ -115,7 +117,7 @@ def test_nothing_grows_with_the_history() -> None:
 
 
 def test_runs_are_timed_from_trigger_to_success() -> None:
-    """On the process engine always; what is left out is named."""
+    """The process engine is always measured; a note names each engine that is left out."""
     (table,) = measured("end_to_end")
     engines = {row[0].partition(",")[0] for row in table["rows"]}
     assert "process" in engines
@@ -123,7 +125,7 @@ def test_runs_are_timed_from_trigger_to_success() -> None:
 
 
 def test_the_api_answers_every_client_without_errors() -> None:
-    """Reads and triggers from one client and from several."""
+    """One client and several clients read and trigger."""
     (table,) = measured("throughput")
     assert [row[:2] for row in table["rows"]] == [
         ["read a finished run", "1"],
@@ -135,7 +137,7 @@ def test_the_api_answers_every_client_without_errors() -> None:
 
 
 def test_the_page_has_what_the_last_full_run_wrote() -> None:
-    """The tables of all parts, with a machine and a date."""
+    """It has the tables of all parts, with a machine and a date."""
     text = (ROOT / "docs" / "benchmarks.md").read_text()
     assert re.search(r"^20\d\d-\d\d-\d\d: \d+ cores", text, re.MULTILINE)
     for title in ("imports", "first request", "Warm", "Cost", "Scale", "End to end", "Throughput"):
@@ -143,7 +145,7 @@ def test_the_page_has_what_the_last_full_run_wrote() -> None:
 
 
 def test_a_table_is_markdown_that_keeps_its_columns() -> None:
-    """A bar in a cell would make two of it."""
+    """A bar in a cell would split the cell."""
     text = Table("T", ["a", "b"], [["1 | 2", "3"]], ["A note."]).markdown()
     assert text == "### T\n\n| a | b |\n| --- | --- |\n| 1 \\| 2 | 3 |\n\nA note.\n"
     assert report.percentile([1.0], 99) == 1.0

@@ -1,4 +1,4 @@
-"""Cancelling a run, wherever it is."""
+"""Cancelling a run in each of its states."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.yard import Yard
 
 
 def test_a_running_run_is_cancelled_at_once_and_told_its_exit_code_later(yard: Yard) -> None:
-    """Terminal when the answer is given; the container stops in its own time."""
+    """The run is terminal when the answer is sent; the container stops later."""
     job = yard.create()
     run = yard.trigger(job)
     arn = yard.task_of(run)
@@ -30,7 +30,7 @@ def test_a_running_run_is_cancelled_at_once_and_told_its_exit_code_later(yard: Y
 
 
 def test_a_run_that_waits_for_a_retry_is_cancelled_and_not_launched_again(yard: Yard) -> None:
-    """It has no task, so it is over."""
+    """The run has no task, so it is over at once."""
     job = yard.create(max_retries=1)
     run = yard.trigger(job)
     yard.finish(run, exit_code=1)
@@ -41,7 +41,7 @@ def test_a_run_that_waits_for_a_retry_is_cancelled_and_not_launched_again(yard: 
 
 
 def test_a_task_does_not_outlive_a_cancel_that_came_before_it_was_known(yard: Yard) -> None:
-    """RunTask made a task, but its answer was lost: the sweep finds and stops it."""
+    """RunTask made a task, but its answer was lost: the sweep finds the task and stops it."""
     job = yard.create()
     run = yard.trigger(job)
     arn = yard.task_of(run)

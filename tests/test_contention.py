@@ -1,4 +1,4 @@
-"""Many at once on one job: everybody gets their way, and nobody waits beyond their time."""
+"""Many requests change one job at once: all succeed, and none waits beyond its deadline."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MANY = 30
 
 
 def at_once(acts: Sequence[Callable[[], Answer]]) -> list[Answer]:
-    """What each was answered; each has a thread, as each request has a function on Lambda."""
+    """The answers of acts that run in one thread each, as each request has its own function."""
     with ThreadPoolExecutor(len(acts)) as pool:
         return [future.result() for future in [pool.submit(act) for act in acts]]
 
 
 def patches(yard: Yard, path: str) -> list[Callable[[], Answer]]:
-    """Changes of one job, each of them of a field that no other one touches."""
+    """Changes of one job, each of a field that no other one changes."""
     fields: dict[str, Any] = {
         "name": "renamed",
         "tags": ["a"],
@@ -43,7 +43,7 @@ def patches(yard: Yard, path: str) -> list[Callable[[], Answer]]:
 
 
 def test_thirty_patches_at_once_are_all_stored(yard: Yard) -> None:
-    """Ten of different fields, twenty that each set a field anew: one version each."""
+    """Ten change different fields and twenty one field; each makes one version."""
     path = f"/jobs/{yard.create(name='a')['id']}"
     numbered = [
         partial(yard.call, "PATCH", path, {"timeout_seconds": 1000 + number})
@@ -61,7 +61,7 @@ def test_thirty_patches_at_once_are_all_stored(yard: Yard) -> None:
 
 
 def test_thirty_triggers_beside_patches_all_start_a_run(yard: Yard) -> None:
-    """A claim is made on condition of the job's version, which the patches raise."""
+    """A trigger is conditional on the job's version, which the patches raise."""
     job = yard.create(name="a")
     path = f"/jobs/{job['id']}"
     triggers = [partial(yard.call, "POST", f"{path}/runs")] * MANY
@@ -72,7 +72,7 @@ def test_thirty_triggers_beside_patches_all_start_a_run(yard: Yard) -> None:
 
 
 def test_patches_and_a_delete_at_once_end_with_the_delete(yard: Yard) -> None:
-    """The delete is not refused for the changes beside it; a change is stored, or finds no job."""
+    """Changes do not make the delete fail; each change is stored, or finds no job."""
     path = f"/jobs/{yard.create(name='a')['id']}"
     gone, *changed = at_once([partial(yard.call, "DELETE", path), *patches(yard, path) * 2])
     assert gone.status == 200
@@ -90,7 +90,7 @@ def world() -> Iterator[World]:
 def test_a_writer_that_loses_every_race_gets_a_409_before_its_deadline(
     world: World, prepare: Callable[[World], Act]
 ) -> None:
-    """409, which says that trying again helps, before the request's deadline."""
+    """The 409 says that trying again helps, and comes before the request's deadline."""
     act = prepare(world.fresh())
 
     def somebody_was_first(_: int, name: str) -> object:
@@ -111,7 +111,7 @@ def test_a_writer_that_loses_every_race_gets_a_409_before_its_deadline(
 
 
 def test_tries_end_with_the_deadline_and_with_their_number(world: World) -> None:
-    """No pause before the first; none is begun without time for it."""
+    """The first try has no pause, and no pause begins if the time left is too short for it."""
     before = world.time.elapsed
     assert next(contention.tries(world.clock)) == 0
     assert world.time.elapsed == before

@@ -1,4 +1,4 @@
-"""What each operation may cost in AWS calls, held call by call."""
+"""How many AWS calls each operation makes, by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DESCRIBE, RUN_TASK = "ecs.DescribeTasks", "ecs.RunTask"
 
 @pytest.fixture
 def warm(yard: Yard) -> Yard:
-    """A function that has checked this token in the last seconds."""
+    """A function whose cache has this token."""
     yard.call("GET", "/jobs")
     return yard
 
@@ -28,7 +28,7 @@ def cost(yard: Yard, act: Callable[[], Any]) -> dict[str, int]:
 
 
 def test_a_token_costs_one_read_and_none_within_30_seconds(yard: Yard) -> None:
-    """A warm function knows a token for half a minute."""
+    """A warm function caches a token for 30 seconds."""
     list_jobs = lambda: yard.call("GET", "/jobs")  # noqa: E731 - the same call, thrice
     assert cost(yard, list_jobs)[GET] == 1
     yard.clock.move(seconds=29)
@@ -38,7 +38,7 @@ def test_a_token_costs_one_read_and_none_within_30_seconds(yard: Yard) -> None:
 
 
 def test_the_calls_of_creating_a_job(warm: Yard) -> None:
-    """One look at the name, then what AWS must hold, then one transaction."""
+    """The name is read, AWS's resources are made, and one transaction stores the job."""
     assert cost(warm, lambda: warm.create()) == {
         GET: 1,
         PUT: 1,
@@ -49,7 +49,9 @@ def test_the_calls_of_creating_a_job(warm: Yard) -> None:
 
 
 def test_the_calls_of_creating_a_scheduled_job(warm: Yard) -> None:
-    """Besides, its rule and the rule's target; the job is stored with its cursor."""
+    """
+    The job's rule and the rule's target are added; one transaction stores the job with its cursor.
+    """
     assert cost(warm, lambda: warm.create(schedule="0 3 * * *")) == {
         GET: 1,
         PUT: 1,
@@ -62,14 +64,14 @@ def test_the_calls_of_creating_a_scheduled_job(warm: Yard) -> None:
 
 
 def test_the_calls_of_reading_jobs(warm: Yard) -> None:
-    """One query a page; one read for one job."""
+    """A page costs one query, and one job costs one read."""
     job = warm.create()
     assert cost(warm, lambda: warm.call("GET", "/jobs")) == {QUERY: 1}
     assert cost(warm, lambda: warm.call("GET", f"/jobs/{job['id']}")) == {GET: 1}
 
 
 def test_the_calls_of_updating_a_job(warm: Yard) -> None:
-    """No registration unless the container changed; no rule unless the schedule did."""
+    """Only a changed container is registered, and only a changed schedule changes the rule."""
     job = warm.create()
     path = f"/jobs/{job['id']}"
     assert cost(warm, lambda: warm.call("PATCH", path, {"tags": ["a"]})) == {GET: 1, UPDATE: 1}
@@ -94,16 +96,16 @@ def test_the_calls_of_updating_a_job(warm: Yard) -> None:
 
 
 def test_the_calls_of_a_runs_life(warm: Yard) -> None:
-    """Trigger, running, finish, and reading at each point."""
+    """The calls of a trigger, a start and an end, and of reading the run at each point."""
     job = warm.create()
     triggered: list[dict[str, Any]] = []
-    # the second transaction notes the task, and whose it is
+    # the second transaction records the task and whose it is
     assert cost(warm, lambda: triggered.append(warm.trigger(job))) == {GET: 1, PUT: 2, RUN_TASK: 1}
     run = triggered[0]
     arn = warm.task_of(run)
     warm.aws.ecs.start(arn)
     running = warm.take_events()[-1]
-    # an event reads its run; no more than that and the write
+    # an event costs one read of its run, and one write if it is news
     assert cost(warm, lambda: warm.deliver(running)) == {GET: 1, UPDATE: 1}
     assert cost(warm, lambda: warm.deliver(running)) == {GET: 1}
     assert cost(warm, lambda: warm.run(run)) == {BATCH: 1, DESCRIBE: 1}
@@ -118,7 +120,7 @@ def test_the_calls_of_a_runs_life(warm: Yard) -> None:
 
 
 def test_the_calls_of_a_trigger_with_a_key(warm: Yard) -> None:
-    """The key is read with the job; a replay reads the run besides, and asks ECS about it."""
+    """The key is read with the job; a replay also reads the run and describes its task."""
     job = warm.create()
     path, key = f"/jobs/{job['id']}/runs", {"Idempotency-Key": "k"}
     send = lambda: warm.call("POST", path, headers=key)  # noqa: E731 - the same request, twice
@@ -127,7 +129,7 @@ def test_the_calls_of_a_trigger_with_a_key(warm: Yard) -> None:
 
 
 def test_status_costs_the_same_whatever_the_number_of_runs(warm: Yard) -> None:
-    """Neither finished runs nor skipped slots are walked through."""
+    """Finished runs and skipped slots are not read."""
     job = warm.create()
     for _ in range(30):
         warm.finish(warm.trigger(job))
@@ -136,7 +138,7 @@ def test_status_costs_the_same_whatever_the_number_of_runs(warm: Yard) -> None:
 
 @pytest.mark.parametrize(("policy", "queries"), [("allow", 0), ("forbid", 1), ("replace", 1)])
 def test_the_calls_of_a_scheduled_fire(warm: Yard, policy: str, queries: int) -> None:
-    """A trigger, and the cursor's move; a query more where runs must not overlap."""
+    """A fire costs a trigger and moving the cursor; `forbid` and `replace` add a query."""
     job = warm.create(schedule="* * * * *", concurrency_policy=policy)
     warm.clock.move(minutes=1)
     expected = {GET: 1, PUT: 2, RUN_TASK: 1, UPDATE: 1}
@@ -144,6 +146,6 @@ def test_the_calls_of_a_scheduled_fire(warm: Yard, policy: str, queries: int) ->
 
 
 def test_a_fire_that_is_not_due_costs_one_read(warm: Yard) -> None:
-    """Rules may fire wider than the schedule, so this is common."""
+    """A rule may fire more often than its schedule, so this is common."""
     job = warm.create(schedule="0 3 * * *")
     assert cost(warm, lambda: warm.fire(job)) == {GET: 1}

@@ -1,4 +1,4 @@
-"""Jobs: created, listed, changed and deleted."""
+"""Creating, listing, changing and deleting jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.yard import BASE, IMAGE, Yard
 
 
 def test_the_created_job_has_the_fields_of_the_request_and_the_defaults(yard: Yard) -> None:
-    """Every field of the contract is there."""
+    """Every field of a job is in the answer."""
     answer = yard.call(
         "POST", "/jobs", {"name": "nightly", "image": IMAGE, "command": "echo 'a b'"}
     )
@@ -53,7 +53,7 @@ def test_the_created_job_has_the_fields_of_the_request_and_the_defaults(yard: Ya
 
 
 def test_the_task_definition_has_the_container_of_the_job(yard: Yard) -> None:
-    """Fargate, one container, its output in the job's own log group."""
+    """It is a Fargate task of one container, whose output goes to the job's own log group."""
     job = yard.create(command=["a"], entrypoint=["b"], env={"C": "d"}, cpu=1, memory_mib=2048)
     yard.trigger(job)
     ecs = boto3.client("ecs")
@@ -69,7 +69,7 @@ def test_the_task_definition_has_the_container_of_the_job(yard: Yard) -> None:
 
 
 def test_a_name_is_unique_in_its_project_and_free_again_after(yard: Yard) -> None:
-    """Also across a rename and a delete."""
+    """This holds across a rename and a delete too."""
     job = yard.create(name="a")
     taken = yard.call("POST", "/jobs", {"name": "a", "image": IMAGE})
     assert (taken.status, taken.envelope["code"]) == (409, "job_name_taken")
@@ -84,7 +84,7 @@ def test_a_name_is_unique_in_its_project_and_free_again_after(yard: Yard) -> Non
 
 
 def test_the_same_key_creates_one_job(yard: Yard) -> None:
-    """And answers with it as it is now, unless it was deleted."""
+    """A repeated request gets the job as it is now, unless the job was deleted."""
     body, key = {"name": "a", "image": IMAGE}, {"Idempotency-Key": "k"}
     job = yard.call("POST", "/jobs", body, headers=key).data
     yard.call("PATCH", f"/jobs/{job['id']}", {"name": "b"})
@@ -99,7 +99,7 @@ def test_the_same_key_creates_one_job(yard: Yard) -> None:
 
 
 def test_a_repeated_create_is_answered_whatever_would_be_refused_by_now(yard: Yard) -> None:
-    """The key decides before names, limits and what AWS says."""
+    """The key is checked before names and limits, and before AWS is called."""
     body, key = {"name": "a", "image": IMAGE, "schedule": "@daily"}, {"Idempotency-Key": "k"}
     job = yard.call("POST", "/jobs", body, headers=key).data
     yard.call("PATCH", f"/jobs/{job['id']}", {"name": "b"})
@@ -108,13 +108,13 @@ def test_a_repeated_create_is_answered_whatever_would_be_refused_by_now(yard: Ya
     with yard.counting() as calls:
         again = yard.call("POST", "/jobs", body, headers=key)
     assert (again.status, again.data["id"], again.data["name"]) == (200, job["id"], "b")
-    # what AWS would refuse is not asked for
+    # AWS is not asked for what it might refuse now
     assert calls.counted == {"dynamodb.BatchGetItem": 1, "dynamodb.GetItem": 1}
     assert yard.call("POST", "/jobs", {**body, "cpu": 3}, headers=key).status == 422
 
 
 def test_the_same_create_sent_many_times_at_once_makes_one_job(yard: Yard) -> None:
-    """Also where the other's name is seen and its key not yet."""
+    """This holds even if a request reads the other's name but not yet its key."""
     send = lambda: yard.call(  # noqa: E731 - the same request, eight times
         "POST", "/jobs", {"name": "a", "image": IMAGE}, headers={"Idempotency-Key": "k"}
     )
@@ -157,7 +157,9 @@ def test_a_create_that_sees_the_name_of_its_twin_and_not_its_key_is_a_replay(yar
 def test_the_refusal_of_a_job_that_is_too_large_names_its_large_fields_and_their_sizes(
     yard: Yard, spec: dict[str, Any], blamed: list[str] | None
 ) -> None:
-    """Each field that takes much of it, the largest first, with its size; the others are not."""
+    """
+    Each field that takes much of it is named with its size, the largest first; others are not.
+    """
     answer = yard.call("POST", "/jobs", {"name": "a", "image": IMAGE, **spec})
     assert answer.status == 422, answer.envelope
     errors = answer.data["errors"]
@@ -169,8 +171,8 @@ def test_the_refusal_of_a_job_that_is_too_large_names_its_large_fields_and_their
 
 
 def test_bad_fields_are_all_named_and_nothing_is_stored(yard: Yard) -> None:
-    """One answer says everything that is wrong."""
-    yard.call("GET", "/jobs")  # the token is known from here on
+    """One answer lists everything that is wrong."""
+    yard.call("GET", "/jobs")  # the token is cached from here on
     with yard.counting() as calls:
         answer = yard.call("POST", "/jobs", {"name": "", "cpu": 3, "colour": "red", "tags": [1]})
     assert answer.status == 422
@@ -180,7 +182,7 @@ def test_bad_fields_are_all_named_and_nothing_is_stored(yard: Yard) -> None:
 
 
 def test_a_patch_changes_what_it_names_and_null_resets(yard: Yard) -> None:
-    """PUT is the same; an unchanged job keeps its version."""
+    """PUT does the same, and a job that does not change keeps its version."""
     job = yard.create(command=["a"], tags=["x"], max_retries=3)
     changed = yard.call("PATCH", f"/jobs/{job['id']}", {"max_retries": None, "tags": ["y"]}).data
     assert (changed["max_retries"], changed["tags"], changed["command"]) == (0, ["y"], ["a"])
@@ -192,7 +194,7 @@ def test_a_patch_changes_what_it_names_and_null_resets(yard: Yard) -> None:
 
 
 def test_an_update_takes_effect_on_the_next_run(yard: Yard) -> None:
-    """A run in flight keeps what it started with."""
+    """A run in flight keeps the command with which it started."""
     job = yard.create(command=["a"])
     run = yard.trigger(job)
     yard.call("PATCH", f"/jobs/{job['id']}", {"command": ["b"]})
@@ -204,7 +206,7 @@ def test_an_update_takes_effect_on_the_next_run(yard: Yard) -> None:
 
 
 def test_jobs_are_listed_newest_first_by_name_and_by_tags(yard: Yard) -> None:
-    """All of the tags must match; cursors reach each job once."""
+    """All tags of a query must match; the pages list each job once."""
     made = []
     for number in range(5):
         yard.clock.move(seconds=1)
@@ -231,7 +233,7 @@ def test_jobs_are_listed_newest_first_by_name_and_by_tags(yard: Yard) -> None:
 
 @pytest.mark.parametrize("runs", [0, 3])
 def test_a_deleted_job_is_gone_at_once_and_leaves_nothing(yard: Yard, runs: int) -> None:
-    """For every reader; then the sweep clears up what is in flight and what AWS holds."""
+    """No reader finds it any more; the sweep then removes its tasks, records and AWS resources."""
     job = yard.create(schedule="0 3 * * *")
     made = [yard.trigger(job) for _ in range(runs)]
     if made:
@@ -256,7 +258,7 @@ def test_a_deleted_job_is_gone_at_once_and_leaves_nothing(yard: Yard, runs: int)
 
 
 def test_a_job_is_found_only_in_its_own_project(yard: Yard) -> None:
-    """The same id under another project of the workspace names nothing."""
+    """The same id in another project of the workspace is unknown."""
     job = yard.create()
     run = yard.trigger(job)
     elsewhere = BASE.replace("etl", "other")

@@ -1,4 +1,4 @@
-"""How a run's task is started, and what becomes of a run whose task does not start."""
+"""How a run's task is started, and what happens to a run whose task does not start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_CAPACITY = Failure(
 
 
 def test_a_launch_without_an_answer_is_repeated_and_makes_one_task(yard: Yard) -> None:
-    """The answer is 201 all the same; the sweep asks again with the same token."""
+    """The answer is 201 anyway, and the sweep repeats the launch with the same token."""
     job = yard.create()
     yard.aws.ecs.refuse_next(EcsError("ServiceUnavailableException", "down"), times=2)
     run = yard.trigger(job)
@@ -31,7 +31,7 @@ def test_a_launch_without_an_answer_is_repeated_and_makes_one_task(yard: Yard) -
 
 
 def test_a_refusal_that_may_pass_keeps_the_run_pending(yard: Yard) -> None:
-    """No capacity now is no verdict; the sweep launches it when there is some."""
+    """Missing capacity does not fail the run; the sweep launches it when there is capacity."""
     job = yard.create()
     yard.aws.ecs.refuse_next(NO_CAPACITY, times=2)
     run = yard.trigger(job)
@@ -43,7 +43,7 @@ def test_a_refusal_that_may_pass_keeps_the_run_pending(yard: Yard) -> None:
 
 
 def test_capacity_that_does_not_come_within_a_day_fails_the_run(yard: Yard) -> None:
-    """Pending ends."""
+    """A run does not stay pending for ever."""
     job = yard.create()
     yard.aws.ecs.refuse_next(NO_CAPACITY, times=99)
     run = yard.trigger(job)
@@ -56,7 +56,7 @@ def test_capacity_that_does_not_come_within_a_day_fails_the_run(yard: Yard) -> N
 
 
 def test_a_refusal_that_will_not_pass_fails_the_run(yard: Yard) -> None:
-    """With AWS's own reason, and a hint."""
+    """The error has AWS's own reason."""
     yard.aws.ecs.refuse_next(
         EcsError("AccessDeniedException", "not authorized to perform: ecs:RunTask")
     )
@@ -74,7 +74,7 @@ NO_ROLE = (
 
 
 def test_a_role_that_was_just_made_delays_a_run_and_does_not_fail_it(yard: Yard) -> None:
-    """IAM takes some minutes to let ECS assume it, whether RunTask says so or the task stops."""
+    """IAM takes minutes until ECS can assume it; RunTask may say so, or the task may stop."""
     run = yard.trigger(yard.create(), command=["a"])
     yard.aws.ecs.fail_to_start(yard.task_of(run), NO_ROLE)
     yard.deliver()
@@ -88,7 +88,7 @@ def test_a_role_that_was_just_made_delays_a_run_and_does_not_fail_it(yard: Yard)
 
 @pytest.mark.parametrize("how", ["refused", "stopped"])
 def test_a_role_that_cannot_be_assumed_fails_the_run_within_minutes(yard: Yard, how: str) -> None:
-    """With what to check, and without the account's id."""
+    """The error says what to check, without the account's id."""
     if how == "refused":
         yard.aws.ecs.refuse_next(EcsError("ClientException", NO_ROLE), times=99)
     run = yard.trigger(yard.create())
@@ -108,7 +108,7 @@ def test_a_role_that_cannot_be_assumed_fails_the_run_within_minutes(yard: Yard, 
 
 
 def test_an_image_that_cannot_be_pulled_fails_the_run(yard: Yard) -> None:
-    """The reason is in the run, where there are no logs to look at."""
+    """The error has the reason, because such a run has no logs."""
     run = yard.trigger(yard.create())
     reason = "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found"
     yard.aws.ecs.fail_to_start(yard.task_of(run), reason)
@@ -120,7 +120,7 @@ def test_an_image_that_cannot_be_pulled_fails_the_run(yard: Yard) -> None:
 
 
 def test_a_failure_to_start_that_may_pass_is_launched_again_within_the_attempt(yard: Yard) -> None:
-    """Up to five times; it is no attempt of the command's."""
+    """It is launched up to five more times, which count as one attempt."""
     job = yard.create()
     run = yard.trigger(job)
     reason = "Timeout waiting for network interface provisioning to complete."
@@ -137,7 +137,7 @@ def test_a_failure_to_start_that_may_pass_is_launched_again_within_the_attempt(y
 
 
 def test_a_late_event_of_an_earlier_launch_does_not_end_the_next(yard: Yard) -> None:
-    """It comes twice, the second time while the next launch is under way."""
+    """It arrives twice, the second time after the next launch."""
     run = yard.trigger(yard.create())
     yard.aws.ecs.fail_to_start(
         yard.task_of(run), "Timeout waiting for network interface provisioning to complete."
@@ -152,7 +152,7 @@ def test_a_late_event_of_an_earlier_launch_does_not_end_the_next(yard: Yard) -> 
 
 
 def test_a_task_that_does_not_start_within_an_hour_fails_the_run(yard: Yard) -> None:
-    """Its task is stopped first."""
+    """The task is stopped first."""
     run = yard.trigger(yard.create())
     arn = yard.task_of(run)
     yard.sweep(minutes=61)
@@ -164,7 +164,7 @@ def test_a_task_that_does_not_start_within_an_hour_fails_the_run(yard: Yard) -> 
 
 
 def test_the_sweep_launches_several_at_once_and_each_once(yard: Yard) -> None:
-    """In threads: one after the other would launch far less than Fargate takes."""
+    """They run in threads: launching one after the other is far slower than what Fargate allows."""
     job = yard.create()
     yard.aws.ecs.refuse_next(NO_CAPACITY, times=20)
     made = [yard.trigger(job)["id"] for _ in range(20)]

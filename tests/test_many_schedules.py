@@ -1,4 +1,4 @@
-"""More schedules than EventBridge takes rules: 301, and 2,000, made by API calls."""
+"""More schedules than EventBridge has rules for: 301 and 2,000, created through the API."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from infra.local.fidelity.events import RULES_PER_BUS
 from tests.yard import Yard
 
 SECONDS_EACH = 0.1
-"""Real time that creating a job may take on average; it takes a tenth of that."""
+"""The most real time that creating a job may take on average; it takes a tenth of that."""
 
 
 @pytest.mark.parametrize("number", [301, 2_000])
 def test_schedules_beyond_the_quota_of_rules_are_created_and_fire(yard: Yard, number: int) -> None:
     """
-    The bus of the local stack takes 300 rules, as AWS's does: the other jobs have none. At its
-    minute each job has the run of its slot, whatever wakes it.
+    The local bus has room for 300 rules, as on AWS; the other jobs have no rule. At its minute each
+    job gets the run of its slot, whether a rule or the sweep wakes it.
     """
     began = time.monotonic()
     jobs = [yard.create(name=f"job {n}", schedule=f"{n % 60} * * * *") for n in range(number)]

@@ -1,4 +1,4 @@
-"""The pages that explain the code name what there is, and all of it."""
+"""The pages that explain the code name only what exists, and name all of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGES = [
     *sorted((ROOT / ".github").rglob("*.md")),
 ]
 PLACES = (ROOT, ROOT / "chalicelib", ROOT / "tests", ROOT / "tests" / "reliability")
-"""What paths on the pages are relative to, besides the page's own folder."""
+"""The folders to which paths on a page may be relative, besides the page's own."""
 CODE = (
     "\n".join(
         path.read_text()
@@ -30,7 +30,7 @@ CODE = (
 
 
 def mapped() -> set[str]:
-    """The files in README's map of chalicelib, as paths in it."""
+    """The files in README's map of chalicelib, as paths within it."""
     readme = (ROOT / "README.md").read_text()
     block = re.search(r"### chalicelib.*?```\n(.*?)```", readme, re.DOTALL)
     assert block
@@ -45,7 +45,7 @@ def mapped() -> set[str]:
 
 
 def test_the_map_in_readme_has_each_file_of_chalicelib() -> None:
-    """`ls` and the map say the same."""
+    """The map has exactly the files that exist."""
     files = (ROOT / "chalicelib").rglob("*.py")
     there = {str(path.relative_to(ROOT / "chalicelib")) for path in files}
     assert mapped() == {path for path in there if not path.endswith("__init__.py")}
@@ -53,7 +53,7 @@ def test_the_map_in_readme_has_each_file_of_chalicelib() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_path_and_link_on_a_page_is_there(page: Path) -> None:
-    """A file that was moved or renamed is noticed on each page that names it."""
+    """Each page that names a moved or renamed file fails."""
     text = page.read_text()
     named = set(re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|yaml|json|toml))`", text))
     missing = [
@@ -69,7 +69,7 @@ def test_every_path_and_link_on_a_page_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_method_on_a_page_is_there(page: Path) -> None:
-    """`Lifecycle.settle`, or a name in brackets behind its file; `Model` is PynamoDB's."""
+    """A page names methods as `Lifecycle.settle`, or after their file; `Model` is PynamoDB's."""
     text = page.read_text()
     dotted = re.findall(r"`([A-Z]\w+)\.([a-z_]\w+)(?:\(\))?`", text)
     methods = {name for owner, name in dotted if owner != "Model"}
@@ -79,7 +79,7 @@ def test_every_method_on_a_page_is_there(page: Path) -> None:
 
 
 def test_every_decision_is_in_the_index() -> None:
-    """By its title."""
+    """The index has each page's title."""
     folder = ROOT / "docs" / "decisions"
     index = (folder / "README.md").read_text()
     for page in folder.glob("0*.md"):
@@ -88,7 +88,7 @@ def test_every_decision_is_in_the_index() -> None:
 
 
 def test_make_help_names_every_target() -> None:
-    """What is not named is not found."""
+    """A target that the help does not name is hard to find."""
     makefile = (ROOT / "Makefile").read_text()
     targets = " ".join(re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)).split()
     named = re.findall(r'@echo "  make ([\w-]+)', makefile)

@@ -1,4 +1,4 @@
-"""Messages carry no AWS account id, wherever AWS put one."""
+"""Messages contain no AWS account id, wherever AWS has put one."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/jobyard/test/acme/etl"
     ],
 )
 def test_account_ids_are_replaced_and_nothing_else(said: str, shown: str | None) -> None:
-    """In ARNs, in names of registries, on their own; longer numbers and digests stay."""
+    """Ids in ARNs, in registry names and alone are replaced; longer numbers and digests stay."""
     assert without_account_ids(said) == (said if shown is None else shown)
 
 
 def test_what_ecs_says_of_a_definition_names_no_account(yard: Yard) -> None:
-    """A 422 passes ECS's own reason on."""
+    """The 422 contains ECS's own reason."""
     events = yard.system.clients.get("ecs").meta.events
     refusal = refused("", "ClientException", f"Role {ROLE} is not valid", 400)
     answered = lambda **_: refusal  # noqa: E731 - the same object must be taken back
@@ -59,7 +59,7 @@ def test_what_ecs_says_of_a_definition_names_no_account(yard: Yard) -> None:
     ],
 )
 def test_a_refused_launch_names_no_account(yard: Yard, refusal: EcsError | Failure) -> None:
-    """A run's error is AWS's own reason too."""
+    """The run's error contains AWS's own reason."""
     yard.aws.ecs.refuse_next(refusal)
     run = yard.run(yard.trigger(yard.create()))
     assert run["status"] == "failed"
@@ -68,7 +68,7 @@ def test_a_refused_launch_names_no_account(yard: Yard, refusal: EcsError | Failu
 
 
 def test_a_task_that_could_not_start_names_no_account(yard: Yard) -> None:
-    """Of each attempt; the ARN of its task is data and stays."""
+    """This holds for the error of each attempt; the ARN of its task is data and stays."""
     run = yard.trigger(yard.create())
     arn = yard.task_of(run)
     yard.aws.ecs.fail_to_start(

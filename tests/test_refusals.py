@@ -1,4 +1,4 @@
-"""What RunTask answers where it starts no task, and what that means for the run: a table."""
+"""A table of RunTask's answers without a task, and what each means for the run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DAY, MINUTES, NEVER = timedelta(hours=24), timedelta(minutes=5), timedelta(0)
         ("ClientException", "TaskDefinition is inactive", "start_failed", NEVER),
         ("InvalidParameterException", "The subnet ID 'subnet-1' does not exist", "start_failed",
          NEVER),
-        # as IAM says it: "resource:" is no lack of one, and roles may be named after anything
+        # IAM writes so: "resource:" is no lack of resources, and a role may have any name.
         ("AccessDeniedException",
          "User: arn:aws:sts::123456789012:assumed-role/agent/capacity is not authorized to "
          "perform: ecs:RunTask on resource: arn:aws:ecs:x:123456789012:task-definition/a:1",
@@ -56,7 +56,7 @@ DAY, MINUTES, NEVER = timedelta(hours=24), timedelta(minutes=5), timedelta(0)
 def test_a_refused_launch_is_repeated_only_if_the_refusal_may_pass(
     reason: str, message: str, code: str, retry_for: timedelta
 ) -> None:
-    """The reason of RunTask's failures, or the code and message of its error."""
+    """The reason is that of RunTask's failures, or the code and message of its error."""
     refusal = refused(reason, message)
     assert (refusal.error.code, refusal.retry_for) == (code, retry_for)
     assert reason in refusal.error.message
@@ -65,6 +65,6 @@ def test_a_refused_launch_is_repeated_only_if_the_refusal_may_pass(
 
 
 def test_the_hint_of_a_role_that_cannot_be_assumed_says_what_to_check() -> None:
-    """Nobody can see from AWS's own words that it may be a matter of minutes."""
+    """AWS's own message does not say that the role may only need some minutes."""
     refusal = refused("ClientException", "ECS was unable to assume the role 'a' that was provided")
     assert "trust policy" in refusal.error.hint

@@ -1,4 +1,4 @@
-"""The EventBridge rules of a job: what they look like, and what keeps them right."""
+"""The EventBridge rules of a job: what they contain, and how the audit repairs them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.yard import Yard, rules
 
 
 def test_a_rule_has_its_name_expression_input_and_tags(yard: Yard) -> None:
-    """Named within 64 characters, described, tagged, with retries and a dead-letter queue."""
+    """The name has at most 64 characters; there are tags, retries and a dead-letter queue."""
     job = yard.create(name="nightly", schedule="0 3 1 * 1")
     events = boto3.client("events")
     found = events.list_rules()["Rules"]
@@ -26,7 +26,7 @@ def test_a_rule_has_its_name_expression_input_and_tags(yard: Yard) -> None:
 
 
 def test_a_target_that_eventbridge_does_not_take_is_an_error(yard: Yard) -> None:
-    """It says so in an answer of 200; the audit clears up the rule."""
+    """EventBridge reports it in an answer of 200, and the audit removes the rule."""
     yard.aws.events.fail_targets_next("InternalException", "try again")
     answer = yard.call("POST", "/jobs", {"name": "a", "image": "busybox", "schedule": "0 4 * * *"})
     assert answer.status == 503
@@ -36,7 +36,7 @@ def test_a_target_that_eventbridge_does_not_take_is_an_error(yard: Yard) -> None
 
 
 def test_the_audit_restores_rules(yard: Yard) -> None:
-    """One removed by hand comes back, a changed one is mended, a stray one goes."""
+    """A removed rule is created again, a changed one is repaired, and a foreign one is removed."""
     yard.create(name="a", schedule="0 3 * * *")
     yard.create(name="b", schedule="0 4 * * *")
     events = boto3.client("events")

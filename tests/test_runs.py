@@ -1,4 +1,4 @@
-"""What happens to a run, from trigger to its end."""
+"""What happens to a run, from its trigger to its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.yard import Yard
 
 
 def test_a_run_goes_from_pending_through_running_to_succeeded(yard: Yard) -> None:
-    """The three statuses that a user sees when all is well, and what is known at each."""
+    """A user sees these three statuses if all goes well; each has its own fields."""
     job = yard.create(command=["true"])
     run = yard.trigger(job)
     assert run["status"] == "pending"
@@ -34,14 +34,14 @@ def test_a_run_goes_from_pending_through_running_to_succeeded(yard: Yard) -> Non
 
 
 def test_a_run_may_end_without_having_been_seen_running(yard: Yard) -> None:
-    """A container that ends at once may have one event only."""
+    """A container that ends at once may have only one event."""
     run = yard.trigger(yard.create())
     yard.finish(run)
     assert yard.run(run)["status"] == "succeeded"
 
 
 def test_reading_a_run_applies_what_no_event_reported(yard: Yard) -> None:
-    """The backend is asked when a run in flight is read, so a lost event does not show."""
+    """Reading a run in flight asks ECS, so that a lost event is not noticed."""
     job = yard.create()
     run = yard.trigger(job)
     yard.aws.ecs.start(yard.task_of(run))
@@ -53,7 +53,7 @@ def test_reading_a_run_applies_what_no_event_reported(yard: Yard) -> None:
 
 
 def test_events_in_any_order_and_number_give_the_same_run(yard: Yard) -> None:
-    """Delivered backwards and twice, they lead to the same end, counted once."""
+    """Delivered backwards and twice, the events give the same status, counted once."""
     job = yard.create()
     run = yard.trigger(job)
     yard.aws.ecs.start(yard.task_of(run))
@@ -65,7 +65,7 @@ def test_events_in_any_order_and_number_give_the_same_run(yard: Yard) -> None:
 
 
 def test_an_event_that_comes_before_the_launch_was_recorded_is_not_lost(yard: Yard) -> None:
-    """ECS may be faster than the answer of RunTask."""
+    """ECS's event may arrive before RunTask's answer."""
     job = yard.create()
     yard.aws.ecs.subscribe(lambda event: yard.deliver(event))
     run = yard.trigger(job)
@@ -75,7 +75,9 @@ def test_an_event_that_comes_before_the_launch_was_recorded_is_not_lost(yard: Ya
 
 
 def test_overrides_reach_the_container_and_not_the_next_run(yard: Yard) -> None:
-    """A run's own command and env are its alone; every run is told who it is."""
+    """
+    The overrides are for this run only, and the container gets the ids of job, run and attempt.
+    """
     job = yard.create(command=["a"], env={"A": "job"})
     run = yard.trigger(job, command=["b", "c"], env={"A": "run"})
     told = yard.aws.ecs.tasks[0].overrides["containerOverrides"][0]
@@ -92,7 +94,7 @@ def test_overrides_reach_the_container_and_not_the_next_run(yard: Yard) -> None:
 
 
 def test_a_runs_task_carries_stage_and_job_and_the_tags_of_its_job(yard: Yard) -> None:
-    """So that Fargate's cost can be split by them: the stage's and the job's are propagated."""
+    """Fargate's costs can then be split by stage, job and the job's own tags."""
     job = yard.create(tags=["team=data", "nightly", *(f"tag{n}={n}" for n in range(18))])
     yard.trigger(job)
     (task,) = yard.aws.ecs.tasks
@@ -102,7 +104,7 @@ def test_a_runs_task_carries_stage_and_job_and_the_tags_of_its_job(yard: Yard) -
 
 
 def test_overrides_that_ecs_would_refuse_are_refused_first(yard: Yard) -> None:
-    """8,192 characters is what ECS takes; nothing is stored."""
+    """ECS takes 8,192 characters; nothing is stored."""
     job = yard.create()
     answer = yard.call("POST", f"/jobs/{job['id']}/runs", {"env": {"A": "x" * 8192}})
     assert (answer.status, answer.envelope["code"]) == (422, "overrides_too_large")
@@ -110,7 +112,7 @@ def test_overrides_that_ecs_would_refuse_are_refused_first(yard: Yard) -> None:
 
 
 def test_the_same_key_triggers_one_run(yard: Yard) -> None:
-    """A client that got no answer may ask again."""
+    """A client that got no answer can repeat the request."""
     job = yard.create()
     key = {"Idempotency-Key": "once"}
     first = yard.call("POST", f"/jobs/{job['id']}/runs", headers=key)
@@ -126,7 +128,7 @@ def test_the_same_key_triggers_one_run(yard: Yard) -> None:
 
 
 def test_a_repeated_trigger_is_answered_whatever_the_job_is_by_now(yard: Yard) -> None:
-    """The key decides first: what would be refused of a new run is no matter for the old one."""
+    """The key is checked first: what a new run would be refused for does not affect the old one."""
     job = yard.create()
     body, key = {"env": {"A": "1"}}, {"Idempotency-Key": "once"}
     path = f"/jobs/{job['id']}/runs"
@@ -147,7 +149,7 @@ def test_a_repeated_trigger_is_answered_whatever_the_job_is_by_now(yard: Yard) -
 
 
 def test_the_same_trigger_sent_many_times_at_once_starts_one_run(yard: Yard) -> None:
-    """One answer is 201, the others are replays of it."""
+    """One answer is 201, and the others are replays of it."""
     job = yard.create()
     send = lambda: yard.call(  # noqa: E731 - the same request, eight times
         "POST", f"/jobs/{job['id']}/runs", headers={"Idempotency-Key": "once"}
@@ -160,7 +162,7 @@ def test_the_same_trigger_sent_many_times_at_once_starts_one_run(yard: Yard) -> 
 
 
 def test_runs_are_listed_newest_first_page_by_page(yard: Yard) -> None:
-    """Each once, whatever the page's size."""
+    """Each run comes once, whatever the size of a page."""
     job = yard.create()
     made = []
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""Cron expressions: what is accepted, and which rules wake for a schedule."""
+"""Cron expressions: which are accepted, and which rules EventBridge gets for them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.slots import at, slots
     ],
 )
 def test_two_ways_to_write_a_schedule_have_the_same_slots(expression: str, same_as: str) -> None:
-    """Macros, names, Sunday as 7, steps and spaces say what their plain form says."""
+    """Macros, names, Sunday as 7, steps and spaces mean the same as their plain form."""
     window = at("2026-11-23"), at("2028-01-02")
     for zone in ("UTC", "America/New_York"):
         written, plain = parse(expression, zone), parse(same_as, zone)
@@ -84,7 +84,7 @@ def test_two_ways_to_write_a_schedule_have_the_same_slots(expression: str, same_
     ],
 )
 def test_an_invalid_expression_is_refused_with_what_to_do(expression: str, says: str) -> None:
-    """The refusal names the field and what it may hold."""
+    """The error names the field and what it may contain."""
     with pytest.raises(InvalidSchedule) as refusal:
         parse(expression)
     assert says in str(refusal.value)
@@ -100,12 +100,12 @@ def test_an_invalid_expression_is_refused_with_what_to_do(expression: str, says:
     ],
 )
 def test_a_rare_schedule_is_not_one_that_never_fires(expression: str, first: str) -> None:
-    """29 February counts, however rare, and 30 February or a Monday is the Mondays."""
+    """29 February may be rare, and "30 February or a Monday" fires on Mondays."""
     assert parse(expression).next_slot(at("2026-11-23")) == at(first)
 
 
 def test_a_schedule_that_only_clock_changes_prevent_never_fires_there() -> None:
-    """A 31 March that is a Sunday has no two o'clock in Berlin, and a `*` follows the clock."""
+    """A 31 March that is a Sunday has no 02:00 in Berlin, and a `*` follows the clock there."""
     assert parse("* 2 31 3 */7", "UTC")
     assert parse("30 2 31 3 */7", "Europe/Berlin")
     with pytest.raises(InvalidSchedule, match="never fires"):
@@ -113,7 +113,7 @@ def test_a_schedule_that_only_clock_changes_prevent_never_fires_there() -> None:
 
 
 def test_the_expression_is_kept_as_it_was_written() -> None:
-    """A client reads back what it sent, so that comparing finds no change."""
+    """A client reads what it sent, so that a comparison finds no change."""
     assert parse("@daily").expression == "@daily"
     assert parse("0 3 * * Mon-Fri", "Europe/Berlin") == Schedule("0 3 * * Mon-Fri", "Europe/Berlin")
 
@@ -137,7 +137,7 @@ def test_the_expression_is_kept_as_it_was_written() -> None:
     ],
 )
 def test_a_name_outside_the_iana_list_is_refused_as_a_zone(name: str) -> None:
-    """Only the database's own names, whatever files the machine has."""
+    """Only the database's own names are accepted, whatever files the machine has."""
     with pytest.raises(InvalidSchedule, match="not the name of an IANA time zone") as refusal:
         check_timezone(name)
     assert len(str(refusal.value)) < 300
@@ -147,12 +147,12 @@ def test_a_name_outside_the_iana_list_is_refused_as_a_zone(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "Etc/GMT+12", "Asia/Calcutta", "EST"])
 def test_an_iana_name_is_accepted_as_a_zone(name: str) -> None:
-    """Old names and links are the database's too."""
+    """The database has old names and links too."""
     check_timezone(name)
 
 
 def test_every_second_weekday_is_not_every_day() -> None:
-    """`0 0 * * */2` is Sunday, Tuesday, Thursday and Saturday; Copilot makes it every day."""
+    """`0 0 * * */2` is Sunday, Tuesday, Thursday and Saturday; Copilot fires every day."""
     schedule = parse("0 0 * * */2")
     assert schedule.rules() == ("cron(0 0 ? * SUN,TUE,THU,SAT *)",)
     week = slots("0 0 * * */2", "UTC", "2026-11-21T12:00", "2026-11-28T12:00")
@@ -160,17 +160,20 @@ def test_every_second_weekday_is_not_every_day() -> None:
 
 
 def test_a_step_of_dates_beside_a_weekday_restricts_both() -> None:
-    """`0 0 */2 * 1` is the Mondays on odd dates, since a field begins with `*`; Copilot makes it
-    every Monday."""
+    """
+    `0 0 */2 * 1` fires on Mondays with an odd date, since a field begins with `*`; Copilot fires
+    every Monday.
+    """
     november = slots("0 0 */2 * 1", "UTC", "2026-11-01", "2026-11-30T23:59")
     assert november == ["09 00:00", "23 00:00"]
-    # EventBridge cannot say both; the rule takes the rarer, and the even Mondays are no slots.
+    # EventBridge cannot have both conditions. The rule has the rarer one, and even Mondays are no
+    # slots.
     assert parse("0 0 */2 * 1").rules() == ("cron(0 0 ? * MON *)",)
     assert not parse("0 0 */2 * 1").is_slot(at("2026-11-16"))
 
 
 def test_a_date_or_a_weekday_needs_two_rules() -> None:
-    """Where neither field begins with `*`, either suffices."""
+    """If neither field begins with `*`, one match is enough."""
     assert parse("0 0 13 * 5").rules() == ("cron(0 0 13 * ? *)", "cron(0 0 ? * FRI *)")
     november = slots("0 0 13,17 * 5", "UTC", "2026-11-10", "2026-11-21")
     assert november == ["13 00:00", "17 00:00", "20 00:00"]
@@ -191,9 +194,9 @@ def test_a_date_or_a_weekday_needs_two_rules() -> None:
         ("0 0 1 1 *", "Asia/Kolkata", ["30 18 31 12 ? *"]),
         ("0 20 31 12 *", "America/New_York", ["0 0,1 1 1 ? *"]),
         ("0 12 * 6 *", "Australia/Lord_Howe", ["0,30 1 1-30 6 ? *"]),
-        # skipped on one Sunday a year, and then due at 01:00 UTC
+        # skipped on one Sunday a year, when it fires at 01:00 UTC
         ("30 2 * * *", "Europe/Berlin", ["0,30 0,1 * * ? *"]),
-        # never skipped: the clocks change on Sundays
+        # never skipped, because the clocks change on Sundays
         ("30 2 * * 1-5", "Europe/Berlin", ["30 0,1 ? * MON,TUE,WED,THU,FRI *"]),
         ("30 23 * * *", "America/Scoresbysund", ["0,30 0,1 * * ? *"]),
         ("0 0 1-31 * 1", "UTC", ["0 0 * * ? *"]),
@@ -203,12 +206,12 @@ def test_a_date_or_a_weekday_needs_two_rules() -> None:
 def test_a_rule_is_as_narrow_as_utc_and_eventbridge_let_it_be(
     expression: str, zone: str, rules: list[str]
 ) -> None:
-    """Hours and days of every offset that the zone uses, and no others."""
+    """The rule has the hours and days of every offset of the zone, and no others."""
     assert parse(expression, zone).rules() == tuple(f"cron({rule})" for rule in rules)
 
 
 def test_a_rule_that_would_be_too_long_fires_every_minute_of_its_hours() -> None:
-    """EventBridge takes 256 characters; minutes are what there are many of."""
+    """EventBridge allows 256 characters, and the minutes take most of them."""
     minutes = "1-5,7-11,13-17,19-23,25-29,31-35,37-41,43-47,49-53,55-59"
     hours = "0-1,3-4,6-7,9-10,12-13,15-16,18-19,21-22"
     schedule = parse(

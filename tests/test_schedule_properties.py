@@ -1,13 +1,13 @@
 """
-Thousands of random expressions, read by three libraries that know nothing of ours.
+Compares thousands of random expressions with three independent libraries.
 
-- `croniter` says what is due where no clock changes (with Vixie's reading of a day field that
-  begins with `*`, which is the one we took).
-- `cronsim` says what is due around a clock change: it follows Debian's cron.
+- `croniter` says which slots there are where no clock changes (with Vixie's reading of a day
+  field that begins with `*`, which is ours too).
+- `cronsim` says which slots there are around a clock change; it follows Debian's cron.
 - `aws_croniter` says when EventBridge fires the compiled rules.
 
-Where an oracle is known to be wrong, the comment beside the exception says how; a plain model
-of Debian's cron, minute by minute, then takes its place.
+Where a library is known to be wrong, a comment says how, and a plain model of Debian's cron, minute
+by minute, replaces it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from chalicelib.domain.schedule import InvalidSchedule, Schedule, parse
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC")
 CHANGING = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")
 ODD = (
-    "Africa/Casablanca",  # changes with Ramadan
+    "Africa/Casablanca",  # the offset changes with Ramadan
     "America/Havana",  # skips midnight
     "America/Scoresbysund",  # skips the hour before midnight
-    "America/St_Johns",  # a quarter to, UTC
+    "America/St_Johns",  # its changes are not on a full UTC hour
     "Antarctica/Troll",  # changes by two hours
-    "Asia/Gaza",  # both, and for a week only
+    "Asia/Gaza",  # changes with Ramadan in some years
 )
 MINUTE = timedelta(minutes=1)
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -81,7 +81,7 @@ INSTANTS = st.integers(0, 10 * 366 * 24 * 60).map(
 
 @cache
 def changes(zone: str) -> list[datetime]:
-    """The first minutes of a new offset, 2026 to 2035."""
+    """The first minutes of each new offset from 2026 to 2035."""
 
     def offset(instant: datetime) -> timedelta | None:
         return instant.astimezone(ZoneInfo(zone)).utcoffset()
@@ -109,14 +109,16 @@ def is_wildcard(expression: str) -> bool:
 
 def cronsim_is_right(expression: str, zone: str) -> bool:
     """
-    It steps by real hours, so after Lord Howe's half hour a wildcard's hours begin at half
-    past; and where midnight is skipped it names the midnight that is not there.
+    cronsim steps by real hours: after Lord Howe's half hour it begins a wildcard's hours at half
+    past, and where midnight is skipped it returns the midnight that does not exist.
     """
     return not is_wildcard(expression) or zone in ("Europe/Berlin", "America/New_York")
 
 
 def croniter_is_right(expression: str) -> bool:
-    """It takes 0-7 for `*` beside 1,*/2, though neither begins with one: no more either-or."""
+    """
+    croniter reads 0-7 beside 1,*/2 as `*`, though neither begins with `*`, and then needs both.
+    """
     written, read = expression.split(), croniter.expand(expression)[0]
     return all(written[day].startswith("*") or read[day] != ["*"] for day in (2, 4))
 
@@ -129,7 +131,7 @@ def by_croniter(expression: str, zone: str, after: datetime, until: datetime) ->
 
 def by_cronsim(expression: str, zone: str, after: datetime, until: datetime) -> list[datetime]:
     if every_hour(expression):
-        # Debian decides by how it is written; we also let 0-23 follow the clock, as * does.
+        # Debian decides by how the field is written; here 0-23 follows the clock too, as * does.
         parts = expression.split()
         expression = " ".join([parts[0], "*", *parts[2:]])
     slots = CronSim(expression, after.astimezone(ZoneInfo(zone)))
@@ -137,9 +139,9 @@ def by_cronsim(expression: str, zone: str, after: datetime, until: datetime) -> 
 
 
 def by_debian(expression: str, zone: str, after: datetime, until: datetime) -> list[datetime]:
-    """What a daemon that looks at the clock every minute runs, as cron(8) describes it."""
+    """The runs of a daemon that reads the clock every minute, as cron(8) describes it."""
     wildcard = is_wildcard(expression)
-    start = after - timedelta(hours=3)  # longer than any time is repeated
+    start = after - timedelta(hours=3)  # longer than any repeated time
     clock = start.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     end = until.astimezone(ZoneInfo(zone)).replace(tzinfo=None) + timedelta(hours=3)
     matching = set(takewhile(lambda time: time <= end, CronSim(expression, clock - MINUTE)))
@@ -148,7 +150,7 @@ def by_debian(expression: str, zone: str, after: datetime, until: datetime) -> l
         shown = now.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
         if wildcard:
             runs = shown in matching
-        else:  # once for all that the clock has passed since it last showed something new
+        else:  # once for all minutes that passed since the clock last showed a new one
             passed = (latest + n * MINUTE for n in range(1, int((shown - latest) / MINUTE) + 1))
             runs = any(time in matching for time in passed)
         latest = max(latest, shown)
@@ -158,7 +160,7 @@ def by_debian(expression: str, zone: str, after: datetime, until: datetime) -> l
 
 
 def fires(rules: tuple[str, ...], after: datetime, until: datetime) -> set[datetime]:
-    """When EventBridge fires any of the rules."""
+    """The times when EventBridge fires any of the rules."""
     found: set[datetime] = set()
     for rule in rules:
         assert rule.startswith("cron(") and rule.endswith(")") and len(rule) <= 256
@@ -170,7 +172,7 @@ def parsed(expression: str, zone: str) -> Schedule:
     try:
         return parse(expression, zone)
     except InvalidSchedule:
-        with pytest.raises(CronSimError):  # it, too, refuses what never fires
+        with pytest.raises(CronSimError):  # cronsim also refuses an expression that never fires
             CronSim(expression, datetime(2026, 1, 1))
         reject()
 
@@ -183,18 +185,18 @@ def parsed(expression: str, zone: str) -> Schedule:
 def test_the_rules_filtered_by_is_slot_fire_exactly_at_the_slots_of_cron(
     expression: str, zone: str, instant: datetime
 ) -> None:
-    """EventBridge's fires that `is_slot` lets through are croniter's slots, none more or less."""
+    """The fires that `is_slot` accepts are exactly the slots of croniter or cronsim."""
     schedule = parsed(expression, zone)
     first = schedule.next_slot(instant)
     if cronsim_is_right(expression, zone):
         assert by_cronsim(expression, zone, instant, first) == [first]
-    # A window that begins shortly before a slot, so that it has some, and holds at most 12.
+    # A window of at most 12 slots that begins shortly before a slot.
     after = first - timedelta(minutes=100)
     slots = list(schedule.slots_between(after, after + timedelta(days=40), limit=12))
     until = slots[-1] if len(slots) == 12 else after + timedelta(days=40)
     if not is_steady(zone, after, until):
         if not cronsim_is_right(expression, zone):
-            return  # the next test has these
+            return  # the next test has these cases
         expected = by_cronsim(expression, zone, after, until)
     elif croniter_is_right(expression):
         expected = list(by_croniter(expression, zone, after, until))
@@ -209,7 +211,9 @@ def test_the_rules_filtered_by_is_slot_fire_exactly_at_the_slots_of_cron(
 def test_around_a_clock_change_the_slots_are_those_of_debian_s_cron(
     expression: str, zone: str, which: int, shift: int
 ) -> None:
-    """A skipped time fires once after the gap, a repeated one once, hourly ones follow time."""
+    """
+    A skipped time fires once after the gap, a repeated one once, and hourly slots follow time.
+    """
     schedule = parsed(expression, zone)
     change = changes(zone)[which % len(changes(zone))]
     busy = len(expression.split()[0]) > 3 or "*" in expression.split()[0]
@@ -227,7 +231,7 @@ def test_around_a_clock_change_the_slots_are_those_of_debian_s_cron(
 def test_due_is_the_newest_slots_and_a_count_of_the_rest(
     expression: str, zone: str, start: datetime, minutes: int, newest: int
 ) -> None:
-    """`due` includes both ends; what it leaves out, it counts."""
+    """`due` includes both ends, and counts the slots that it leaves out."""
     schedule = parsed(expression, zone)
     end = start + minutes * MINUTE
     every = list(schedule.slots_between(start - MINUTE, end))
@@ -239,7 +243,7 @@ def test_due_is_the_newest_slots_and_a_count_of_the_rest(
 
 @pytest.mark.parametrize("zone", CHANGING + ODD)
 def test_slots_between_and_is_slot_agree_around_clock_changes(zone: str) -> None:
-    """`slots_between` walks days, `is_slot` asks for a minute; around changes they agree."""
+    """`slots_between` goes day by day and `is_slot` checks one minute; both must agree."""
     for change in changes(zone):
         for expression in ("*/7 * * * *", "*/15 0-3,22,23 * * *", "5,35 0-3,22,23 * * *"):
             schedule = parse(expression, zone)

@@ -1,4 +1,4 @@
-"""Which slots a schedule has: across clock changes, between two instants, and what is due."""
+"""Which slots a schedule has: across clock changes, between two instants, and which are due."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_repeated_time_has_one_slot_the_first() -> None:
 @pytest.mark.parametrize("hours", ["*", "*/1", "0-23"])
 @pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
 def test_an_hourly_schedule_neither_loses_nor_doubles_an_hour(hours: str, day: str) -> None:
-    """However "every hour" is written, an hour passes from slot to slot."""
+    """However "every hour" is written, each slot comes an hour after the one before."""
     begin = at(day)
     hourly = parse(f"30 {hours} * * *", "Europe/Berlin")
     found = list(hourly.slots_between(begin, begin + timedelta(hours=6)))
@@ -48,7 +48,7 @@ def test_an_hourly_schedule_neither_loses_nor_doubles_an_hour(hours: str, day: s
 
 
 def test_a_wildcard_follows_the_clock_as_debian_s_does() -> None:
-    """A `*` in minute or hour: what is skipped has no slot, what is repeated has both."""
+    """With a `*` in minute or hour, a skipped time has no slot and a repeated time has two."""
     spring = ("Europe/Berlin", "2026-03-28T23:59", "2026-03-29T04:00")
     autumn = ("Europe/Berlin", "2026-10-24T23:59", "2026-10-25T04:00")
     assert slots("*/30 2 * * *", *spring) == []
@@ -69,7 +69,7 @@ def test_a_clock_change_of_half_an_hour_moves_slots_by_half_an_hour() -> None:
 
 
 def test_a_slot_is_a_whole_minute() -> None:
-    """Seconds are not rounded: whoever has a fire's time floors it first."""
+    """Seconds are not rounded: the caller rounds the time of a fire down first."""
     daily = parse("30 2 * * *")
     assert daily.is_slot(at("2026-11-23T02:30"))
     assert not daily.is_slot(at("2026-11-23T02:30:01"))
@@ -77,7 +77,7 @@ def test_a_slot_is_a_whole_minute() -> None:
 
 
 def test_an_instant_without_a_zone_is_refused() -> None:
-    """A naive datetime would be somebody's local time."""
+    """A naive datetime would be in an unknown local time."""
     naive = datetime(2026, 11, 23)
     daily = parse("0 0 * * *")
     for ask in (daily.is_slot, daily.next_slot):
@@ -86,7 +86,7 @@ def test_an_instant_without_a_zone_is_refused() -> None:
 
 
 def test_an_instant_may_be_given_in_any_zone() -> None:
-    """What counts is the instant; answers are UTC."""
+    """Only the instant counts, and the answers are in UTC."""
     daily = parse("0 3 * * *", "Europe/Berlin")
     local = datetime.fromisoformat("2026-11-23T03:00+01:00")
     assert daily.is_slot(local)
@@ -95,7 +95,7 @@ def test_an_instant_may_be_given_in_any_zone() -> None:
 
 
 def test_slots_between_leaves_out_its_start_and_includes_its_end() -> None:
-    """So the slots of two windows that meet are those of both together, none twice."""
+    """The slots of two adjacent windows are thus those of both together, without repetition."""
     noon, later = at("2026-11-23T12:00"), at("2026-11-23T12:03")
     each = parse("* * * * *")
     assert list(each.slots_between(noon, later)) == [noon + n * MINUTE for n in (1, 2, 3)]
@@ -108,14 +108,14 @@ def test_slots_between_leaves_out_its_start_and_includes_its_end() -> None:
 
 
 def test_the_next_slot_is_strictly_after() -> None:
-    """Asked at a slot, it is the one after; a second before it, it is that one."""
+    """At a slot the next one is the following slot; a second earlier it is that slot itself."""
     daily = parse("0 3 * * *")
     assert daily.next_slot(at("2026-11-23T03:00")) == at("2026-11-24T03:00")
     assert daily.next_slot(at("2026-11-23T02:59:59")) == at("2026-11-23T03:00")
 
 
 def test_of_a_year_of_due_minutes_only_the_newest_slots_are_built() -> None:
-    """After a long outage the newest are wanted, and the number of the others."""
+    """After a long outage the scheduler needs the newest slots and the number of the others."""
     each = parse("* * * * *", "Europe/Berlin")
     start, end = at("2026-01-01"), at("2027-01-01")
     newest, older = each.due(start, end, 101)
@@ -124,7 +124,7 @@ def test_of_a_year_of_due_minutes_only_the_newest_slots_are_built() -> None:
 
 
 def test_due_includes_both_its_ends() -> None:
-    """The cursor is the first slot that is still due."""
+    """The job's cursor is the first slot that is still due."""
     daily = parse("0 3 * * *")
     first, last = at("2026-11-20T03:00"), at("2026-11-23T03:00")
     assert daily.due(first, last, 9) == ([first + timedelta(n) for n in range(4)], 0)
@@ -135,7 +135,7 @@ def test_due_includes_both_its_ends() -> None:
 
 @pytest.mark.parametrize("zone", ["Africa/Cairo", "Asia/Gaza", "Antarctica/Troll"])
 def test_the_clock_of_a_zone_knows_every_offset_and_every_skip(zone: str) -> None:
-    """Rules are wide enough because nothing that a zone does in 20 years is missed."""
+    """The rules are wide enough, because the table has every offset and skip of 20 years."""
     known, local = zones.clock(zone), ZoneInfo(zone)
     begin = (date(2030, 1, 1) - date(1970, 1, 1)).days * 24 * 60
     skips = {skip.minute: skip.missing for skip in known.skips}

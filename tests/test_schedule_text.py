@@ -1,4 +1,4 @@
-"""A schedule in words says what fires, and nothing else."""
+"""The description of a schedule in words says exactly when it fires."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORDS = {
     "*/5 * * * *": "Every 5 minutes",
     "3-59/5 * * * *": "Every 5 minutes from minute 3 of every hour",
     "10/20 * * * *": "Every 20 minutes from minute 10 of every hour",
-    # no distance of 7 minutes at the end of an hour
+    # the distance at the end of an hour is not 7 minutes
     "*/7 * * * *": "At minutes 0 to 56 in steps of 7 of every hour",
     "0 * * * *": "Every hour",
     "@hourly": "Every hour",
@@ -43,11 +43,11 @@ WORDS = {
     "0 0 29 2 *": "At 00:00 on the 29th of February",
     "0 0 * 6-8 1-5": "At 00:00, Monday to Friday in June to August",
     "0 0 * 2 *": "At 00:00 every day in February",
-    # either day field suffices
+    # one of the two day fields is enough
     "0 0 13 * 5": "At 00:00 on the 13th of every month, and also on Friday",
     "0 0 1-7 5 1-5": "At 00:00 on the 1st to 7th of May, and also Monday to Friday in May",
     "0 0 1-31 * 5": "At 00:00 every day",
-    # both must match, because one of them begins with *
+    # both day fields must match, because one of them begins with *
     "0 0 */2 * 1": "At 00:00 on every 2nd day from the 1st to the 31st of every month, "
     "if that is a Monday",
     "0 0 1,2 * */3": "At 00:00 on the 1st and 2nd of every month, "
@@ -58,17 +58,17 @@ WORDS = {
 
 @pytest.mark.parametrize("expression", WORDS)
 def test_schedules_are_described_in_words(expression: str) -> None:
-    """As a person would say it."""
+    """The words are those that a person would use."""
     assert in_words(expression) == WORDS[expression]
 
 
 def test_an_invalid_schedule_has_no_description() -> None:
-    """The reason is the one that a job would get."""
+    """The error is the same that a job with this schedule would get."""
     with pytest.raises(InvalidSchedule, match="the hour cannot be `25`"):
         in_words("0 25 * * *")
 
 
-# The other way: a reader of the words, who knows nothing of the code that wrote them.
+# The other direction: a parser of the words, which shares no code with what wrote them.
 
 MONTHS = "January February March April May June July August September October November December"
 DAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday"
@@ -83,7 +83,7 @@ def number(word: str) -> int:
 
 
 def row(text: str, around: int | None = None) -> set[int]:
-    """`1 to 5, 7 and 9`; a range of weekdays goes around the week's end."""
+    """The numbers in `1 to 5, 7 and 9`; with `around`, a range may pass the end of the week."""
     found: set[int] = set()
     if steps := re.fullmatch(r"(\d+) to (\d+) in steps of (\d+)", text):
         return set(range(int(steps[1]), int(steps[2]) + 1, int(steps[3])))
@@ -98,7 +98,7 @@ def row(text: str, around: int | None = None) -> set[int]:
 
 
 def minutes_of(text: str) -> set[int]:
-    """The minutes of a day that the first part of the words names."""
+    """The minutes of a day that the first part of the description names."""
     if step := re.fullmatch(
         r"Every (?:(\d+) )?(minute|hour)s?(?: from (\d\d):(\d\d) to (\d\d):(\d\d))?", text
     ):
@@ -134,7 +134,7 @@ SENTENCE = re.compile(
 
 
 def read(text: str) -> Cron:
-    """The schedule that a reader of the words understands, as the fields of a cron expression."""
+    """The schedule that the words describe, as the fields of a cron expression."""
     found = SENTENCE.fullmatch(text)
     assert found, text
     part = found.groupdict()
@@ -164,7 +164,7 @@ def read(text: str) -> Cron:
 
 
 YEARS = range(20_000, 20_000 + 1_461)
-"""Days since 1970: four years, so that each date meets several weekdays."""
+"""Days since 1970: four years, so that each date falls on several weekdays."""
 
 
 def field(low: int, high: int, most_step: int) -> st.SearchStrategy[str]:
@@ -184,7 +184,7 @@ EXPRESSIONS = st.tuples(
 @settings(max_examples=600, deadline=None)
 @given(EXPRESSIONS)
 def test_schedules_with_the_same_description_have_the_same_slots(expression: str) -> None:
-    """Read back, the words match the same minutes of the same days."""
+    """The words, parsed again, match the same minutes of the same days."""
     written, understood = cron.parse(expression), read(in_words(expression))
     assert understood.times == written.times, in_words(expression)
     assert [day for day in YEARS if understood.matches_day(day)] == [

@@ -1,4 +1,4 @@
-"""Schedules at work: every slot has exactly one run, or one recorded miss."""
+"""Schedules: every slot gets exactly one run, or one recorded miss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def slots(yard: Yard, job: dict[str, Any]) -> list[tuple[str, str, str | None]]:
-    """(slot, status, error code) of a job's scheduled runs, oldest first."""
+    """The slot, status and error code of a job's scheduled runs, oldest first."""
     return [
         (run["scheduled_for"][11:16], run["status"], run["error"] and run["error"]["code"])
         for run in reversed(yard.runs(job, trigger="schedule"))
@@ -23,7 +23,7 @@ def slots(yard: Yard, job: dict[str, Any]) -> list[tuple[str, str, str | None]]:
 
 
 def test_a_scheduled_run_has_the_time_of_its_slot(yard: Yard) -> None:
-    """In the run, in the container's environment, and the next one in job and status."""
+    """The run and its container have the slot's time; job and status have the next slot."""
     job = yard.create(schedule="*/5 * * * *")
     assert job["next_run_at"] == "2026-11-23T12:05:00.000Z"
     yard.clock.move(minutes=5, seconds=3)
@@ -36,7 +36,7 @@ def test_a_scheduled_run_has_the_time_of_its_slot(yard: Yard) -> None:
 
 
 def test_a_fire_delivered_twice_starts_one_task(yard: Yard) -> None:
-    """Whether the second comes at once or hours later."""
+    """It does not matter whether the second comes at once or minutes later."""
     job = yard.create(schedule="*/5 * * * *")
     slot = yard.clock.move(minutes=5)
     yard.fire(job, slot)
@@ -47,7 +47,7 @@ def test_a_fire_delivered_twice_starts_one_task(yard: Yard) -> None:
 
 
 def test_a_fire_may_come_before_our_clock_reaches_its_slot(yard: Yard) -> None:
-    """The slot is what EventBridge says it is; clocks differ."""
+    """EventBridge's event names the slot, because clocks differ."""
     job = yard.create(schedule="*/5 * * * *")
     yard.clock.move(minutes=4, seconds=59)
     yard.fire(job, START + 5 * MINUTE)
@@ -55,7 +55,7 @@ def test_a_fire_may_come_before_our_clock_reaches_its_slot(yard: Yard) -> None:
 
 
 def test_the_sweep_starts_a_slot_whose_fire_never_came(yard: Yard) -> None:
-    """90 seconds after the slot."""
+    """The sweep waits for 90 seconds after the slot."""
     job = yard.create(schedule="*/5 * * * *")
     yard.sweep(minutes=6)
     assert yard.runs(job) == []
@@ -64,7 +64,7 @@ def test_the_sweep_starts_a_slot_whose_fire_never_came(yard: Yard) -> None:
 
 
 def test_of_several_late_slots_the_newest_starts_and_the_rest_are_missed(yard: Yard) -> None:
-    """And those less than two minutes old; misses are visible but not counted as runs."""
+    """Slots less than two minutes old start too; misses are listed but not counted as runs."""
     job = yard.create(schedule="* * * * *")
     yard.sweep(minutes=5, seconds=30)
     assert slots(yard, job) == [
@@ -81,14 +81,14 @@ def test_of_several_late_slots_the_newest_starts_and_the_rest_are_missed(yard: Y
 
 
 def test_a_slot_noticed_after_its_deadline_is_missed(yard: Yard) -> None:
-    """Even if it is the newest."""
+    """This holds even for the newest slot."""
     job = yard.create(schedule="0 12 * * *", starting_deadline_seconds=300)
     yard.sweep(hours=24, minutes=6)
     assert slots(yard, job) == [("12:00", "cancelled", "missed_deadline")]
 
 
 def test_of_a_long_gap_the_newest_hundred_misses_are_recorded_and_all_counted(yard: Yard) -> None:
-    """The oldest record says how many it stands for."""
+    """The oldest record says for how many slots it stands."""
     job = yard.create(schedule="* * * * *")
     yard.sweep(minutes=300)
     status = yard.status(job)
@@ -100,7 +100,7 @@ def test_of_a_long_gap_the_newest_hundred_misses_are_recorded_and_all_counted(ya
 
 
 def test_a_changed_schedule_does_not_fire_retroactively(yard: Yard) -> None:
-    """The old one is brought up to date, the new one begins after now."""
+    """The slots of the old schedule are handled, and the new schedule begins after now."""
     job = yard.create(schedule="0 * * * *")
     yard.clock.move(minutes=90)
     yard.call("PATCH", f"/jobs/{job['id']}", {"schedule": "15 * * * *"})
@@ -111,7 +111,9 @@ def test_a_changed_schedule_does_not_fire_retroactively(yard: Yard) -> None:
 
 
 def test_a_paused_schedule_does_not_fire_and_does_not_catch_up(yard: Yard) -> None:
-    """Manual runs still work; its rule is disabled, so that unpausing needs no room for one."""
+    """
+    Manual runs still work; the rule is disabled, not deleted, so that unpausing needs no new one.
+    """
     job = yard.create(schedule="*/5 * * * *")
     path = f"/jobs/{job['id']}"
     assert yard.call("PATCH", path, {"paused": True}).data["next_run_at"] is None
@@ -134,7 +136,7 @@ def test_a_paused_schedule_does_not_fire_and_does_not_catch_up(yard: Yard) -> No
 
 
 def test_fires_of_deleted_and_changed_jobs_do_nothing(yard: Yard) -> None:
-    """Deleted, unknown, or on demand by now."""
+    """The job was deleted, or has no schedule any more."""
     job = yard.create(schedule="* * * * *")
     yard.call("PATCH", f"/jobs/{job['id']}", {"schedule": None})
     yard.clock.move(minutes=1)
@@ -145,13 +147,13 @@ def test_fires_of_deleted_and_changed_jobs_do_nothing(yard: Yard) -> None:
 
 
 def test_forbid_skips_a_slot_while_a_run_is_in_flight(yard: Yard) -> None:
-    """Also one started by hand, and one that waits for a retry; the skip is in the history."""
+    """A manual run counts, and so does one that waits for a retry; the skip is in the history."""
     job = yard.create(schedule="*/5 * * * *", concurrency_policy="forbid", max_retries=1)
     manual = yard.trigger(job)
     yard.clock.move(minutes=5)
     yard.fire(job)
     assert slots(yard, job) == [("12:05", "cancelled", "skipped_overlap")]
-    yard.finish(manual, exit_code=1)  # waits for its retry
+    yard.finish(manual, exit_code=1)  # the run now waits for its retry
     yard.clock.move(minutes=5)
     yard.fire(job)
     assert slots(yard, job)[1:] == [("12:10", "cancelled", "skipped_overlap")]
@@ -163,7 +165,7 @@ def test_forbid_skips_a_slot_while_a_run_is_in_flight(yard: Yard) -> None:
 
 
 def test_a_stale_record_does_not_block_later_slots(yard: Yard) -> None:
-    """Its events were lost; before a slot is skipped, ECS is asked."""
+    """The run's events were lost; ECS is asked before the slot is skipped."""
     job = yard.create(schedule="*/5 * * * *", concurrency_policy="forbid")
     run = yard.trigger(job)
     yard.aws.ecs.start(yard.task_of(run))
@@ -175,7 +177,9 @@ def test_a_stale_record_does_not_block_later_slots(yard: Yard) -> None:
 
 
 def test_replace_starts_after_the_earlier_run_has_stopped(yard: Yard) -> None:
-    """It is cancelled at once; the new one is pending until its container is gone."""
+    """
+    The earlier run is cancelled at once; the new one stays pending until its container has ended.
+    """
     job = yard.create(schedule="*/5 * * * *", concurrency_policy="replace")
     first = yard.trigger(job)
     arn = yard.task_of(first)
@@ -198,7 +202,9 @@ def test_replace_starts_after_the_earlier_run_has_stopped(yard: Yard) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_any_delivery_of_fires_gives_each_slot_one_run_or_one_miss(yard: Yard, seed: int) -> None:
-    """Each fire comes 0 to 3 times, in any order within minutes, some launches are refused."""
+    """
+    Each fire comes 0 to 3 times, minutes late and in any order, and some launches are refused.
+    """
     chance = random.Random(seed)
     policy = chance.choice(["allow", "forbid", "replace"])
     job = yard.create(schedule="*/2 * * * *", concurrency_policy=policy)

@@ -1,4 +1,4 @@
-"""The code of a run's transitions is held to the table that shows them, cell by cell."""
+"""The transitions of a run do what the table of states shows, cell by cell."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ HAPPENS: dict[Happens, Callable[[Run], Step | None]] = {
 
 @pytest.mark.parametrize("state", State)
 def test_every_state_of_the_table_is_one_that_a_run_can_be_in(state: State) -> None:
-    """The runs of this test are in the states that they stand for."""
+    """The runs of this test are in the states for which they stand."""
     assert state_of(RUNS[state]) is state
 
 
 @pytest.mark.parametrize(("state", "happens"), TABLE, ids=lambda each: each.name)
 def test_the_code_does_what_the_table_shows(state: State, happens: Happens) -> None:
-    """The state after, and what follows: counted, stopped, released."""
+    """The step leads to the table's state, and counts, stops and releases as the table says."""
     run = Run(**vars(RUNS[state]))
     step = HAPPENS[happens](run) or Step()
     after = run.apply(step)
@@ -103,7 +103,7 @@ def test_the_code_does_what_the_table_shows(state: State, happens: Happens) -> N
 
 @pytest.mark.parametrize("happens", Happens)
 def test_every_event_has_cells_in_the_states_that_it_can_happen_in(happens: Happens) -> None:
-    """What is learnt of a task is learnt in any state that may have one."""
+    """A task can run or end in every state in which a run may have a task."""
     states = {state for state, what in TABLE if what is happens}
     assert states
     if happens in (Happens.TASK_RUNS, Happens.TASK_SUCCEEDED, Happens.TASK_FAILED):
@@ -113,7 +113,7 @@ def test_every_event_has_cells_in_the_states_that_it_can_happen_in(happens: Happ
 
 
 def test_a_terminal_status_never_changes() -> None:
-    """In no cell of the table."""
+    """No cell of the table changes it."""
     for (state, _), then in TABLE.items():
         before = RUNS[state].status
         if before in ("succeeded", "failed", "cancelled"):
@@ -122,7 +122,7 @@ def test_a_terminal_status_never_changes() -> None:
 
 
 def test_every_waiting_state_has_a_time_limit() -> None:
-    """Each state that is not the end has a cell that time alone leads to."""
+    """Each state in which a run may have a task has a cell that time alone triggers."""
     by_time = {Happens.TIME_IS_UP, Happens.TASK_FORGOTTEN, Happens.STILL_UNANSWERED}
     with_task = {State.ASKED, State.STARTING, State.RUNNING, State.STOPPING, State.CANCELLING}
     assert with_task <= {state for state, what in TABLE if what in by_time}

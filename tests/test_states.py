@@ -1,9 +1,9 @@
 """
-What ECS says about a task, and what it means: a table of documented payloads.
+What ECS reports about a stopped task, and our verdict: a table of documented payloads.
 
-Each payload carries the fields in which it differs; where it comes from stands beside it. "Guide"
-is the ECS developer guide ("Stopped tasks error messages", "Viewing stopped task errors", "Amazon
-ECS task state change events", "API failure reasons"); the others are issues of public projects.
+Each payload has only the fields in which it differs, and its source stands beside it. "Guide" is
+the ECS developer guide ("Stopped tasks error messages", "Viewing stopped task errors", "Amazon ECS
+task state change events", "API failure reasons"); the others are issues of public projects.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CASES = [*STARTED_CASES, *NOT_STARTED_CASES]
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_payload_of_a_stopped_task_gives_its_verdict(case: Case) -> None:
-    """Its verdict, its error's code and message, and whether another launch may do better."""
+    """The verdict has a status, an error with a message, and whether another launch may help."""
     verdict = verdicts.verdict(ecs_task.read_task(case.task))
     assert verdict.error is None or verdict.error.message
     assert (verdict.error.code if verdict.error else None) == case.code
@@ -53,7 +53,7 @@ def test_only_exit_code_0_of_a_container_that_ended_by_itself_is_a_success(
     started: bool,
     has_container: bool,
 ) -> None:
-    """Whatever else is said or left out: nothing absent and nothing unknown is a success."""
+    """A field that is absent or has an unknown value never makes a success."""
     task = payload(
         stop_code,
         stopped_reason,
@@ -75,7 +75,7 @@ def test_only_exit_code_0_of_a_container_that_ended_by_itself_is_a_success(
 
 
 def test_a_task_reads_the_same_from_an_event_and_from_an_answer() -> None:
-    """Times are text in the one and datetimes in the other."""
+    """Times are text in events and datetimes in answers."""
     told = payload(exit_code=0)
     times = ("createdAt", "startedAt", "executionStoppedAt", "stoppedAt")
     described = told | {name: datetime.fromisoformat(told[name]) for name in times}
@@ -85,14 +85,14 @@ def test_a_task_reads_the_same_from_an_event_and_from_an_answer() -> None:
 
 
 def test_a_runs_duration_ends_with_its_container_not_with_its_task() -> None:
-    """`executionStoppedAt` comes before `stoppedAt`; a task that never ran has only the latter."""
+    """`executionStoppedAt` comes before `stoppedAt`; a task that never ran has only `stoppedAt`."""
     assert ecs_task.read_task(payload(exit_code=0)).stopped_at == datetime.fromisoformat(ENDED)
     never = ecs_task.read_task(payload(**NOT_STARTED))
     assert never.stopped_at == datetime.fromisoformat(STOPPED)
 
 
 def test_started_by_leads_from_a_task_to_its_run() -> None:
-    """And a task that is not ours leads nowhere."""
+    """A task that Jobyard did not start has no owner."""
     assert ecs_task.owner(ecs_task.started_by("job_1", "run_2", 3)) == ("job_1", "run_2", 3)
     assert len(ecs_task.started_by("job_" + "0" * 26, "run_" + "0" * 26, 11)) <= 128
     for foreign in ("", "ecs-svc/9223370545345641169", "a/b/c", "job_1/run_1", "job_1/run_1/x",

@@ -1,4 +1,4 @@
-"""What a run becomes when it is cancelled or takes too long."""
+"""What a run becomes when it is cancelled or runs too long."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.sample_runs import HOUR, MINUTE, NOW, RUNNING, Run, running, stopped
 def test_a_cancelled_run_is_terminal_at_once_and_in_flight_until_its_task_has_stopped(
     run: Run, stays_live: bool, stops: str | None
 ) -> None:
-    """A run that was never asked for is over; one whose launch went unanswered is watched."""
+    """A run without a launch is over; one whose launch got no answer is still watched."""
     step = transitions.cancelled(run, "cancelled_by_user", NOW)
     after = run.apply(step)
     assert (step.outcome, after.status) == ("cancelled", "cancelled")
@@ -34,7 +34,7 @@ def test_a_cancelled_run_is_terminal_at_once_and_in_flight_until_its_task_has_st
 
 
 def test_late_stop_event_of_a_cancelled_run_records_the_exit_code_and_keeps_the_status() -> None:
-    """Even where the container ended well in the meantime."""
+    """This holds even if the container ended with 0 in the meantime."""
     run = RUNNING.apply(transitions.cancelled(RUNNING, "replaced", NOW))
     step = transitions.seen(run, stopped(0), NOW + 3 * MINUTE)
     assert step is not None
@@ -46,7 +46,7 @@ def test_late_stop_event_of_a_cancelled_run_records_the_exit_code_and_keeps_the_
 
 
 def test_a_task_that_appears_after_its_run_was_cancelled_is_stopped() -> None:
-    """By its event, whichever state it shows."""
+    """The event of the task stops it, whichever state it shows."""
     asked = Run(task_arn=None)
     run = asked.apply(transitions.cancelled(asked, "cancelled_by_user", NOW))
     step = transitions.seen(run, running(), NOW)
@@ -56,7 +56,7 @@ def test_a_task_that_appears_after_its_run_was_cancelled_is_stopped() -> None:
 
 
 def test_an_attempt_over_its_timeout_is_stopped_and_timed_out_whatever_its_exit_code() -> None:
-    """From the task's start; the reason is stored before the stop, and decides."""
+    """The time counts from the task's start; the reason is stored before the stop and decides."""
     assert time_limits.overdue(RUNNING, NOW + 10 * MINUTE - timedelta(seconds=1)) is None
     step = time_limits.overdue(RUNNING, NOW + 10 * MINUTE)
     assert step is not None
@@ -70,7 +70,7 @@ def test_an_attempt_over_its_timeout_is_stopped_and_timed_out_whatever_its_exit_
 
 
 def test_a_task_that_has_not_started_within_an_hour_is_start_failed() -> None:
-    """Counted from its own launch, not from the first."""
+    """The hour counts from this launch, not from the first one."""
     late = Run(requested_at=NOW + 30 * MINUTE)
     assert time_limits.overdue(late, NOW + HOUR) is None
     step = time_limits.overdue(Run(), NOW + HOUR)
@@ -85,7 +85,7 @@ def test_a_task_that_has_not_started_within_an_hour_is_start_failed() -> None:
 def test_a_task_that_started_and_ended_before_it_could_be_stopped_is_judged_by_its_end(
     code: int, status: str
 ) -> None:
-    """It was given up for not starting, and StopTask came too late."""
+    """The run was given up because its task had not started, and StopTask came too late."""
     run = Run().apply(time_limits.overdue(Run(), NOW + HOUR))
     after = run.apply(transitions.seen(run, stopped(code), NOW + HOUR + MINUTE))
     assert (after.status, after.exit_code) == (status, code)

@@ -1,4 +1,4 @@
-"""Nothing is global: two systems live in one process, each with its own settings and clock."""
+"""There are no globals: two systems in one process have their own settings and clocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.yard import START, WORKSPACE, Clock, Yard
 
 
 def test_two_systems_serve_the_same_routes_and_know_nothing_of_each_other(yard: Yard) -> None:
-    """Each has its tables, its tokens and its time, and both are used in turn."""
+    """Each has its own tables, tokens and time, and requests to both alternate."""
     later = Clock()
     later.move(days=400)
     other = System(read_settings(provision.create("other")), later)

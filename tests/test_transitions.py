@@ -1,4 +1,4 @@
-"""What a run becomes when its task is seen: in any order, any number of times."""
+"""What a run becomes when its task is described, in any order and any number of times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.sample_runs import MINUTE, NOW, RUNNING, Run, could_not_start, runnin
 
 
 def test_a_run_is_running_once_its_task_is() -> None:
-    """And is looked at again at its time-out, or in ten minutes."""
+    """The run is looked at again at its time-out, or in ten minutes if that is earlier."""
     run = Run().apply(transitions.seen(Run(), running(), NOW + MINUTE))
     assert (run.status, run.started_at) == ("running", NOW + MINUTE)
     assert run.look_at == NOW + 11 * MINUTE
@@ -24,7 +24,7 @@ def test_a_run_is_running_once_its_task_is() -> None:
 
 
 def test_a_run_may_end_without_having_been_seen_running() -> None:
-    """The first that is heard of a task may be its end."""
+    """The first description of a task may be its end."""
     step = transitions.seen(Run(), stopped(0), NOW + 3 * MINUTE)
     assert step is not None
     run = Run().apply(step)
@@ -51,7 +51,7 @@ STORY = [
 def test_the_order_in_which_a_task_is_seen_does_not_matter(
     story: list[Task], exit_code: int | None, late: list[Task], times: int
 ) -> None:
-    """Whatever came before the end, in whatever order and however often, and whatever after."""
+    """Descriptions may come in any order and repeatedly, before and after the end."""
     run = Run()
     for seen in [*story, *[stopped(exit_code)] * times, *late]:
         run = run.apply(transitions.seen(run, seen, NOW + 3 * MINUTE))
@@ -61,7 +61,7 @@ def test_the_order_in_which_a_task_is_seen_does_not_matter(
 
 
 def test_an_older_or_repeated_description_changes_nothing() -> None:
-    """Events come twice and out of order; DescribeTasks may lag."""
+    """Events come twice and out of order, and DescribeTasks may lag."""
     assert transitions.seen(RUNNING, task("PENDING", 2), NOW) is None
     assert transitions.seen(RUNNING, running(3), NOW) is None
     over = RUNNING.apply(transitions.seen(RUNNING, stopped(0), NOW))
@@ -70,7 +70,7 @@ def test_an_older_or_repeated_description_changes_nothing() -> None:
 
 
 def test_an_event_may_come_before_the_answer_to_the_launch() -> None:
-    """The task is then known by whose it is."""
+    """The task's `startedBy` then shows its run."""
     asked = Run(task_arn=None)
     assert asked.apply(transitions.seen(asked, task(), NOW)).task_arn == "arn:task/1"
     assert asked.apply(transitions.seen(asked, running(), NOW)).status == "running"
@@ -92,14 +92,17 @@ def test_an_event_may_come_before_the_answer_to_the_launch() -> None:
     ids=str,
 )
 def test_a_running_task_of_an_earlier_attempt_is_stopped(run: Run) -> None:
-    """Of an earlier attempt or launch, or of a run that was given up; stopped, it is no news."""
+    """
+    An earlier launch's task, or that of an ended run, is stopped too; if it has stopped, it is
+    ignored.
+    """
     step = transitions.seen(run, running(3), NOW)
     assert step == Step(stop="arn:task/1")
     assert transitions.seen(run, stopped(0), NOW) is None
 
 
 def test_a_failed_attempt_is_retried_after_ten_seconds_doubling_to_six_minutes() -> None:
-    """Each with a task of its own; the run goes on running, and the last one decides."""
+    """Each attempt has its own task; the run stays running, and the last attempt decides."""
     run = Run(max_attempts=8)
     waits = []
     for attempt in range(1, 8):
@@ -117,7 +120,7 @@ def test_a_failed_attempt_is_retried_after_ten_seconds_doubling_to_six_minutes()
 
 
 def test_a_start_failure_that_may_pass_is_launched_again_within_the_attempt() -> None:
-    """At most five times, ever later, without using up a retry."""
+    """This happens at most five times, at growing intervals, and uses up no retry."""
     run = Run(max_attempts=2)
     waits = []
     for number in range(5):

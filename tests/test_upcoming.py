@@ -1,4 +1,4 @@
-"""GET /schedule and GET /upcoming: what a schedule means, and which slots are to come."""
+"""GET /schedule and GET /upcoming: what a schedule means, and which slots come next."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def times(found: Any) -> list[str]:
 
 
 def test_a_schedule_is_read_back_in_words_with_its_next_slots(yard: Yard) -> None:
-    """In its zone; the clock of the test stands at noon of 2026-11-23, a Monday."""
+    """The slots are in its zone; the test's clock stands at noon of 2026-11-23, a Monday."""
     found = schedule(yard, "0 3 * * 1-5", timezone="Europe/Berlin", count=2)
     assert found.data == {
         "text": "At 03:00, Monday to Friday",
@@ -41,7 +41,7 @@ def test_a_schedule_is_read_back_in_words_with_its_next_slots(yard: Yard) -> Non
 
 
 def test_the_slots_are_those_of_a_job_with_that_schedule(yard: Yard) -> None:
-    """Its words, and its next slot."""
+    """Such a job has the same description and the same next slot."""
     for expression, zone in (("*/7 * * * *", "UTC"), ("30 2 * * 7", "America/New_York")):
         found = schedule(yard, expression, timezone=zone, count=1).data
         job = yard.create(name=expression, schedule=expression, timezone=zone)
@@ -49,7 +49,7 @@ def test_the_slots_are_those_of_a_job_with_that_schedule(yard: Yard) -> None:
 
 
 def test_an_on_demand_job_has_no_words(yard: Yard) -> None:
-    """Nor has one whose schedule was taken away; nobody can write them."""
+    """A job whose schedule was removed has none either, and a client cannot set it."""
     job = yard.create(schedule="@daily")
     assert job["schedule_text"] == "At 00:00 every day"
     path = f"/jobs/{job['id']}"
@@ -73,7 +73,7 @@ def test_an_on_demand_job_has_no_words(yard: Yard) -> None:
 def test_what_a_job_is_refused_for_is_refused_in_the_same_words(
     yard: Yard, expression: str, zone: str
 ) -> None:
-    """Each wrong field, by the job's name for it."""
+    """The error names each wrong field as a job's."""
     job = {"name": "a", "image": "a", "schedule": expression, "timezone": zone}
     expected = yard.call("POST", "/jobs", job)
     found = schedule(yard, expression, timezone=zone)
@@ -82,12 +82,12 @@ def test_what_a_job_is_refused_for_is_refused_in_the_same_words(
 
 @pytest.mark.parametrize("query", [{}, {"count": 3}, {"expression": "@daily", "count": 101}])
 def test_an_invalid_query_is_a_400(yard: Yard, query: dict[str, Any]) -> None:
-    """The expression is required, and the count bounded."""
+    """The expression is required, and the count has a limit."""
     assert yard.call("GET", "/schedule", query=query).status == 400
 
 
 def test_a_rare_schedule_has_fewer_slots(yard: Yard) -> None:
-    """Of 50 years; nobody waits for a search of centuries."""
+    """Only 50 years are searched, so that no request takes too long."""
     found = schedule(yard, "0 0 29 2 *", count=100).data["slots"]
     assert found[:2] == ["2028-02-29T00:00:00.000Z", "2032-02-29T00:00:00.000Z"]
     assert len(found) == 13
@@ -97,7 +97,9 @@ def test_a_rare_schedule_has_fewer_slots(yard: Yard) -> None:
 
 
 def test_slots_of_all_jobs_in_their_order(yard: Yard) -> None:
-    """Ascending, with the names of their jobs; on-demand and paused jobs have none."""
+    """
+    Slots are in ascending order with the names of their jobs; on-demand and paused jobs have none.
+    """
     a = yard.create(name="a", schedule="0 */6 * * *")
     b = yard.create(name="b", schedule="30 13,18 * * *", timezone="Europe/Berlin")
     yard.create(name="paused", schedule="* * * * *", paused=True)
@@ -116,7 +118,7 @@ def test_slots_of_all_jobs_in_their_order(yard: Yard) -> None:
 
 
 def test_slots_of_one_job(yard: Yard) -> None:
-    """Its own alone; a job that is not there is a 404."""
+    """Other jobs' slots are left out; an unknown job gets 404."""
     job = yard.create(name="a", schedule="0 */6 * * *")
     yard.create(name="b", schedule="* * * * *")
     found = upcoming(yard, f"/jobs/{job['id']}/upcoming", until="12h")
@@ -128,7 +130,7 @@ def test_slots_of_one_job(yard: Yard) -> None:
 
 @pytest.mark.parametrize("limit", [1, 7, 60, 61])
 def test_the_first_slots_are_those_of_all_jobs(yard: Yard, limit: int) -> None:
-    """However they are spread over the jobs; a list that was cut says so."""
+    """This holds however the slots are spread over jobs; a list that was cut says so."""
     for minute in range(0, 60, 4):
         yard.create(name=f"at {minute}", schedule=f"{minute},{minute + 1} * * * *")
     whole = upcoming(yard, until="2h", limit=1000)
@@ -140,7 +142,7 @@ def test_the_first_slots_are_those_of_all_jobs(yard: Yard, limit: int) -> None:
 
 
 def test_a_job_every_minute_ends_at_the_limit(yard: Yard) -> None:
-    """Of the ten thousand minutes of a week only those that are shown are made."""
+    """Of the ten thousand slots of a week only those that are shown are calculated."""
     yard.create(schedule="* * * * *")
     found = upcoming(yard, until="7d", limit=1000)
     assert (len(found["slots"]), found["is_complete"]) == (1000, False)
@@ -150,7 +152,7 @@ def test_a_job_every_minute_ends_at_the_limit(yard: Yard) -> None:
 
 
 def test_until_may_be_a_time_or_a_duration(yard: Yard) -> None:
-    """The same slots; `until` itself is one of them."""
+    """Both give the same slots, and the slot at `until` is included."""
     yard.create(schedule="0 * * * *")
     assert upcoming(yard, until="3h") == upcoming(yard, until="2026-11-23T15:00:00Z")
     assert len(upcoming(yard, until="3h")["slots"]) == 3
@@ -158,13 +160,13 @@ def test_until_may_be_a_time_or_a_duration(yard: Yard) -> None:
 
 @pytest.mark.parametrize("until", ["2026-11-23T12:00:00Z", "2026-11-30T12:00:01Z", "8d", "soon"])
 def test_until_is_within_the_next_seven_days(yard: Yard, until: str) -> None:
-    """What is past, what is further ahead and what is no time are refused alike."""
+    """A past time, a time too far ahead and a text that is no time get 400."""
     for path in ("/upcoming", f"/jobs/{yard.create()['id']}/upcoming"):
         assert yard.call("GET", path, query={"until": until}).status == 400
 
 
 def test_a_slot_that_is_due_is_not_upcoming(yard: Yard) -> None:
-    """Until somebody advances the job, its cursor still stands there."""
+    """The job's cursor stays at a due slot until a fire or the sweep moves it."""
     yard.create(schedule="*/10 * * * *")
     yard.clock.move(minutes=25)
     assert times(upcoming(yard, limit=1)) == ["2026-11-23T12:30:00.000Z"]
@@ -173,14 +175,14 @@ def test_a_slot_that_is_due_is_not_upcoming(yard: Yard) -> None:
 
 
 def test_a_deleted_job_has_no_slots(yard: Yard) -> None:
-    """At once, though it takes a while until it is cleared up."""
+    """It has none at once, although its deletion is not finished yet."""
     job = yard.create(schedule="* * * * *")
     yard.call("DELETE", f"/jobs/{job['id']}")
     assert upcoming(yard)["slots"] == []
 
 
 def test_a_list_that_ran_out_of_time_says_so(yard: Yard) -> None:
-    """A job that was not read may have had an earlier slot."""
+    """A job that was not read may have an earlier slot."""
     yard.create(schedule="0 * * * *")
     with yard.clock.deadline(4.0):
         found = yard.system.schedules.of_project("acme#etl", None, 10)
@@ -188,7 +190,7 @@ def test_a_list_that_ran_out_of_time_says_so(yard: Yard) -> None:
 
 
 def test_upcoming_reads_one_page_of_jobs_per_query(yard: Yard) -> None:
-    """One query for a page of jobs, one read for one job, none for an expression."""
+    """A page of jobs costs one query, one job costs one read, and an expression costs none."""
     job = yard.create(schedule="* * * * *")
     yard.create(name="b", schedule="0 3 * * *")
     yard.call("GET", "/jobs")

@@ -1,4 +1,4 @@
-"""What wakes a schedule: its rules, or the sweep where it has none."""
+"""What wakes a scheduled job: its rules, or the sweep if it has none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.yard import START, Yard
 
 
 def rules() -> list[str]:
-    """The expressions of the rules that there are."""
+    """The expressions of all rules."""
     found = boto3.client("events").list_rules()["Rules"]
     return sorted(rule["ScheduleExpression"] for rule in found)
 
@@ -40,7 +40,7 @@ def makes_no_rules(yard: Yard) -> None:
 
 
 def test_a_job_without_room_for_its_rules_is_created_and_woken_by_the_sweep(yard: Yard) -> None:
-    """At its minute, as by a rule, and with the same run."""
+    """The sweep starts the slot's run in its minute, as a rule would."""
     yard.aws.events.rules_per_bus = 1
     first = yard.create(name="a", schedule="*/5 * * * *")
     second = yard.create(name="b", schedule="*/5 * * * *")
@@ -57,7 +57,7 @@ def test_a_job_without_room_for_its_rules_is_created_and_woken_by_the_sweep(yard
 
 
 def test_a_rule_for_which_there_is_no_room_is_asked_for_once(yard: Yard) -> None:
-    """botocore takes the refusal for a throttle, and would repeat it, with seconds in between."""
+    """botocore takes the refusal for throttling, and would repeat it after seconds."""
     yard.aws.events.rules_per_bus = 0
     sent: list[str] = []
     events = yard.system.clients.get("events").meta.events
@@ -67,7 +67,7 @@ def test_a_rule_for_which_there_is_no_room_is_asked_for_once(yard: Yard) -> None
 
 
 def test_of_two_rules_that_do_not_both_find_room_none_is_kept(yard: Yard) -> None:
-    """Else a slot by date would be woken otherwise than one by weekday."""
+    """Otherwise slots by date and slots by weekday would be woken differently."""
     yard.aws.events.rules_per_bus = 1
     job = yard.create(schedule="0 3 1 * 1")
     assert (job["wake"], rules()) == ("sweep", [])
@@ -75,7 +75,7 @@ def test_of_two_rules_that_do_not_both_find_room_none_is_kept(yard: Yard) -> Non
 
 
 def test_an_update_that_finds_no_room_leaves_the_job_to_the_sweep(yard: Yard) -> None:
-    """And one that finds room gives it its rules, whatever it changes."""
+    """A later update that finds room gives the job its rules, whatever it changes."""
     yard.aws.events.rules_per_bus = 1
     job = yard.create(schedule="0 3 * * *")
     assert update(yard, job, schedule="0 5 1 * 1") == "sweep"
@@ -88,7 +88,7 @@ def test_an_update_that_finds_no_room_leaves_the_job_to_the_sweep(yard: Yard) ->
 
 
 def test_unpausing_finds_no_room_and_fires_all_the_same(yard: Yard) -> None:
-    """The job was paused when it was created, and had no rules."""
+    """The job was created paused and without rules."""
     yard.aws.events.rules_per_bus = 0
     job = yard.create(schedule="*/5 * * * *", paused=True)
     assert job["wake"] == "sweep"
@@ -99,7 +99,7 @@ def test_unpausing_finds_no_room_and_fires_all_the_same(yard: Yard) -> None:
 
 
 def test_wake_is_null_on_demand(yard: Yard) -> None:
-    """Also of a job that had a schedule, and no rules."""
+    """This also holds for a job that had a schedule but no rules."""
     yard.aws.events.rules_per_bus = 0
     job = yard.create(schedule="*/5 * * * *")
     yard.call("PATCH", f"/jobs/{job['id']}", {"schedule": None})
@@ -108,7 +108,7 @@ def test_wake_is_null_on_demand(yard: Yard) -> None:
 
 
 def test_the_audit_gives_rules_to_the_jobs_that_there_is_room_for(yard: Yard) -> None:
-    """The sweep goes on with the others."""
+    """The sweep continues to wake the others."""
     yard.aws.events.rules_per_bus = 0
     jobs = [yard.create(name=name, schedule="*/5 * * * *") for name in ("a", "b", "c")]
     yard.aws.events.rules_per_bus = 2
@@ -122,7 +122,7 @@ def test_the_audit_gives_rules_to_the_jobs_that_there_is_room_for(yard: Yard) ->
 
 
 def test_a_refusal_ends_the_audits_attempts_at_the_same_page(yard: Yard) -> None:
-    """Of hundreds of jobs without rules each would be refused by itself."""
+    """Hundreds of jobs without rules would otherwise cost one refused call each."""
     yard.set_up(replace(yard.system.settings, shards=1))
     yard.aws.events.rules_per_bus = 0
     for number in range(5):
@@ -135,14 +135,15 @@ def test_a_refusal_ends_the_audits_attempts_at_the_same_page(yard: Yard) -> None
 @pytest.mark.parametrize("back", [False, True])
 def test_while_the_setting_is_switched_each_slot_has_one_run(yard: Yard, back: bool) -> None:
     """
-    To `sweep`, and back to `rules`: an audit moves the jobs over, and before, between and after
-    each slot starts once, at the latest by the sweep that follows its rule's time.
+    The setting becomes `sweep`, and in one case `rules` again. An audit moves the jobs. Before,
+    between and after the audits each slot starts once, at the latest by the sweep after its rule's
+    time.
     """
     job = yard.create(schedule="*/5 * * * *")
     paused = yard.create(name="b", schedule="0 3 * * *", paused=True)
     makes_no_rules(yard)
     yard.clock.move(minutes=5)
-    yard.fire(job)  # its rule is still there
+    yard.fire(job)  # its rule still exists
     yard.sweep(seconds=90)
     assert slots(yard, job) == ["12:05"]
     yard.audit()
@@ -167,7 +168,7 @@ def test_while_the_setting_is_switched_each_slot_has_one_run(yard: Yard, back: b
 def test_a_sweep_that_read_the_job_before_its_rules_came_keeps_the_grace_of_rules(
     yard: Yard,
 ) -> None:
-    """An audit gives the job its rules while a sweep, which read it before, moves its cursor."""
+    """An audit gives the job its rules while a sweep that read the job before moves its cursor."""
     yard.aws.events.rules_per_bus = 0
     job = yard.create(schedule="*/5 * * * *")
     read = yard.stored_job(job)
@@ -181,7 +182,7 @@ def test_a_sweep_that_read_the_job_before_its_rules_came_keeps_the_grace_of_rule
 
 
 def test_a_slot_is_due_in_the_minute_that_the_sweep_was_called_for(yard: Yard) -> None:
-    """The clock of the function may be a moment behind that of EventBridge."""
+    """The function's clock may be slightly behind EventBridge's."""
     yard.aws.events.rules_per_bus = 0
     job = yard.create(schedule="*/5 * * * *")
     yard.clock.move(minutes=4, seconds=59)

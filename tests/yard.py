@@ -1,7 +1,7 @@
 """
-The system under test: the real handlers over moto, events delivered when the test says so.
+The system under test: the real handlers over moto. The test decides when events are delivered.
 
-Nothing of ours is replaced but the clock; AWS is moto with the fidelity of infra/local.
+Of our own code only the clock is replaced; AWS is moto with the fidelity layer of infra/local.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ IMAGE = "public.ecr.aws/docker/library/busybox:1.36"
 
 
 class Clock(clock.Clock):
-    """Time as the test has it; only waiting is real."""
+    """The clock that the test moves; only waiting takes real time."""
 
     def __init__(self) -> None:
         self.at = START
@@ -59,7 +59,7 @@ class Context:
 
 
 class Answer:
-    """What came back over HTTP."""
+    """The answer to a request."""
 
     def __init__(self, raw: dict[str, Any]) -> None:
         self.status = raw["statusCode"]
@@ -71,7 +71,7 @@ class Answer:
 
 
 class Calls:
-    """Every AWS call that botocore is asked to make: `Service.Operation`, in order."""
+    """The AWS calls that botocore is asked to make, as `service.Operation`, in order."""
 
     def __init__(self) -> None:
         self.made: list[str] = []
@@ -85,7 +85,7 @@ class Calls:
 
 
 class Yard:
-    """Handles on the system, and what a test does with it."""
+    """The system, and the methods with which a test uses it."""
 
     def __init__(self, aws: fidelity.Fidelity, clock: Clock) -> None:
         self.aws = aws
@@ -96,12 +96,12 @@ class Yard:
         self.token = self.make_token("write")
 
     def use(self, system: System) -> None:
-        """Let the handlers act through `system`."""
+        """Let the handlers use `system`."""
         self.system = system
         app.app.system = system
 
     def set_up(self, settings: Settings) -> None:
-        """Go on with other settings, as a function that was deployed again but stays warm."""
+        """Change the settings, as for a warm function that was deployed again."""
         system = System(settings, self.clock)
         system.clients = self.system.clients
         system.tokens = self.system.tokens
@@ -115,7 +115,7 @@ class Yard:
         )
         return text
 
-    # over HTTP
+    # requests over HTTP
 
     def call(
         self,
@@ -128,7 +128,7 @@ class Yard:
         base: str = BASE,
         through: Api = app.app,
     ) -> Answer:
-        """One request, as API Gateway hands it on."""
+        """Send one request as API Gateway does."""
         sent = {"Authorization": f"Bearer {self.token}", **(headers or {})}
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
@@ -154,20 +154,20 @@ class Yard:
         return Answer(through(event, Context()))
 
     def create(self, **spec: Any) -> dict[str, Any]:
-        """A job, made over HTTP."""
+        """Create a job over HTTP."""
         spec = {"name": f"job {len(self.aws.ecs.tasks)}-{self.clock.at}", "image": IMAGE} | spec
         answer = self.call("POST", "/jobs", spec)
         assert answer.status == 201, answer.envelope
         return dict(answer.data)
 
     def trigger(self, job: dict[str, Any], **overrides: Any) -> dict[str, Any]:
-        """A run, triggered over HTTP."""
+        """Trigger a run over HTTP."""
         answer = self.call("POST", f"/jobs/{job['id']}/runs", overrides or None)
         assert answer.status == 201, answer.envelope
         return dict(answer.data)
 
     def run(self, run: dict[str, Any]) -> dict[str, Any]:
-        """A run as GET shows it."""
+        """The run as GET shows it."""
         answer = self.call("GET", f"/jobs/{run['job_id']}/runs/{run['id']}")
         assert answer.status == 200, answer.envelope
         return dict(answer.data)
@@ -183,10 +183,10 @@ class Yard:
         return dict(answer.data)
 
     def counts(self, job: dict[str, Any]) -> dict[str, int]:
-        """Those of a job's run counts that are not zero."""
+        """The run counts of a job that are not zero."""
         return {name: n for name, n in self.status(job)["run_counts"].items() if n}
 
-    # behind it
+    # access without HTTP
 
     def stored(self, run: dict[str, Any]) -> Run:
         found = self.system.runs_table.get(run["job_id"], run["id"])
@@ -200,13 +200,13 @@ class Yard:
         return found
 
     def task_of(self, run: dict[str, Any]) -> str:
-        """ARN of a run's current task."""
+        """The ARN of a run's current task."""
         arn = self.stored(run).task_arn
         assert arn is not None
         return arn
 
     def deliver(self, *events: dict[str, Any]) -> None:
-        """Hand state-change events to their handler: those given, or all that were sent."""
+        """Give state-change events to their handler: the given ones, or all that were sent."""
         for event in events or self.take_events():
             self.system.lifecycle.apply_task(ecs_task.read_task(event["detail"]))
 
@@ -215,14 +215,14 @@ class Yard:
         return taken
 
     def finish(self, run: dict[str, Any], exit_code: int = 0, **why: Any) -> None:
-        """A run's container starts and ends, and the events arrive."""
+        """Start and end the container of a run, and deliver its events."""
         arn = self.task_of(run)
         self.aws.ecs.start(arn)
         self.aws.ecs.stop(arn, exit_code=exit_code, **why)
         self.deliver()
 
     def sweep(self, **later: float) -> None:
-        """A sweep, some time later."""
+        """Run the sweep, after moving the clock."""
         self.clock.move(**later)
         self.system.sweep.turn()
 
@@ -231,13 +231,13 @@ class Yard:
         self.system.audit.turn()
 
     def fire(self, job: dict[str, Any], slot: datetime | None = None) -> str:
-        """A rule's fire for a slot: this minute's, if none is given."""
+        """Fire the job's rule for a slot, or for this minute if none is given."""
         at = slot or self.clock.at.replace(second=0, microsecond=0)
         return self.system.scheduler.fired(f"{WORKSPACE}#{PROJECT}", job["id"], at)
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[Calls]:
-        """The AWS calls made inside."""
+        """Record the AWS calls that are made inside."""
         calls = Calls()
         services = ("ecs", "events", "logs", "cloudwatch")
         clients = [
@@ -263,7 +263,7 @@ def make_yard(stage: str, clock: Clock | None = None) -> Iterator[Yard]:
 
 
 def rules() -> list[tuple[str, str]]:
-    """(expression, state) of each EventBridge rule."""
+    """The expression and state of each EventBridge rule."""
     return [
         (rule["ScheduleExpression"], rule["State"])
         for rule in boto3.client("events").list_rules()["Rules"]

@@ -77,12 +77,7 @@ class Rules:
                 if aws.error_code(error) == aws.QUOTA_REACHED:
                     return made
                 raise
-            self._change(
-                "make the schedule's target",
-                self._client.put_targets,
-                Rule=rule["Name"],
-                Targets=[self.target(job_id, project)],
-            )
+            self._put_target(rule["Name"], job_id, project)
         return len(rules)
 
     def put_all(self, job_id: str, project: str, rules: Sequence[Mapping[str, Any]]) -> bool:
@@ -99,6 +94,17 @@ class Rules:
         ]
         # tags count when the rule is made; EventBridge ignores them on an update (PutRule)
         self._change("make the schedule's rule", self._client.put_rule, **rule, Tags=tags)
+
+    def _put_target(self, rule: str, job_id: str, project: str) -> None:
+        """Unavailable where the rule is gone: somebody deletes the job at the same time."""
+        what = "make the schedule's target"
+        targets = [self.target(job_id, project)]
+        try:
+            self._change(what, self._client.put_targets, Rule=rule, Targets=targets)
+        except ClientError as error:
+            if aws.error_code(error) != "ResourceNotFoundException":
+                raise
+            raise Unavailable(f"The rule was removed meanwhile: could not {what}.") from error
 
     def _change(self, what: str, call: Callable[..., dict[str, Any]], **request: Any) -> None:
         """

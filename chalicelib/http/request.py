@@ -6,8 +6,6 @@ One answer names everything that is wrong; a handler gets only valid values.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from chalicelib.domain import preconditions
 from chalicelib.domain.errors import BadRequest, TooLarge, UnsupportedMediaType
 from chalicelib.domain.preconditions import IfMatch
 from chalicelib.http import strict_json
-from chalicelib.usecases.idempotency import Once
+from chalicelib.usecases.idempotency import Once, body_hash
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -76,12 +74,7 @@ class Request:
     @property
     def tenancy(self) -> Tenancy:
         """What the caller's workspace may name on this stage."""
-        from chalicelib.domain.fields import Tenancy
-
-        settings = self.system.settings
-        return Tenancy(
-            settings.stage, self.workspace_id, settings.secret_prefixes, settings.iam_prefix
-        )
+        return self.system.settings.tenancy(self.workspace_id)
 
     def parse(self, model: type[M]) -> M:
         """
@@ -163,12 +156,3 @@ class Request:
         """The Idempotency-Key and the body's hash; None where the request has no key."""
         key = self.idempotency_key
         return None if key is None else Once(key, body_hash(body))
-
-
-def body_hash(body: BaseModel) -> str:
-    """
-    A hash that is equal for two bodies that ask for the same. The order of names does not count,
-    nor does a default that is sent explicitly, nor a default that a later version of Jobyard adds.
-    """
-    asked = body.model_dump(mode="json", exclude_defaults=True)
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

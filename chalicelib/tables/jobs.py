@@ -64,6 +64,10 @@ class JobsTable:
         """What an Idempotency-Key created; `key_id` is the sort key of its record."""
         return self.database.get(JobKey, project, key_id)
 
+    def use_key(self, key: JobKey, now: datetime) -> bool:
+        """Store what a request with an Idempotency-Key came to; False: its record is there."""
+        return self.database.put(key, _unused(now))
+
     def newest(self, project: str, *, before: str | None, limit: int | None) -> Iterator[Job]:
         """The active jobs of a project, newest first, those older than the id `before` if given."""
         between = Job.sk.between(_FIRST, just_below(before) if before else _LAST)
@@ -80,8 +84,7 @@ class JobsTable:
         stats = Stats(job.job_id, "stats", project=job.pk)
         transaction.put("stats", stats, Stats.pk.does_not_exist())
         if key is not None:
-            unused = JobKey.pk.does_not_exist() | (JobKey.expires <= now)
-            transaction.put("key", key, unused)
+            transaction.put("key", key, _unused(now))
         return transaction.commit()
 
     def update(self, job: Job, changes: dict[str, Any]) -> frozenset[str]:
@@ -218,4 +221,10 @@ def _as_read(job: Job) -> Condition:
     is_so = Job.pk.exists() & (Job.state == ACTIVE) & (Job.version == job.version)
     is_so &= Job.wake.does_not_exist() if job.wake is None else Job.wake == job.wake
     condition: Condition = is_so
+    return condition
+
+
+def _unused(now: datetime) -> Condition:
+    """An Idempotency-Key has no record, or one that DynamoDB's TTL has not removed yet."""
+    condition: Condition = JobKey.pk.does_not_exist() | (JobKey.expires <= now)
     return condition

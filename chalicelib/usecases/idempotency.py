@@ -6,12 +6,16 @@ record of a key is written in the transaction that creates, so neither exists wi
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.domain.errors import Conflict
 from chalicelib.tables.records import Key
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 K = TypeVar("K", bound=Key)
 
@@ -47,6 +51,15 @@ class Once:
         if found.body_hash != self.body_hash:
             raise key_reused("it came with another body before")
         return found.made
+
+
+def body_hash(body: BaseModel) -> str:
+    """
+    A hash that is equal for two bodies that ask for the same. The order of names does not count,
+    nor does a default that is sent explicitly, nor a default that a later version of Jobyard adds.
+    """
+    asked = body.model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def key_reused(why: str) -> Conflict:

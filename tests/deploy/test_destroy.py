@@ -62,6 +62,28 @@ def test_a_stage_whose_cluster_was_deleted_a_moment_ago_has_no_tasks(
     destroy.destroy("dev", data=False)
 
 
+class Exports:
+    """CloudFormation with the exports of some stages, each with the stacks that import it."""
+
+    def __init__(self, **importing: list[str]) -> None:
+        self.importing = {f"jobyard-{stage}-job-resource": i for stage, i in importing.items()}
+
+    def list_imports(self, ExportName: str) -> dict[str, Any]:
+        if not self.importing.get(ExportName):
+            raise Refusal("ValidationError", f"Export '{ExportName}' is not imported by any stack.")
+        return {"Imports": self.importing[ExportName]}
+
+
+def test_a_stage_whose_jobs_are_resources_of_stacks_is_not_destroyed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """CloudFormation would not delete the stack, and halted functions could not delete the jobs."""
+    install(monkeypatch, "cloudformation", Exports(dev=["etl", "web"], prod=[]))
+    with pytest.raises(Refused, match="etl, web"):
+        destroy.refuse_while_imported("dev")
+    destroy.refuse_while_imported("prod")
+
+
 def test_every_revision_of_the_stages_families_is_deleted(world: World) -> None:
     """The env values of a job are in active and in inactive revisions."""
     world.definition("dev")
@@ -215,6 +237,7 @@ def test_a_destroy_that_is_not_confirmed_changes_nothing(
     """The command stops before it changes rules, tasks or tables."""
     world.rule("dev")
     task = world.task("dev")
+    install(monkeypatch, "cloudformation", Exports())
     monkeypatch.setattr("sys.argv", ["destroy", "dev"])
     type_in(None)
     with pytest.raises(SystemExit, match="make destroy: nobody can be asked"):

@@ -110,3 +110,11 @@ def test_an_upgrade_keeps_what_a_stage_has_where_a_default_changes(
     assert deployed("enhanced") == "enhanced"
     assert deployed("enabled") == "enhanced"
     assert deployed("disabled", "ContainerInsights=enabled") == "enabled"
+
+
+@pytest.mark.parametrize("parameter", ["ContainerInsights", "AssignPublicIp", "LogRetentionDays"])
+def test_every_option_that_costs_money_is_a_parameter(
+    template: dict[str, Any], parameter: str
+) -> None:
+    """The parameter allows more than one value."""
+    assert len(template["Parameters"][parameter]["AllowedValues"]) > 1

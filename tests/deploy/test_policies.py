@@ -21,7 +21,14 @@ from tests.deploy.permissions import policies
 
 Statement = dict[str, Any]
 
-FUNCTION_ROLES = ("ApiHandlerRole", "TaskChangedRole", "FireRole", "SweepRole", "AuditRole")
+FUNCTION_ROLES = (
+    "ApiHandlerRole",
+    "TaskChangedRole",
+    "FireRole",
+    "SweepRole",
+    "AuditRole",
+    "JobResourceRole",
+)
 ROLES = (*FUNCTION_ROLES, "ExecutionRole")
 
 SERVICES_OF_AWS: dict[str, Any] = json.loads(

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import app
 from chalicelib import log
 from chalicelib.domain import errors
@@ -25,6 +23,7 @@ FUNCTIONS = {
     "Fire": "fire",
     "Sweep": "sweep",
     "Audit": "audit",
+    "JobResource": "job-resource",
 }
 
 
@@ -167,7 +166,7 @@ def test_background_functions_time_out_after_their_turns_end(template: dict[str,
 def test_failed_asynchronous_invocations_go_to_a_queue(template: dict[str, Any]) -> None:
     """Events that a function failed to handle, or EventBridge to deliver, wait in a queue."""
     functions = resources(template, "AWS::Serverless::Function")
-    for name in ("TaskChanged", "Fire"):
+    for name in ("TaskChanged", "Fire", "JobResource"):
         failed = functions[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
         assert failed["Destination"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
     events = [
@@ -290,11 +289,3 @@ def test_the_dashboard_shows_metrics_that_exist(template: dict[str, Any]) -> Non
         for transformation in metric["MetricTransformations"]
     }
     assert shown == made
-
-
-@pytest.mark.parametrize("parameter", ["ContainerInsights", "AssignPublicIp", "LogRetentionDays"])
-def test_every_option_that_costs_money_is_a_parameter(
-    template: dict[str, Any], parameter: str
-) -> None:
-    """The parameter allows more than one value."""
-    assert len(template["Parameters"][parameter]["AllowedValues"]) > 1

@@ -17,10 +17,11 @@ from chalicelib.http import cursors
 from chalicelib.http.answer import render
 from chalicelib.http.cursors import decode_cursor, encode_cursor
 from chalicelib.http.queries import ListJobs, ListRuns, LogsQuery, MetricsQuery, Query
-from chalicelib.http.request import MAX_REQUEST_BODY, Request, body_hash
+from chalicelib.http.request import MAX_REQUEST_BODY, Request
 from chalicelib.http.room import encoded_size
 from chalicelib.settings import read_settings
 from chalicelib.system import System
+from chalicelib.usecases.idempotency import body_hash
 from infra.local import provision
 from tests.http.conftest import NOW, Clock
 

@@ -1,18 +1,19 @@
-"""Cases that nobody writes down: one for each AWS call that an operation makes."""
+"""Runs a test once for each AWS call that an operation makes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 MOST = 200
-"""Calls of one operation; more would be a loop."""
+"""The most calls that one operation may make; more would be a loop."""
 
 
 def at_every_call(happen: Callable[[int], str | None], hold: Callable[[], None]) -> None:
     """
-    `happen` at the first call of an operation, then at the second, and on, each time in a world
-    made anew: it answers where it was, or None where the operation got through without such a
-    call, which is the last case. `hold` after each; AssertionError names all that did not.
+    Call `happen` with 1, 2, 3 …, the number of the AWS call at which something goes wrong, and
+    `hold` after each. `happen` makes a fresh world and returns the call's name, or None if the
+    operation ended before such a call, which is the last case. AssertionError lists every case that
+    failed.
     """
     broken = []
     for number in range(1, MOST):

@@ -1,4 +1,4 @@
-"""The world of the reliability tests: made once a module, and made anew for every case."""
+"""The world of the reliability tests: made once a module, and emptied for every case."""
 
 from __future__ import annotations
 

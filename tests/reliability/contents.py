@@ -1,4 +1,4 @@
-"""What there is in a world, seen without asking AWS: tables, tasks, rules, log groups."""
+"""What a world contains, read without AWS calls: tables, tasks, rules and log groups."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ M = TypeVar("M", bound=Model)
 
 
 class Contents:
-    """What a yard holds, read from moto's memory, and changed as somebody would by hand."""
+    """Reads what a yard contains from moto's memory, and changes it as a person would by hand."""
 
     yard: Yard
 
@@ -62,7 +62,7 @@ class Contents:
         ]
 
     def put(self, run: Run) -> None:
-        """A run as it is, past every condition: for histories of thousands."""
+        """Store a run without any condition, for histories of thousands."""
         self._table(self.on.settings.runs_table).put_item(run.serialize())
 
     def jobs(self) -> list[Job]:
@@ -85,7 +85,7 @@ class Contents:
         return self._records(self.on.settings.runs_table, Stats, "stats")
 
     def rules(self) -> dict[str, dict[str, Any]]:
-        """Of each rule its expression, its state and its targets."""
+        """The expression, the state and the targets of each rule."""
         return {
             name: {
                 "ScheduleExpression": rule.scheduled_expression,
@@ -96,15 +96,15 @@ class Contents:
         }
 
     def room_for_rules(self, rules: int = RULES_PER_BUS) -> None:
-        """How many rules the bus takes from now on."""
+        """Set how many rules the bus has room for."""
         self.yard.aws.events.rules_per_bus = rules
 
     def remove_rule(self, name: str) -> None:
-        """As somebody would by hand."""
+        """Remove a rule as a person would by hand."""
         del self._rules[name]
 
     def change_rule(self, name: str, expression: str | None) -> None:
-        """As somebody would by hand; None: its target is taken away."""
+        """Change a rule as a person would by hand; None removes its targets."""
         if expression is None:
             self._rules[name].targets.clear()
         else:
@@ -114,7 +114,7 @@ class Contents:
         return list(self._groups)
 
     def definitions(self) -> list[str]:
-        """ARNs of the active task definitions."""
+        """The ARNs of the active task definitions."""
         return [
             definition.arn
             for revisions in self._definitions.values()

@@ -1,4 +1,4 @@
-"""What may happen while an operation is under way, in a function of its own."""
+"""What other processes may do while an operation runs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Intruder = Callable[[World], None]
 
 
 def _call(world: World, method: str, path: str, body: Any = None) -> None:
-    """Whatever is answered is fine, but that something is broken, or down."""
+    """Send a request; any answer is fine except a 5xx."""
     answer = world.yard.call(method, path, body)
     assert answer.status < 500, answer.envelope
 
 
 def a_sweep(world: World) -> None:
-    """The function was held up for longer than any lease."""
+    """A sweep runs after the operation was delayed for longer than any lease."""
     world.clock.move(minutes=2)
     world.sweep()
 
@@ -31,7 +31,7 @@ def an_end(world: World) -> None:
 
 
 def an_unheard_end(world: World) -> None:
-    """Every task ends, some badly, and the events are lost; a sweep finds it."""
+    """Every task ends, some with an error, and the events are lost; a sweep finds it."""
     _all_end(world)
     world.yard.take_events()
     a_sweep(world)
@@ -44,38 +44,38 @@ def _all_end(world: World) -> None:
 
 
 def a_cancel(world: World) -> None:
-    """Of every run that is not over."""
+    """A client cancels every run that is not over."""
     for run in world.runs():
         if not run.is_terminal:
             _call(world, "POST", f"/jobs/{run.job_id}/runs/{run.run_id}/cancel")
 
 
 def a_read(world: World) -> None:
-    """Of every run, by its client."""
+    """A client reads every run."""
     for run in world.runs():
         _call(world, "GET", f"/jobs/{run.job_id}/runs/{run.run_id}")
 
 
 def a_trigger(world: World) -> None:
-    """Of every job."""
+    """A client triggers every job."""
     for job in world.jobs():
         _call(world, "POST", f"/jobs/{job.job_id}/runs")
 
 
 def a_fire(world: World) -> None:
-    """Of every job, for this minute."""
+    """The rule of every job fires for this minute."""
     for job in world.jobs():
         world.yard.fire({"id": job.job_id}, world.clock() + timedelta(seconds=5))
 
 
 def a_delete(world: World) -> None:
-    """Of every job."""
+    """A client deletes every job."""
     for job in world.jobs():
         _call(world, "DELETE", f"/jobs/{job.job_id}")
 
 
 def an_update(world: World) -> None:
-    """Of every job: another schedule, another command, and what one run may do to another."""
+    """A client changes every job's schedule, command and concurrency policy."""
     changes = {"command": ["z"], "schedule": "0 15 * * *", "concurrency_policy": "replace"}
     for job in world.jobs():
         _call(world, "PATCH", f"/jobs/{job.job_id}", changes)
@@ -83,11 +83,11 @@ def an_update(world: World) -> None:
 
 class Meeting:
     """
-    An intruder at one call of an operation, by its number or the first of its name: all that it
-    does is done there, and then the operation goes on.
+    Lets an intruder act at one call of an operation, given by its number, or by its name at the
+    first such call. The intruder does all its work there, and then the operation goes on.
 
-    It has neither the operation's deadline nor its ids in the log. What goes wrong with it is
-    kept for `check`, for the operation may outlive whatever is raised at one of its calls.
+    The intruder has neither the operation's deadline nor its ids in the log. Its error is stored
+    for `check`, because the operation may handle what is raised at one of its calls.
     """
 
     def __init__(self, world: World, intruder: Intruder, where: int | str) -> None:
@@ -96,7 +96,7 @@ class Meeting:
         self._where = where
         self._error: Exception | None = None
         self.met: str | None = None
-        """The call at which it was, once it was."""
+        """The name of the call at which the intruder acted, or None."""
 
     def __call__(self, count: int, name: str) -> None:
         if self.met is not None or self._where not in (count, name):
@@ -109,6 +109,6 @@ class Meeting:
             self._error = error
 
     def check(self) -> None:
-        """Raise what the intruder failed with."""
+        """Raise the intruder's error, if it had one."""
         if self._error is not None:
             raise self._error

@@ -1,8 +1,8 @@
 """
-What must hold once nothing moves any more: invariants 1 to 6, looked up in the tables, the task
-store, the rules, the log groups and the task definitions themselves.
+Invariants 1 to 6, which must hold once nothing changes any more. They are checked in the tables,
+the tasks, the rules, the log groups and the task definitions.
 
-Every function here answers with what is wrong, in words; nothing is wrong: an empty list.
+Each function yields what is wrong, in words; it yields nothing if all is well.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from infra.local.fidelity.tasks import Task
 from tests.reliability.world import ScheduleSeen, World
 
 NO_TASK_NEEDED = frozenset({"skipped_overlap", "missed_deadline"})
-"""Errors of slots that were recorded and never meant to start."""
+"""The errors of slots that were recorded without being started."""
 
 
 def hold_at_rest(world: World, *, losing_events: bool = False) -> None:
     """
-    Time passes until nothing moves; where something is wrong then, the audit may put it right.
+    Let time pass until nothing changes; if something is wrong then, the audit may repair it.
 
-    Cheaper by a third than calling the audit for every case, also where nothing is left for it.
+    This takes a third less time than running the audit for every case.
     """
     world.pass_time(losing_events=losing_events)
     if wrong(world):
@@ -35,8 +35,8 @@ def hold_at_rest(world: World, *, losing_events: bool = False) -> None:
 
 def hold_in_the_end(world: World, *, losing_events: bool = False) -> None:
     """
-    Time passes until nothing moves; an hour later the audit looks at everything, and once more
-    where it has not put everything right yet. AssertionError names what is still wrong then.
+    Let time pass until nothing changes, and run the audit an hour later; once more if something is
+    still wrong. AssertionError lists what is wrong after that.
     """
     found: list[str] = []
     for _ in range(2):
@@ -139,7 +139,7 @@ def tasks_are_single(world: World) -> Iterator[str]:
 
 
 def verdicts_fit(world: World) -> Iterator[str]:
-    """1. What a run is said to be is what its tasks did."""
+    """1. The status of a run is what its tasks did."""
     tasks = {task.arn: task for task in world.made}
     known: set[str] = set()
     for run in world.runs():
@@ -193,7 +193,7 @@ def counts_fit(world: World) -> Iterator[str]:
 
 
 def everything_has_an_owner(world: World) -> Iterator[str]:
-    """5. Nothing is left of what was deleted, nor of what was never stored."""
+    """5. Nothing is left of a deleted job, or of one that was never stored."""
     on = world.on.settings
     jobs = {job.job_id: job for job in world.jobs()}
     for job in jobs.values():
@@ -225,8 +225,8 @@ def everything_has_an_owner(world: World) -> Iterator[str]:
 
 def rules_fit(world: World) -> Iterator[str]:
     """
-    6. An active schedule has exactly its rules; other jobs have none. One that the sweep wakes has
-    none either, and is one for which there is no room, or whose stage makes no rules.
+    6. An active schedule has exactly its rules, and other jobs have none. A job that the sweep
+    wakes has no rules: either the bus has no room for them, or the stage makes none.
     """
     wanted = {}
     makes_rules = world.on.settings.wake != SWEEP

@@ -1,4 +1,4 @@
-"""Events out: every terminal run is announced at least once, and that is never in the way."""
+"""Every terminal run is announced at least once, and announcing never delays anything."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def arrive(world: World) -> None:
 
 
 def test_a_terminal_run_is_announced_with_all_that_the_api_shows(world: World) -> None:
-    """Source, detail type, the run as detail, and where it belongs."""
+    """The event has source, detail type, bus and task, and the run as its detail."""
     world.fresh(bus=True)
     sent: list[dict[str, Any]] = []
     world.wire.made = lambda name, params: (
@@ -49,7 +49,7 @@ def test_a_terminal_run_is_announced_with_all_that_the_api_shows(world: World) -
 
 
 def test_nothing_is_announced_where_no_bus_is_named(world: World) -> None:
-    """Off by default."""
+    """Announcing is off by default."""
     world.fresh()
     finished(world)
     with world.wire.failing() as wire:
@@ -60,7 +60,7 @@ def test_nothing_is_announced_where_no_bus_is_named(world: World) -> None:
 
 @pytest.mark.parametrize("moment", ["asking", "answered"])
 def test_dying_at_the_bus_announces_again(world: World, moment: str) -> None:
-    """At least once: twice where the bus had taken it already."""
+    """The event is sent at least once: twice if the bus had already taken it."""
     world.fresh(bus=True)
     run = finished(world)
     with pytest.raises(Death), world.wire.failing(**{moment: at_the_bus(die)}):
@@ -80,7 +80,7 @@ def test_dying_at_the_bus_announces_again(world: World, moment: str) -> None:
     ids=["throttled", "gone", "denied"],
 )
 def test_a_bus_that_is_down_delays_no_run(world: World, fail: Failing) -> None:
-    """The verdict is stored and shown, a retry starts; the event waits, and comes in the end."""
+    """The run's status is stored and shown, and a retry starts; the event is sent later."""
     world.fresh(bus=True)
     job = world.job(name="a", max_retries=1)
     run, other = world.yard.trigger(job), world.yard.trigger(job)
@@ -100,7 +100,7 @@ def test_a_bus_that_is_down_delays_no_run(world: World, fail: Failing) -> None:
 
 
 def test_an_entry_that_the_bus_did_not_take_is_sent_again(world: World) -> None:
-    """PutEvents answers 200 with FailedEntryCount."""
+    """PutEvents reports it as FailedEntryCount in an answer of 200."""
     world.fresh(bus=True)
     finished(world)
     events = world.on.clients.get("events")
@@ -121,7 +121,7 @@ def test_an_entry_that_the_bus_did_not_take_is_sent_again(world: World) -> None:
 
 
 def test_unsent_events_are_tried_at_growing_intervals_while_the_bus_is_down(world: World) -> None:
-    """A backlog of unsent events leaves the sweep time for launches and time-outs."""
+    """Unsent events thus leave the sweep time for launches and time-outs."""
     world.fresh(bus=True)
     finished(world)
     with world.wire.failing(asking=at_the_bus(lambda _, name: throttled(name))) as wire:
@@ -135,7 +135,7 @@ def test_unsent_events_are_tried_at_growing_intervals_while_the_bus_is_down(worl
 
 
 def test_a_run_does_not_expire_before_its_event_is_out(world: World) -> None:
-    """Retention begins with the event, and counts from the end of the run."""
+    """Retention is set when the event was sent, and counts from the end of the run."""
     world.fresh(bus=True)
     world.set_up(event_bus=world.on.settings.event_bus, run_retention_days=3)
     world.job(name="b", schedule="0 13 * * *", concurrency_policy="forbid")
@@ -158,7 +158,7 @@ def test_a_run_does_not_expire_before_its_event_is_out(world: World) -> None:
 
 
 def test_removing_the_bus_from_the_settings_delays_no_run(world: World) -> None:
-    """Runs that still had their event to send are done with, and their job can be deleted."""
+    """Runs with an unsent event need no more work, and their job can be deleted."""
     world.fresh(bus=True)
     run = finished(world)
     with world.wire.failing(asking=at_the_bus(lambda _, name: throttled(name))):
@@ -174,7 +174,7 @@ def test_removing_the_bus_from_the_settings_delays_no_run(world: World) -> None:
 
 
 def test_a_delete_waits_for_the_events_of_its_runs(world: World) -> None:
-    """Nobody else could send them once the runs are gone."""
+    """Once the runs are deleted, nothing could send their events."""
     world.fresh(bus=True)
     run = finished(world)
     with world.wire.failing(asking=at_the_bus(lambda _, name: throttled(name))):

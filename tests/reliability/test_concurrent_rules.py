@@ -1,8 +1,9 @@
 """
-EventBridge refuses a change of a rule while another one is under way; that passes.
+EventBridge refuses a change of a rule while another one is in progress; a later try succeeds.
 
-PutRule, PutTargets, RemoveTargets and DeleteRule answer ConcurrentModificationException, PutTargets
-and RemoveTargets also as the code of a target that failed (EventBridge API reference).
+PutRule, PutTargets, RemoveTargets and DeleteRule then raise ConcurrentModificationException;
+PutTargets and RemoveTargets may also report it as the code of a failed target (EventBridge API
+reference).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ CHANGING = {
     "pause": {"events.PutRule", "events.PutTargets"},
     "delete": {"events.RemoveTargets", "events.DeleteRule"},
 }
-"""Requests that change rules, each with the calls by which it does."""
+"""Requests that change rules, and the calls with which they do."""
 
 
 def error(name: str) -> Any:
@@ -69,7 +70,7 @@ def busy(call: str, times: int, answer: Any = error) -> tuple[Failing, list[str]
 def test_a_concurrent_change_of_a_rule_is_retried(
     world: World, name: str, call: str, how: str
 ) -> None:
-    """The request succeeds as if it had been alone, after the call was made once more."""
+    """The request succeeds as if it had been alone, after repeating the call."""
     (operation,) = [each for each in OPERATIONS if each.name == name]
     act = operation.prepare(world.fresh(bus=operation.bus))
     meet, met = busy(call, 2, ANSWERS[how])
@@ -82,7 +83,7 @@ def test_a_concurrent_change_of_a_rule_is_retried(
 
 
 def test_changes_without_end_are_a_503_that_leaves_nothing_behind(world: World) -> None:
-    """It was an `internal` 500; asked again later, it may succeed."""
+    """The answer is not an `internal` 500: the request may succeed later."""
     act = jobs.create_scheduled(world.fresh())
     meet, met = busy("events.PutTargets", 1_000)
     with world.wire.failing(asking=meet):
@@ -94,8 +95,23 @@ def test_changes_without_end_are_a_503_that_leaves_nothing_behind(world: World) 
     assert world.rules() == {}
 
 
+def test_a_rule_that_a_delete_removes_in_between_is_a_503(world: World) -> None:
+    """It was an `internal` 500; asked again, the job is not found."""
+    act = jobs.update_to_a_schedule(world.fresh())
+    job = {"id": world.jobs()[0].job_id}
+
+    def delete(_: int, name: str) -> None:
+        if name == "events.PutTargets":
+            world.wire.asking = None
+            world.wire.meanwhile(lambda: world.yard.call("DELETE", f"/jobs/{job['id']}"))
+
+    with world.wire.failing(asking=delete):
+        assert (act().status, act().status) == (503, 404)
+    invariants.hold_in_the_end(world)
+
+
 def test_retries_of_a_concurrent_change_end_with_the_requests_deadline(world: World) -> None:
-    """A delete answers within its few seconds and leaves the rule to the sweep."""
+    """The delete answers within a few seconds and leaves the rule to the sweep."""
     act = jobs.delete(world.fresh())
 
     def slow(_: int, name: str) -> Any:
@@ -124,7 +140,7 @@ def test_the_audit_does_not_report_a_concurrent_change_as_a_defect(
     call: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whatever it cannot do now, its next turn does: a warning, no error."""
+    """The next turn does what this one could not, so the audit logs a warning and no error."""
     act = prepare(world.fresh())
     capsys.readouterr()
     meet, met = busy(call, 1_000)

@@ -1,10 +1,10 @@
 """
-Kill it anywhere: at every AWS call of every operation the process dies, and all ends well.
+The process dies at every AWS call of every operation, and the invariants hold in the end.
 
-The cases are not written down. For each operation the call at which it dies counts up until the
-operation gets through, so an AWS call that is added is a case that is added. It dies in two ways:
-before the call is made, and then the events of its tasks arrive; or after it was made but before
-its answer was read, and then they are all lost.
+The cases are not written down: the call at which the process dies counts up until the operation
+ends, so a new AWS call is a new case. The process dies either before the call is made, and then the
+events of its tasks arrive; or after the call but before its answer is read, and then all events are
+lost.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.reliability.world import World
 def test_dying_before_or_after_any_call_keeps_the_invariants(
     world: World, operation: Operation, when: str
 ) -> None:
-    """Time passes, the sweep and the audit run, and the invariants hold."""
+    """After time has passed and the sweep and the audit have run, the invariants hold."""
     at_every_call(
         lambda number: die_at(world, operation, number, when),
         lambda: invariants.hold_in_the_end(world, losing_events=when == "after"),
@@ -33,7 +33,9 @@ def test_dying_before_or_after_any_call_keeps_the_invariants(
 
 
 def die_at(world: World, operation: Operation, number: int, when: str) -> str | None:
-    """Do it in a fresh world and die at that call: the call, or None where it got through."""
+    """
+    Run the operation in a fresh world and die at this call; return the call, or None if it ended.
+    """
     world.fresh(bus=operation.bus)
     act = operation.prepare(world)
     world.observe()
@@ -45,7 +47,7 @@ def die_at(world: World, operation: Operation, number: int, when: str) -> str | 
         died_at = str(death)
     world.observe()
     if operation.again and died_at is not None:
-        act()  # the client, EventBridge or Lambda asks again
+        act()  # the client, EventBridge or Lambda repeats it
         world.observe()
     return died_at
 
@@ -56,12 +58,15 @@ AGAIN: list[tuple[str, str, Failing]] = [
     ("was throttled", "asking", lambda _, name: throttled(name)),
     ("was unanswered", "answered", lambda _, name: unanswered(name)),
 ]
-"""What happens the second time, and at which moment: one after the other, from call to call."""
+"""What happens to the sweep and at which moment; the cases take these in turn."""
 
 
 @pytest.mark.parametrize("name", TWICE)
 def test_dying_again_in_the_recovering_sweep_keeps_the_invariants(world: World, name: str) -> None:
-    """At every call of the operation, and then at every call of the sweep that comes after."""
+    """
+    The process dies at a call of the operation, and then something fails at a call of the next
+    sweep.
+    """
     (operation,) = [each for each in OPERATIONS if each.name == name]
     broken = []
     for number in range(1, MOST):

@@ -24,8 +24,8 @@ IN_TIME = 25.0
 @contextlib.contextmanager
 def slow(world: World, answered: int) -> Iterator[list[str]]:
     """
-    Every attempt of every AWS call is answered just before it would time out; after so many no
-    attempt is answered. In virtual time. Yields the attempts.
+    Let the first `answered` attempts of AWS calls be answered just before they time out, and let
+    all later ones time out, in virtual time. Yields the attempts.
     """
     attempts: list[str] = []
 
@@ -56,7 +56,7 @@ def slow(world: World, answered: int) -> Iterator[list[str]]:
 def test_a_request_is_answered_in_time_whatever_aws_does(
     world: World, name: str, answered: int
 ) -> None:
-    """Slow calls use up its time, and then nothing answers at all."""
+    """Slow calls use up the request's time, and then AWS does not answer at all."""
     (operation,) = [each for each in OPERATIONS if each.name == name]
     act = operation.prepare(world.fresh(bus=operation.bus))
     began = world.time.elapsed
@@ -70,7 +70,9 @@ def test_a_request_is_answered_in_time_whatever_aws_does(
 
 
 def test_a_sweep_ends_with_its_turn_whatever_aws_does(world: World) -> None:
-    """So that turns seldom overlap: the last attempt may outlast it, no further one is made."""
+    """
+    Turns thus seldom overlap: the last attempt may end after the turn, but none is begun after it.
+    """
     world.fresh()
     job = world.job(name="a", schedule="* * * * *")
     for _ in range(12):

@@ -1,4 +1,4 @@
-"""A delete of a job with more in flight than one turn can stop: nothing of it starts any more."""
+"""Deleting a job with more runs than one turn can stop: none of them starts afterwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RUNNING = 40
 
 
 def test_nothing_that_waits_starts_after_a_delete(world: World) -> None:
-    """Each AWS call takes its time, so that the delete's own turn stops only some of the runs."""
+    """Each AWS call takes time, so the delete's own turn stops only some of the runs."""
     world.fresh()
     job = world.job(name="a")
     for _ in range(RUNNING):

@@ -1,8 +1,8 @@
 """
-IAM denies a call: whichever function makes it says so in a log event of its own.
+If IAM denies a call, the function that made it logs the denial as a message of its own.
 
-A denial does not pass by itself, so it is neither a warning nor one error among others. The cases
-enumerate themselves, call by call, so that no handling of an error can swallow one.
+A denial does not pass, so it is neither a warning nor just any error. The tests deny each call in
+turn, so that no handling of an error can hide a denial.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def test_every_denied_call_of_every_operation_is_logged_as_one(
     world: World, operation: Operation, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the operation and the code; a request's answer says `internal`, and nothing of it."""
+    """The line has the operation and the code; the answer says `internal` and no details."""
     for number in range(1, MOST):
         act = operation.prepare(world.fresh(bus=operation.bus))
         capsys.readouterr()
@@ -61,7 +61,7 @@ def test_every_denied_call_of_every_operation_is_logged_as_one(
         if wire.count < number:
             return
         name = wire.names[number - 1].partition(".")[2]
-        if raised is not None:  # of an event or a fire: its handler logs it, see below
+        if raised is not None:  # the handler of an event or a fire logs it, see below
             assert not operation.api
             with log.and_continue("handled"):
                 raise raised
@@ -91,7 +91,7 @@ def test_every_denied_call_of_every_operation_is_logged_as_one(
 def test_a_sweep_or_audit_that_may_not_do_its_work_says_what_it_left_undone(
     world: World, what: str, call: str, doing: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """That is how a policy that lacks an action shows itself; with it, all goes on."""
+    """A policy that lacks an action shows itself so; with the action everything goes on."""
     world.fresh()
     world.job(name="a", schedule=DAILY)
     world.observe()
@@ -107,7 +107,7 @@ def test_a_sweep_or_audit_that_may_not_do_its_work_says_what_it_left_undone(
 
 
 def ended_unseen(world: World) -> dict[str, Any]:
-    """A run whose task has stopped, of which only the next sweep learns."""
+    """A run whose task has stopped and whose event was lost: the next sweep finds it."""
     world.fresh()
     run = world.yard.trigger(world.job(name="a"))
     world.ecs.stop(world.yard.task_of(run), exit_code=0)
@@ -119,7 +119,7 @@ def ended_unseen(world: World) -> dict[str, Any]:
 def test_a_denied_transaction_keeps_its_code(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """PynamoDB keeps it in the cause of its own exception; it was lost."""
+    """PynamoDB has the code in the cause of its own exception."""
     run = ended_unseen(world)
     capsys.readouterr()
     put = "dynamodb.TransactWriteItems"
@@ -138,7 +138,7 @@ def test_a_denied_transaction_keeps_its_code(
 def test_another_error_of_a_write_keeps_its_code_too(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And is the defect that it was."""
+    """The line is an error with its own message, not a denial."""
     ended_unseen(world)
     capsys.readouterr()
 
@@ -167,7 +167,7 @@ HANDLERS: dict[str, Callable[[Client, str, dict[str, Any]], Any]] = {
 def test_a_function_that_is_denied_logs_it_and_fails_so_that_it_is_called_again(
     world: World, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Lambda's own line of the exception has no ids and no fields."""
+    """Otherwise there would be only Lambda's own line, without ids and fields."""
     world.fresh()
     job = world.job(name="a", schedule=DAILY)
     run = world.yard.trigger(job)
@@ -191,7 +191,7 @@ def test_a_function_that_is_denied_logs_it_and_fails_so_that_it_is_called_again(
 def test_a_launch_that_is_denied_is_logged_besides_failing_its_run(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The run's own error says why, without the account id."""
+    """The run's own error says why, without the account's id."""
     world.fresh()
     job = world.job(name="a")
     capsys.readouterr()
@@ -211,7 +211,9 @@ def test_a_launch_that_is_denied_is_logged_besides_failing_its_run(
 def test_a_bus_that_may_not_be_written_is_logged_as_denied(
     world: World, how: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """PutEvents says so by an error, or for an entry of an answer of 200; the event waits."""
+    """
+    PutEvents raises an error, or reports it for an entry in an answer of 200; the event waits.
+    """
     world.fresh(bus=True)
     run = world.yard.trigger(world.job(name="a"))
     entry = {"ErrorCode": "AccessDeniedException", "ErrorMessage": MESSAGE}
@@ -234,7 +236,7 @@ def test_a_bus_that_may_not_be_written_is_logged_as_denied(
 def test_a_metric_that_may_not_be_read_is_logged_as_denied(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """GetMetricData answers 200, and Forbidden for the series."""
+    """GetMetricData answers 200 with the status Forbidden for the series."""
     world.fresh()
     job = world.job(name="a")
     client = world.on.clients.get("cloudwatch")
@@ -258,5 +260,5 @@ def test_a_metric_that_may_not_be_read_is_logged_as_denied(
 
 
 def test_the_handlers_use_the_services_of_this_world(world: World) -> None:
-    """Else the tests above would have met another system."""
+    """Otherwise the tests above would have tested another system."""
     assert app.app.system is world.on

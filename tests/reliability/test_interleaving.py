@@ -1,10 +1,9 @@
 """
-Something else happens in between: at every AWS call of every operation, and then it goes on.
+Another process acts at every AWS call of every operation, and then the operation goes on.
 
-Two events of one task, a fire and the sweep, a cancel and a retry run in functions of their own
-at the same time. So before each call of an operation an intruder does all of its own work, as if
-the operation's function had been held up just there. Like the crash points, the cases enumerate
-themselves.
+Two events of one task, a fire and the sweep, or a cancel and a retry may run in parallel. So before
+each call of an operation an intruder does all of its own work, as if the operation's function had
+been delayed there. As with the crash points, nobody writes the cases.
 """
 
 from __future__ import annotations
@@ -31,7 +30,10 @@ IN_TURN: dict[str, Intruder] = {
     "a fire": intruders.a_fire,
     "a trigger": intruders.a_trigger,
 }
-"""Each at every ninth call, a different one from operation to operation; all with the setting."""
+"""
+By default each acts at every ninth call, in an order that varies; JOBYARD_INTERLEAVING=all runs all
+at every call.
+"""
 EACH = os.environ.get("JOBYARD_INTERLEAVING") == "all"
 
 
@@ -40,7 +42,7 @@ EACH = os.environ.get("JOBYARD_INTERLEAVING") == "all"
 def test_any_operation_between_two_calls_keeps_the_invariants(
     world: World, operation: Operation, who: str
 ) -> None:
-    """Before each call in turn; then the operation goes on, and the invariants hold."""
+    """The intruder acts before one call, the operation goes on, and the invariants hold."""
 
     def meet(number: int) -> str | None:
         name = _whose_turn(operation, number) if who == "in turn" else who
@@ -58,8 +60,8 @@ def meet_at(
     world: World, operation: Operation, number: int, intruder: Intruder | None
 ) -> str | None:
     """
-    Do it in a fresh world, with the intruder, or without one the same again, before that call:
-    the call, or None where it got through.
+    Run the operation in a fresh world with the intruder, or with itself if None, before this call;
+    return the call, or None if the operation ended before.
     """
     world.fresh(bus=operation.bus)
     act: Act = operation.prepare(world)

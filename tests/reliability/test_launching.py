@@ -1,6 +1,6 @@
 """
-A launch that was only ever throttled is tried again within seconds; one of which anything else is
-unknown keeps its token and its lease.
+When a launch is repeated: within seconds if every attempt was throttled; otherwise with the same
+token and after its lease.
 
 The attempts are botocore's own: each is answered, or not, on its way to ECS.
 """
@@ -31,7 +31,7 @@ THROTTLE, SILENCE, LOST, DOWN = "throttled", "not answered", "made, not answered
 
 @contextlib.contextmanager
 def attempts(world: World, *outcomes: str) -> Iterator[list[str]]:
-    """RunTask's attempts meet these one after the other; yields those that are left."""
+    """Give RunTask's attempts these outcomes in order; yields those that are left."""
     left = list(outcomes)
 
     def meet(request: Any, **_: object) -> AWSResponse | None:
@@ -61,7 +61,7 @@ def the_run(world: World) -> Any:
 
 
 def test_a_launch_that_was_only_throttled_waits_for_seconds(world: World) -> None:
-    """Every attempt was answered with a throttle: nothing was made, and another launch begins."""
+    """ECS throttled every attempt, so no task was made, and another launch begins."""
     world.fresh()
     job = world.job(name="a")
     with attempts(world, *[THROTTLE] * aws.ATTEMPTS) as left:
@@ -92,7 +92,7 @@ def test_a_launch_that_was_only_throttled_waits_for_seconds(world: World) -> Non
 def test_an_unanswered_request_keeps_the_number_of_its_launch(
     world: World, outcomes: tuple[str, ...]
 ) -> None:
-    """The same token is sent again after the lease: at most one task, whoever made it."""
+    """The same token is sent again after the lease, so at most one task is made."""
     world.fresh()
     job = world.job(name="a")
     with attempts(world, *outcomes) as left:
@@ -109,7 +109,9 @@ def test_an_unanswered_request_keeps_the_number_of_its_launch(
 
 
 def test_a_throttled_request_does_not_prove_that_an_earlier_one_made_no_task(world: World) -> None:
-    """It was not answered and made the task; the sweep, throttled, may not begin another."""
+    """
+    The earlier request made the task; the sweep, which is throttled, must not begin a new launch.
+    """
     world.fresh()
     job = world.job(name="a")
     with attempts(world, *[LOST] * aws.ATTEMPTS):
@@ -129,7 +131,7 @@ def test_a_throttled_request_does_not_prove_that_an_earlier_one_made_no_task(wor
 
 
 def test_a_delayed_launcher_does_not_record_that_no_task_was_made(world: World) -> None:
-    """Its lease ran out, and the sweep asked for the same launch: its throttle proves nothing."""
+    """Its lease ended and the sweep repeated the launch, so its own throttling proves nothing."""
     world.fresh()
     job = world.job(name="a")
 
@@ -155,13 +157,13 @@ def test_a_delayed_launcher_does_not_record_that_no_task_was_made(world: World) 
 
 
 def sweep_unanswered(world: World) -> None:
-    """A sweep in a function of its own, which takes the launch and gets no answer."""
+    """Another function's sweep, which takes over the launch and gets no answer."""
     with attempts(world, *[LOST] * aws.ATTEMPTS):
         world.sweep()
 
 
 def test_of_two_launchers_only_the_one_with_the_lease_calls_run_task(world: World) -> None:
-    """The sweep's copy of the run is old: the lease is taken on condition that it is not."""
+    """The sweep's copy of the run is old: taking the lease is conditional on a current one."""
     world.fresh()
     job = world.job(name="a")
     with attempts(world, *[THROTTLE] * aws.ATTEMPTS):

@@ -1,4 +1,4 @@
-"""What the control plane logs: JSON, with the ids that lead to a run, and nothing secret."""
+"""What the control plane logs: JSON with the ids of jobs and runs, and no secrets."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SECRET = "hunter2"
 FAILURES: list[Failing] = [
     lambda _, name: throttled(name),
     lambda _, name: unanswered(name),
-    # AWS quotes what it was sent
+    # AWS quotes its input in some errors
     lambda _, name: refused(name, "ValidationException", f"Bad value {SECRET}", 400),
 ]
-"""Of every call of an operation, one after the other from operation to operation."""
+"""The failures of every call of an operation; the operations take these in turn."""
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["well", "failing"])
@@ -34,7 +34,9 @@ def test_every_line_is_json_with_ids_and_without_values(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Of every operation, whether AWS answers or not; env values and tokens are never in it."""
+    """
+    This holds for every operation, whether AWS fails or not; env values and tokens are not logged.
+    """
     made = world.yard.create
 
     def create(**spec: Any) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def test_every_line_is_json_with_ids_and_without_values(
     world.fresh(bus=operation.bus)
     act = operation.prepare(world)
     failure = FAILURES[OPERATIONS.index(operation) % len(FAILURES)] if fails else None
-    # an event's or a schedule's function fails where AWS does, and is called again
+    # the function of an event or a schedule fails if AWS does, and is called again
     with (
         suppress(JobyardError, ClientError, PynamoDBException),
         world.wire.failing(asking=failure),

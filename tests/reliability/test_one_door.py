@@ -1,4 +1,4 @@
-"""Every call to AWS is made from its own place, and throttling there is `Unavailable`."""
+"""AWS calls are made only in their own modules, and throttling there is `Unavailable`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.reliability.world import World
 
 PRODUCT = Path(str(chalicelib.__file__)).parent
 DOORS = {"dynamodb": {"tables/database.py"}}
-"""By service, the modules whose code may make its calls; those of all others are in cloud."""
+"""The modules that may call a service; all other services are called from cloud."""
 
 
 def caller() -> str:
-    """The module of ours that is nearest to where this is called from."""
+    """The module of the product that is nearest to this call in the stack."""
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         path = Path(frame.f_code.co_filename)
@@ -96,7 +96,7 @@ FAILURES: dict[str, Callable[[int, str], Any]] = {
 @pytest.mark.parametrize("how", FAILURES)
 @pytest.mark.parametrize("name", ACCESSES)
 def test_a_table_that_cannot_be_reached_is_unavailable(world: World, name: str, how: str) -> None:
-    """No exception of PynamoDB's or botocore's gets out, whatever kind of access it is."""
+    """No exception of PynamoDB or botocore leaves the tables, whatever the access is."""
     access = ACCESSES[name](world.fresh())
     with world.wire.failing(asking=FAILURES[how]) as wire:
         with pytest.raises(Unavailable):
@@ -109,7 +109,7 @@ def test_a_table_that_cannot_be_reached_is_unavailable(world: World, name: str, 
 def test_a_throttled_table_is_no_defect_of_the_sweep_or_the_audit(
     world: World, what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every call is throttled in turn: a warning, which trips no alarm, and never an error."""
+    """Each call is throttled in turn: this gives a warning, which raises no alarm, and no error."""
     for number in range(1, 60):
         world.fresh()
         world.job(name="a", schedule="0 * * * *")

@@ -1,10 +1,10 @@
 """
-Anything in any order: operations, events, time, and every kind of failure, against a small model.
+Random walks: operations, events, time and failures in any order, compared with a small model.
 
-The model knows what Jobyard has promised so far: what was answered with a success. Whatever else
-happened, that must hold after each quiet period, and with it the invariants.
+The model has what Jobyard has promised so far: what was answered with a success. This and the
+invariants must hold after each quiet period, whatever happened before.
 
-    JOBYARD_WALKS=2000 JOBYARD_WALK_STEPS=60 pytest tests/reliability/test_random_walk.py
+  JOBYARD_WALKS=2000 JOBYARD_WALK_STEPS=60 pytest tests/reliability/test_random_walk.py
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ class Walk(Client, RuleBasedStateMachine):
     """
     One walk: STEPS of the rules below, in an order that hypothesis chooses.
 
-    The rules are few and each draws what it does, since hypothesis leaves some rules out of each
-    walk: so every walk has requests and time, and most have everything.
+    There are few rules and each draws what it does, because hypothesis leaves out some rules in
+    each walk. So every walk has requests and time, and most walks have everything.
     """
 
     lengths: list[int]
-    """Steps of each walk that was made."""
+    """The number of steps of each walk so far."""
 
     @initialize(bus=pick(True, False), specs=st.lists(SPECS, min_size=1, max_size=3))
     def begin(self, bus: bool, specs: list[dict[str, Any]]) -> None:
@@ -88,7 +88,7 @@ class Walk(Client, RuleBasedStateMachine):
             self.create(NONE, spec, None)
 
     def _made(self, task: Task) -> None:
-        """Invariant 2, held at the very moment: attempts and launches never overlap."""
+        """Invariant 2, checked when a task is made: attempts and launches never overlap."""
         run = (task.started_by or "").rsplit("/", 1)[0]
         alive = [
             other.started_by
@@ -98,7 +98,7 @@ class Walk(Client, RuleBasedStateMachine):
             and (other.started_by or "").rsplit("/", 1)[0] == run
         ]
         if alive:
-            # raised here it would meet Jobyard's own `except`
+            # Jobyard's own `except` would catch an error that is raised here.
             self.overlaps.append(f"{task.started_by} was begun beside {alive}")
 
     # --- the API ----------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class Walk(Client, RuleBasedStateMachine):
         fault=FAULTS,
     )
     def a_request(self, data: st.DataObject, what: str, fault: Fault) -> None:
-        """Of a client, who goes by what was answered so far."""
+        """A client's request, based on the answers that it got so far."""
         jobs, runs = list(self.promised.jobs), list(self.promised.runs)
         if what == "create" or not jobs:
             self.create(fault, data.draw(SPECS), data.draw(KEYS))
@@ -143,12 +143,12 @@ class Walk(Client, RuleBasedStateMachine):
                 return
             task = data.draw(pick(*alive), label="task")
             if task.last_status == "RUNNING" and what in ("pull timeout", "no such image"):
-                what = "exit 1"  # it has started already
+                what = "exit 1"  # such a task has already started
             ENDS[what](self.world, task)
 
     @rule(data=st.data(), what=pick("one", "one", "one", "all", "lost"), fault=FAULTS)
     def events(self, data: st.DataObject, what: str, fault: Fault) -> None:
-        """One that was sent arrives, in any order, or one again; or all do; or all are lost."""
+        """One event arrives, in any order or again; or all arrive; or all are lost."""
         waiting = self.world.yard.events
         if what == "lost":
             waiting.clear()
@@ -164,7 +164,7 @@ class Walk(Client, RuleBasedStateMachine):
 
     @rule(data=st.data(), late=pick(0, 0, 1, 5, 30), fault=FAULTS)
     def a_rule_fires(self, data: st.DataObject, late: int, fault: Fault) -> None:
-        """For this minute, or for one that is long past; also of a job that is gone."""
+        """A rule fires for this minute or for an earlier one, also for a job that was deleted."""
         job = data.draw(pick(*sorted(self.world.schedules)), label="job")
         slot = self.world.clock().replace(second=0) - timedelta(minutes=late)
         self._under(fault, lambda: self.world.yard.fire({"id": job}, slot))
@@ -178,7 +178,7 @@ class Walk(Client, RuleBasedStateMachine):
         times=pick(1, 3),
     )
     def ecs_will_refuse(self, what: int | str | timedelta, times: int) -> None:
-        """Launches, for some reason or other; another operation; or to show new tasks at once."""
+        """ECS will refuse launches or another operation, or show new tasks only after some time."""
         if isinstance(what, timedelta):
             self.world.ecs.visible_after = what
         elif isinstance(what, str):
@@ -195,7 +195,9 @@ class Walk(Client, RuleBasedStateMachine):
         fault=FAULTS,
     )
     def time_passes(self, seconds: int, then: str, fault: Fault) -> None:
-        """Half an hour at most without a whole sweep: a longer outage is beyond the promise."""
+        """
+        There is a sweep at least every half hour, since the promises do not cover longer outages.
+        """
         world = self.world
         world.clock.move(seconds=seconds)
         if world.clock() - self.swept_at > timedelta(minutes=30):
@@ -212,7 +214,7 @@ class Walk(Client, RuleBasedStateMachine):
         self.look_at_everything(invariants.hold_at_rest)
 
     def look_at_everything(self, hold: Callable[[World], None]) -> None:
-        """Nothing fails, tasks end by themselves, events arrive: then everything must fit."""
+        """Check everything after a time without failures in which tasks end and events arrive."""
         world = self.world
         world.ecs.refusals.clear()
         world.ecs.visible_after = timedelta(0)
@@ -243,11 +245,11 @@ class Walk(Client, RuleBasedStateMachine):
 
     since_quiet = 0
     steps = -1
-    """Made so far; `begin` is none."""
+    """The number of steps so far, without `begin`."""
 
     @invariant()
     def live_is_what_is_not_over(self) -> None:
-        """3. Pending and running, as they are counted, equal what is live."""
+        """3. Every run that is not over is live, and every live run is looked at again."""
         self.since_quiet += 1
         self.steps += 1
         assert not self.overlaps
@@ -275,13 +277,13 @@ def test_no_random_walk_breaks_an_invariant(world: World) -> None:
         walk,
         settings=settings(
             max_examples=WALKS,
-            stateful_step_count=STEPS + 1,  # `begin` is one
+            stateful_step_count=STEPS + 1,  # `begin` counts as one
             derandomize=True,
             deadline=None,
             database=None,
             phases=[Phase.explicit, Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         ),
-        _min_steps=STEPS,  # else nearly half of them end early
+        _min_steps=STEPS,  # otherwise nearly half of the walks end early
     )
     assert sum(length >= STEPS for length in lengths) >= WALKS

@@ -1,8 +1,8 @@
 """
-Real processes and containers, really killed: the local stack, and what is done from outside.
+Real processes and containers of a local stack are killed from outside.
 
-The stack is a process of its own, used over HTTP alone; its tasks are processes of this machine,
-or containers of the engine that answers.
+The stack is a separate process that is used through HTTP only; its tasks are processes of this
+machine, or containers of the engine that answers.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from tests.local.local_yard import wait_for
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 180
-"""Seconds after which a wait is given up; it takes a fraction of that."""
+"""The longest time to wait, in seconds; waiting takes a fraction of it."""
 
 FAILS_FIRST = 'test "$JOBYARD_ATTEMPT" != 1'
 HANGS_FIRST = 'test "$JOBYARD_ATTEMPT" != 1 || exec sleep 600'
 
 
 class Client:
-    """Of the stack's HTTP API."""
+    """A client of the stack's HTTP API."""
 
     def __init__(self, url: str, token: str) -> None:
         self._base = f"{url}/workspaces/local/projects/kill"
         self._token = token
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's `data`; urllib.error.HTTPError where it is no success."""
+        """The answer's `data`; urllib.error.HTTPError unless the request succeeds."""
         request = urllib.request.Request(
             f"{self._base}{path}",
             method=method,
@@ -71,17 +71,17 @@ Kill = Callable[[signal.Signals], None]
 
 @dataclass(frozen=True)
 class Stack:
-    """A local stack that is up, and the hands on what it runs."""
+    """A running local stack, and how to kill its tasks."""
 
     client: Client
     image: str
     running: Callable[[], dict[str, Kill]]
-    """How to kill the task of each run that has one, by the run's id."""
+    """By the run's id, a function that kills the run's task."""
 
 
 @contextmanager
 def started(directory: Path, engine: str) -> Iterator[tuple[Client, psutil.Process]]:
-    """A local stack on a free port, and the process that it is."""
+    """Start a local stack on a free port, and yield a client and the stack's process."""
     arguments = ["-m", "infra.local", "--port", "0", "--engine", engine, "--cap", "50"]
     with (directory / "output").open("wb") as output:
         process = subprocess.Popen(
@@ -110,7 +110,7 @@ def on_processes(tmp_path: Path) -> Iterator[Stack]:
 
 
 def sleepers(stack: psutil.Process) -> dict[str, Kill]:
-    """Of those that hang: their shell has become `sleep`."""
+    """The tasks that hang: their shell has become `sleep`."""
     found: dict[str, Kill] = {}
     for child in stack.children(recursive=True):
         try:
@@ -145,7 +145,9 @@ def containers(engine: DockerEngine) -> dict[str, Kill]:
 def test_50_runs_that_are_cancelled_and_killed_end_with_the_right_verdicts(
     on_processes: Stack,
 ) -> None:
-    """15 fail first, 10 end well, 10 are killed once, 8 are cancelled, 7 killed for good."""
+    """
+    15 fail first, 10 end well, 10 are killed once, 8 are cancelled, and 7 are killed for good.
+    """
     numbers = {"fails first": 15, "ends well": 10, "killed once": 10, "hangs": 15}
     signals = [signal.SIGTERM, signal.SIGKILL]
     end_as_they_should(on_processes, numbers, cancelled=8, signals=signals)
@@ -154,7 +156,9 @@ def test_50_runs_that_are_cancelled_and_killed_end_with_the_right_verdicts(
 def test_containers_that_are_cancelled_and_killed_end_with_the_right_verdicts(
     on_containers: Stack,
 ) -> None:
-    """The same with containers, and fewer of them; where there is no init they heed SIGKILL."""
+    """
+    The same with fewer runs in containers; without an init process they react only to SIGKILL.
+    """
     numbers = {"fails first": 3, "ends well": 2, "killed once": 3, "hangs": 4}
     end_as_they_should(on_containers, numbers, cancelled=2, signals=[signal.SIGKILL])
 

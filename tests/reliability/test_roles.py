@@ -1,4 +1,4 @@
-"""A role that was just made cannot be assumed for some minutes: no request or run is to blame."""
+"""ECS cannot assume a new role for some minutes, which must fail neither a request nor a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MESSAGE = "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/a'"
 
 
 def refusing_registrations(times: int) -> Failing:
-    """The first RegisterTaskDefinition calls are answered with a ClientException."""
+    """Answer the first RegisterTaskDefinition calls with a ClientException."""
     met: list[str] = []
 
     def refuse(_: int, name: str) -> Any:
@@ -26,7 +26,7 @@ def refusing_registrations(times: int) -> Failing:
 
 
 def test_ecs_reasons_are_shown_without_the_account_id(world: World) -> None:
-    """No message of an answer shows an account id."""
+    """No message of an answer contains an account id."""
     act = jobs.create(world.fresh())
     why = "Role arn:aws:iam::123456789012:role/a is not valid"
     refuse = lambda _, name: (  # noqa: E731 - one case of one test
@@ -40,7 +40,7 @@ def test_ecs_reasons_are_shown_without_the_account_id(world: World) -> None:
 
 
 def test_a_registration_is_tried_again_for_a_moment(world: World) -> None:
-    """Within the request."""
+    """The request itself repeats the registration."""
     act = jobs.create(world.fresh())
     with world.wire.failing(asking=refusing_registrations(2)):
         assert act().status == 201
@@ -48,7 +48,7 @@ def test_a_registration_is_tried_again_for_a_moment(world: World) -> None:
 
 
 def test_a_role_that_ecs_cannot_assume_yet_is_a_503_that_says_what_to_check(world: World) -> None:
-    """Not a 422: nothing may be wrong with the request."""
+    """The answer is no 422, because the request may be right."""
     act = jobs.create(world.fresh())
     with world.wire.failing(asking=refusing_registrations(99)):
         answer = act()

@@ -1,4 +1,6 @@
-"""Many at once: launches keep to Fargate's pace, deletes come in turns, no backlog starves."""
+"""
+Many runs at once: launches keep to Fargate's rate, deletes take several turns, nothing starves.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +31,14 @@ SHARDS = 16
 
 @pytest.fixture(autouse=True)
 def all_partitions(world: World) -> Iterator[None]:
-    """As many as a deployment has: how much a turn reads depends on it."""
+    """The number of partitions of a deployment, on which the work of a turn depends."""
     world.set_up(shards=SHARDS)
     yield
     world.set_up(shards=1)
 
 
 class TokenBucket:
-    """How ECS throttles: `burst` calls at once, then `rate` a second."""
+    """ECS's throttling: `burst` calls at once, then `rate` a second."""
 
     def __init__(self, world: World, rate: float, burst: float) -> None:
         self._world = world
@@ -45,7 +47,7 @@ class TokenBucket:
         self.refused = 0
 
     def __call__(self, request: Any, **_: Any) -> None:
-        """Before RunTask reaches ECS: nothing, or a throttle."""
+        """Called before RunTask reaches ECS: throttles the call if the bucket is empty."""
         now = self._world.time.elapsed
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
@@ -69,7 +71,7 @@ def throttling_launches(world: World, rate: float, burst: float) -> Iterator[Tok
 
 @contextlib.contextmanager
 def each_call_takes(world: World, seconds: float) -> Iterator[None]:
-    """Of virtual time."""
+    """Each AWS call takes so many seconds of virtual time."""
 
     def pass_time(**_: Any) -> None:
         world.time.sleep(seconds)
@@ -85,7 +87,7 @@ def each_call_takes(world: World, seconds: float) -> Iterator[None]:
 
 
 def seed(world: World, job: Job, number: int, **changes: Any) -> list[str]:
-    """Runs of a job, put into the table: their ids, oldest first."""
+    """Put runs of a job into the table, and return their ids, oldest first."""
     made = []
     for count in range(number):
         at = world.clock() - timedelta(seconds=number - count)
@@ -104,7 +106,7 @@ def waiting(world: World, job: Job, number: int) -> list[str]:
 
 
 def over(world: World, job: Job, number: int, **changes: Any) -> list[str]:
-    """Runs that have succeeded, and are counted."""
+    """Runs that have succeeded and are counted."""
     done = {"status": "succeeded", "live": None, "look_at": None, "finished_at": world.clock()}
     made = seed(world, job, number, **(done | changes))
     counts = Stats(job.job_id, "stats")
@@ -118,7 +120,7 @@ def the_job(world: World) -> Job:
 
 
 def test_1000_runs_due_at_once_all_start_in_their_order_and_none_fails(world: World) -> None:
-    """RunTask takes 50 at once and then 15 a second, less than the sweep's own pace."""
+    """RunTask allows 50 calls at once and then 15 a second, fewer than the sweep's own rate."""
     world.fresh()
     world.job(name="a")
     due = waiting(world, the_job(world), 1_000)
@@ -134,7 +136,7 @@ def test_1000_runs_due_at_once_all_start_in_their_order_and_none_fails(world: Wo
             assert sweeps < 10, f"{len(world.made)} launched"
     started = [str(task.started_by).split("/")[1] for task in world.made]
     assert sorted(started) == due
-    # one that was throttled to the end waits for the next turn; each turn keeps the order
+    # a launch that was throttled waits for the next turn; each turn keeps the order
     assert sum(one > next_one for one, next_one in pairwise(started)) < sweeps <= 4
     assert bucket.refused > 0
     assert {run.status for run in world.runs()} == {"pending"}
@@ -145,7 +147,7 @@ def test_1000_runs_due_at_once_all_start_in_their_order_and_none_fails(world: Wo
 def test_a_job_with_10000_runs_is_deleted_in_bounded_turns_and_its_name_is_free_at_once(
     world: World,
 ) -> None:
-    """Each AWS call takes 50 ms here; no turn outlasts what it may take."""
+    """Each AWS call takes 50 ms here, and no turn takes longer than its limit."""
     world.fresh()
     made = world.job(name="a", schedule="0 13 * * *")
     job = the_job(world)
@@ -192,7 +194,7 @@ def test_a_large_delete_does_not_keep_a_run_from_its_launch(world: World) -> Non
 
 
 def test_a_backlog_of_unsent_events_does_not_keep_a_run_from_its_launch(world: World) -> None:
-    """What is over comes after what is not."""
+    """Runs that are over are swept after the others."""
     world.fresh(bus=True)
     world.job(name="a")
     job = the_job(world)
@@ -208,7 +210,7 @@ def test_a_backlog_of_unsent_events_does_not_keep_a_run_from_its_launch(world: W
 
 
 def test_a_delete_goes_on_past_runs_that_are_live(world: World) -> None:
-    """Of more than a page of them, each is told to stop within bounded turns."""
+    """There is more than one page of them, and each is stopped within a few turns."""
     world.fresh()
     world.job(name="a")
     job = the_job(world)
@@ -227,7 +229,9 @@ def test_a_delete_goes_on_past_runs_that_are_live(world: World) -> None:
 
 
 def test_no_task_is_started_after_the_delete_of_a_job_with_200_in_flight(world: World) -> None:
-    """Most wait for capacity, which is there again; what waits is stopped before what runs."""
+    """
+    Most wait for capacity, which is available again; waiting runs are stopped before running ones.
+    """
     world.fresh()
     world.job(name="a", concurrency_policy="replace", schedule="0 13 * * *")
     other = world.job(name="b")
@@ -237,7 +241,7 @@ def test_no_task_is_started_after_the_delete_of_a_job_with_200_in_flight(world: 
     for task in world.made:
         world.ecs.start(task.arn)
     world.exits = lambda task: None
-    asked = waiting(world, job, 70)  # the sweep asked for these, and there was no capacity
+    asked = waiting(world, job, 70)  # the sweep tried to launch these, and there was no capacity
     world.ecs.refuse_next(Failure("RESOURCE:ENI"), times=70)
     world.sweep()
     seed(world, job, 69, requested_at=None, look_at=world.clock())
@@ -249,7 +253,7 @@ def test_no_task_is_started_after_the_delete_of_a_job_with_200_in_flight(world: 
 
     def note_stop(_: int, name: str) -> None:
         if name == "ecs.StopTask":
-            # one that is to take another's place stops that one itself, and is not launched then
+            # a run that replaces another stops it itself, and is not launched then
             stops.append(sum(run.status == "pending" and not run.waits_for for run in mine()))
 
     def mine() -> list[Run]:
@@ -272,7 +276,9 @@ def test_no_task_is_started_after_the_delete_of_a_job_with_200_in_flight(world: 
 
 
 def test_the_settings_of_the_pace_keep_to_what_aws_documents() -> None:
-    """Fargate: 20 launches a second. A launcher's lease outlasts a write and a RunTask."""
+    """
+    Fargate allows 20 launches a second. A launch's lease is longer than a write and a RunTask.
+    """
     assert 1 / sweep.LAUNCH_INTERVAL <= 20
     call = aws.ATTEMPTS * (aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT) + 3
     assert time_limits.LAUNCH_LEASE.total_seconds() > 2 * call

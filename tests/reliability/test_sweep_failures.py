@@ -1,4 +1,4 @@
-"""A sweep that meets a failure goes on with everything else."""
+"""If something fails, the sweep goes on with everything else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.reliability.world import World
 
 
 def test_a_failed_describe_tasks_counts_as_no_observation(world: World) -> None:
-    """`seen_at` stays, and the runs are looked at again with the next turn."""
+    """`seen_at` stays, and the next turn looks at the runs again."""
     world.fresh()
     run = world.yard.trigger(world.job(name="a"))
     world.ecs.start(world.yard.task_of(run))
@@ -27,7 +27,7 @@ def test_a_failed_describe_tasks_counts_as_no_observation(world: World) -> None:
 
 
 def test_a_run_that_cannot_be_stored_does_not_hold_up_the_others(world: World) -> None:
-    """Whatever its defect is."""
+    """The other runs are stored, whatever is wrong with this one."""
     world.fresh()
     job = world.job(name="a")
     runs = [world.yard.trigger(job) for _ in range(3)]
@@ -52,7 +52,7 @@ def test_a_run_that_cannot_be_stored_does_not_hold_up_the_others(world: World) -
 
 
 def test_an_index_that_cannot_be_read_does_not_hold_up_the_rest(world: World) -> None:
-    """The jobs' one is down: the runs are swept all the same."""
+    """The index of the jobs cannot be read, and the runs are swept anyway."""
     world.fresh()
     run = world.yard.trigger(world.job(name="a"))
     world.ecs.stop(world.yard.task_of(run), exit_code=0)

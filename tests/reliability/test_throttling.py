@@ -1,8 +1,8 @@
 """
-AWS throttles, fails or does not answer, at every call of every operation.
+AWS throttles, fails or does not answer at every call of every operation.
 
-Every answer is a success that holds or a 503 with Retry-After; what was begun is finished or
-undone by the sweep and the audit.
+Each answer is a success that lasts, or a 503 with Retry-After. The sweep and the audit finish or
+undo what was begun.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HOW: dict[str, Callable[[int], dict[str, Failing]]] = {
 def test_a_request_succeeds_or_says_503_and_leaves_nothing_half_done(
     world: World, operation: Operation, how: str
 ) -> None:
-    """Whichever call fails. Where it says 503, asking again is safe if the operation says so."""
+    """This holds whichever call fails. After a 503 the request may be repeated if that is safe."""
     wrong = []
     for number in range(1, MOST):
         world.fresh(bus=operation.bus)
@@ -61,7 +61,7 @@ def test_a_request_succeeds_or_says_503_and_leaves_nothing_half_done(
 
 
 def answers_from(world: World, name: str, after: str, how: str) -> set[int]:
-    """The statuses of an operation, where each call after the first `after` fails for good."""
+    """The statuses of an operation whose calls fail after the call `after` was made."""
     (operation,) = [each for each in OPERATIONS if each.name == name]
     found: set[int] = set()
     for number in range(1, MOST):
@@ -95,19 +95,19 @@ def answers_from(world: World, name: str, after: str, how: str) -> set[int]:
 def test_a_stored_change_is_a_success_even_if_a_later_call_fails(
     world: World, name: str, after: str, status: int, how: str
 ) -> None:
-    """A claimed run is triggered, a stored cancel is one, a read answers what is known."""
+    """A claimed run is triggered, a stored cancel is valid, and a read answers what is stored."""
     assert answers_from(world, name, after, how) == {status}
 
 
 def test_a_status_is_answered_where_ecs_cannot_be_asked(world: World) -> None:
-    """As it is stored."""
+    """The answer has the stored status."""
     act = runs.status(world.fresh())
     with world.wire.failing(asking=lambda _, n: throttled(n) if n.startswith("ecs.") else None):
         assert act().status == 200
 
 
 def conflicts(times: int) -> tuple[Failing, list[str]]:
-    """Writes of DynamoDB meet a transaction that is under way, so often each."""
+    """Let the first `times` writes of each kind meet a transaction in progress."""
     met: list[str] = []
 
     def meet(_: int, name: str) -> Any:
@@ -130,7 +130,7 @@ def conflicts(times: int) -> tuple[Failing, list[str]]:
     "name", ["create", "update_name", "update_container", "trigger", "cancel_pending", "delete"]
 )
 def test_a_conflict_with_a_transaction_in_progress_is_retried(world: World, name: str) -> None:
-    """DynamoDB refuses writes of its items meanwhile, and botocore does not try those again."""
+    """DynamoDB refuses writes of the transaction's items, and botocore does not repeat those."""
     (operation,) = [each for each in OPERATIONS if each.name == name]
     act = operation.prepare(world.fresh(bus=operation.bus))
     meet, met = conflicts(3)
@@ -141,7 +141,7 @@ def test_a_conflict_with_a_transaction_in_progress_is_retried(world: World, name
 
 
 def test_contention_without_end_is_a_503(world: World) -> None:
-    """With a Retry-After, and nothing is changed."""
+    """The answer has a Retry-After, and nothing is changed."""
     act = jobs.update_container(world.fresh())
     with world.wire.failing(asking=conflicts(1000)[0]):
         answer = act()

@@ -21,7 +21,7 @@ def at_run_task(fail: Failing) -> Failing:
 
 
 def raise_throttle_after_a_silent_attempt(_: int, name: str) -> Any:
-    """botocore asked twice: the first attempt made the task, the second was throttled."""
+    """botocore tried twice: the first attempt made the task, the second was throttled."""
     answer: Any = refused(name, "ThrottlingException", "Rate exceeded", 400, retries=1)[1]
     raise ClientError(answer, "RunTask")
 
@@ -48,7 +48,7 @@ THEN: dict[str, Failing] = {
 def test_an_unanswered_launch_is_repeated_with_its_client_token(
     world: World, first: str, then: str
 ) -> None:
-    """What the repeat is answered proves nothing of the first: one task, and its verdict."""
+    """The answer to the repeat proves nothing about the first request; there is one task."""
     world.fresh()
     job = world.job(name="a", max_retries=1)
     with world.wire.failing(**FIRST[first]):
@@ -68,7 +68,7 @@ def test_an_unanswered_launch_is_repeated_with_its_client_token(
 
 
 def test_after_a_capacity_failure_the_next_launch_has_a_new_number(world: World) -> None:
-    """ECS looks at the token first: an answer without a task says that the token has none."""
+    """ECS checks the token first: an answer without a task shows that the token has none."""
     world.fresh()
     job = world.job(name="a")
     with world.wire.failing(**FIRST["never made"]):
@@ -82,7 +82,7 @@ def test_after_a_capacity_failure_the_next_launch_has_a_new_number(world: World)
 
 
 def test_a_refusal_that_will_not_pass_fails_at_once(world: World) -> None:
-    """Where it was the only request of its launch."""
+    """This is so if it was the only request of its launch."""
     world.fresh()
     job = world.job(name="a")
     world.ecs.refuse_next(EcsError("AccessDeniedException", "No."))
@@ -92,7 +92,7 @@ def test_a_refusal_that_will_not_pass_fails_at_once(world: World) -> None:
 
 
 def test_two_sweeps_at_once_ask_for_one_launch_once(world: World) -> None:
-    """The first holds the launch while it asks; a refusal it gets is of its request alone."""
+    """The first sweep has the launch's lease while it calls RunTask, so the second does not."""
     world.fresh()
     job = world.job(name="a")
     world.ecs.refuse_next(Failure("RESOURCE:ENI"))
@@ -116,7 +116,7 @@ def test_two_sweeps_at_once_ask_for_one_launch_once(world: World) -> None:
 def test_a_launch_unanswered_for_an_hour_fails_with_the_last_error(
     world: World,
 ) -> None:
-    """After 50 minutes ECS may have forgotten the token: asking again could make a second task."""
+    """After 50 minutes ECS may have forgotten the token, so a repeat could make a second task."""
     world.fresh()
     job = world.job(name="a")
     with world.wire.failing(**FIRST["never made"]):
@@ -135,7 +135,7 @@ def test_a_launch_unanswered_for_an_hour_fails_with_the_last_error(
 def test_a_task_whose_launch_and_events_were_all_lost_is_found_for_an_hour_after_its_end(
     world: World,
 ) -> None:
-    """ECS lists a family's stopped tasks for that long."""
+    """ECS lists the stopped tasks of a family for that long."""
     world.fresh()
     job = world.job(name="a")
     with world.wire.failing(**FIRST["made, answer lost"]):

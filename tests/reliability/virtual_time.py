@@ -6,7 +6,7 @@ from tests.yard import Clock
 
 
 class VirtualTime:
-    """In place of the module `time`: nobody really sleeps, and only sleeping takes time."""
+    """Replaces the module `time`: only sleeping moves it, and nothing really sleeps."""
 
     def __init__(self) -> None:
         self.elapsed = 0.0
@@ -19,7 +19,7 @@ class VirtualTime:
 
 
 class WorldClock(Clock):
-    """The yard's time, in which waiting takes no real time either."""
+    """The yard's clock, on which waiting takes no real time either."""
 
     def __init__(self, time: VirtualTime) -> None:
         super().__init__()

@@ -19,33 +19,33 @@ from tests.yard import IMAGE, PROJECT, Answer
 
 @dataclass
 class Promises:
-    """What was answered with a success, and must hold for ever."""
+    """What was answered with a success, and must hold from then on."""
 
     jobs: dict[str, str] = field(default_factory=dict)
-    """Id of each job that was created and not deleted: its name."""
+    """The name of each job that was created and not deleted, by its id."""
     runs: dict[str, str] = field(default_factory=dict)
-    """Id of each run that was triggered: its job."""
+    """The job of each run that was triggered, by the run's id."""
     cancelled: set[str] = field(default_factory=set)
     keys: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(job or project, Idempotency-Key) → what it made."""
+    """What each Idempotency-Key has made, by (job or project, key)."""
     doubtful: set[str] = field(default_factory=set)
-    """Jobs whose delete was asked for, and not answered."""
+    """Jobs whose delete got no answer."""
     versions: dict[str, int] = field(default_factory=dict)
-    """Of each job, as it was last answered."""
+    """The version of each job in the last answer about it."""
     renamed: set[str] = field(default_factory=set)
-    """Jobs whose change was asked for, and not answered."""
+    """Jobs of which a change got no answer."""
     is_doubtful: bool = False
-    """Whether a name may be taken, or free, by something that was not answered."""
+    """Whether a request without an answer may have taken or freed a name."""
 
 
 class Client:
-    """Makes requests and holds each answer to what was promised before."""
+    """Makes requests, and compares each answer with what was promised before."""
 
     world: World
     promised: Promises
 
     def _under(self, fault: Fault, act: Callable[[], Any]) -> Any:
-        """Do it, and let that happen to it; None where the process died."""
+        """Do the act with the fault; return None if the process died."""
         answer = None
         try:
             with fault.on(self.world):
@@ -53,7 +53,7 @@ class Client:
         except Death:
             pass
         except (JobyardError, ClientError, BotoCoreError, PynamoDBException):
-            # events, fires and sweeps may fail for want of AWS; they are asked again
+            # events, fires and sweeps may fail if AWS does; they are repeated
             if not fault.is_failure:
                 raise
         self.world.observe()
@@ -99,12 +99,12 @@ class Client:
                 assert self.promised.keys.setdefault((PROJECT, key), job_id) == job_id
 
     def _version(self, data: st.DataObject, job: str) -> int | None:
-        """What If-Match shall name: nothing, what was answered last, or one that never was."""
+        """The version for If-Match: none, the last known one, or one that never existed."""
         known = self.promised.versions[job]
         return data.draw(pick(None, None, known, known, known + 1000), label="If-Match")
 
     def _is_conflict(self, answer: Answer, job: str, version: int | None) -> bool:
-        """A 412, which must be right: the job is at another version than was named."""
+        """Whether the answer is a 412, which must be right: the job has another version."""
         known = self.promised.versions[job]
         if answer.status != 412:
             assert answer.status == 404 or version in (None, known), "a wrong version was taken"
@@ -164,7 +164,7 @@ class Client:
             self._gone_or(answer, path.split("/")[2], set())
 
     def _gone_or(self, answer: Answer, job: str, others: set[int]) -> None:
-        """One of `others`, or a 404 of a job that is deleted, or may be."""
+        """The status is one of `others`, or a 404 for a job that is or may be deleted."""
         if answer.status in others:
             return
         assert answer.status == 404, answer.envelope

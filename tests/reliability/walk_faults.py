@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def pick(*options: T) -> st.SearchStrategy[T]:
-    """One of them, each as likely: `sampled_from` comes back to the same few too often."""
+    """One of the options, each equally likely: `sampled_from` prefers a few of them."""
     return st.integers(0, 2**24).map(lambda number: options[number % len(options)])
 
 
@@ -33,7 +33,7 @@ KINDS: dict[str, tuple[str, Failing]] = {
     "made, unanswered": ("answered", lambda _, name: unanswered(name)),
     "down": ("asking", lambda _, name: refused(name, "503", "Service Unavailable", 503)),
 }
-"""Each with the moment at which it happens."""
+"""The kinds of failures, with the moment of the call at which each happens."""
 MEANWHILE: dict[str, Intruder] = {
     "meets a sweep": intruders.a_sweep,
     "meets an end": intruders.an_end,
@@ -43,7 +43,7 @@ MEANWHILE: dict[str, Intruder] = {
     "meets a trigger": intruders.a_trigger,
     "meets a fire": intruders.a_fire,
 }
-"""What somebody else does at that call; it goes on as if nothing had been."""
+"""What another process does at a call; the operation then goes on."""
 CALLS = [
     *["ecs.RunTask"] * 3,
     "ecs.StopTask",
@@ -55,7 +55,7 @@ CALLS = [
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens at some AWS call of an operation: by number, or all of one name from there."""
+    """What happens at an AWS call: one by its number, or each of one name."""
 
     kind: str = "none"
     where: int | str = 1
@@ -80,7 +80,7 @@ class Fault:
 
     @property
     def is_failure(self) -> bool:
-        """Whether AWS, or the process, fails with it."""
+        """Whether AWS or the process fails."""
         return self.kind in KINDS
 
 

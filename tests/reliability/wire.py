@@ -1,4 +1,4 @@
-"""Between Jobyard and AWS: every call passes here, and may fail here."""
+"""Stands between Jobyard and AWS: every call passes it, and may fail there."""
 
 from __future__ import annotations
 
@@ -15,27 +15,29 @@ from chalicelib.system import System
 SERVICES = ("ecs", "events", "logs")
 
 Failing = Callable[[int, str], Any]
-"""Given a call's number, from 1, and its name (`ecs.RunTask`): raises, answers, or lets it pass."""
+"""
+Called with a call's number, from 1, and name (`ecs.RunTask`): raises, answers, or returns None.
+"""
 
 
 class Death(BaseException):
-    """The process is gone. No `except Exception` may survive it."""
+    """The process died. It is no Exception, so that no `except Exception` can handle it."""
 
 
 class HttpAnswer:
-    """As much of an HTTP answer as botocore looks at."""
+    """An HTTP answer, as far as botocore reads it."""
 
     def __init__(self, status_code: int) -> None:
         self.status_code = status_code
 
 
 def clients_of(system: System) -> list[Any]:
-    """The botocore clients that a system makes its calls through."""
+    """The botocore clients through which a system makes its calls."""
     return [system.database.client, *(system.clients.get(name) for name in SERVICES)]
 
 
 class Wire:
-    """Every client's hooks; what happens on them is set by the context managers below."""
+    """Hooks on every client; the context managers below set what they do."""
 
     def __init__(self, system: System) -> None:
         self.count = 0
@@ -43,14 +45,14 @@ class Wire:
         self.asking: Failing | None = None
         self.answered: Failing | None = None
         self.made: Callable[[str, dict[str, Any]], None] = lambda name, params: None
-        """Told of each call that is really made, with its HTTP request."""
+        """Called for each call that is really made, with its HTTP request."""
         self._clients = clients_of(system)
 
     def __enter__(self) -> Wire:
         for client in self._clients:
             client.meta.events.register("before-call.*.*", self._before)
             client.meta.events.register("after-call.*.*", self._after)
-            # nobody checks signatures here, and making them takes a tenth of a call
+            # Nothing checks signatures here, and making them takes a tenth of a call.
             client.meta.events.register("choose-signer.*.*", _unsigned)
         return self
 
@@ -77,7 +79,7 @@ class Wire:
     def failing(
         self, *, asking: Failing | None = None, answered: Failing | None = None
     ) -> Iterator[Wire]:
-        """Calls inside are counted from 1, and fail as said."""
+        """Count the calls made inside from 1, and let them fail as given."""
         self.count, self.names = 0, []
         self.asking, self.answered = asking, answered
         try:
@@ -86,7 +88,7 @@ class Wire:
             self.asking = self.answered = None
 
     def meanwhile(self, act: Callable[[], Any]) -> None:
-        """What somebody else does: its calls neither count nor fail."""
+        """Let another process act: its calls are not counted and do not fail."""
         held = self.count, self.names, self.asking, self.answered
         self.asking = self.answered = None
         self.names = []
@@ -96,10 +98,13 @@ class Wire:
             self.count, self.names, self.asking, self.answered = held
 
     def dying(self, number: int, when: str) -> contextlib.AbstractContextManager[Wire]:
-        """The process dies at a call: `before` it is made, or `after`, its answer unread."""
+        """
+        Let the process die at a call: `before` it is made, or `after` it and before its answer is
+        read.
+        """
 
         def die_there(count: int, name: str) -> None:
-            if count >= number:  # no other thread lives on
+            if count >= number:  # no other thread may go on either
                 die(count, name)
 
         if when == "before":
@@ -117,19 +122,19 @@ def die(_: int, name: str) -> NoReturn:
 
 
 def throttled(name: str) -> tuple[HttpAnswer, dict[str, Any]]:
-    """What botocore hands on when a call was throttled on every attempt."""
+    """What botocore returns if every attempt of a call was throttled."""
     return refused(name, "ThrottlingException", "Rate exceeded", 400)
 
 
 def refused(
     name: str, code: str, message: str, status: int, retries: int = aws.ATTEMPTS - 1
 ) -> tuple[HttpAnswer, dict[str, Any]]:
-    """An error that AWS answers, `retries` attempts after the first."""
+    """An error of AWS, after `retries` more attempts."""
     error = {"Code": code, "Message": message}
     metadata = {"HTTPStatusCode": status, "RetryAttempts": retries, "HTTPHeaders": {}}
     return HttpAnswer(status), {"Error": error, "ResponseMetadata": metadata}
 
 
 def unanswered(name: str) -> NoReturn:
-    """What botocore raises when no attempt was answered in time."""
+    """What botocore raises if no attempt was answered in time."""
     raise ReadTimeoutError(endpoint_url=f"https://{name.lower()}.amazonaws.com/")

@@ -1,8 +1,8 @@
 """
-A whole small world for proofs of reliability: Jobyard, AWS, a Fargate that moves, and time.
+A small world for the reliability tests: Jobyard, AWS, a Fargate that runs tasks, and time.
 
-It can be made anew in a millisecond, and everything in it can be seen without asking AWS: the
-tables, the tasks, the rules, the log groups and the task definitions.
+It can be emptied in a millisecond, and the tests read everything in it without AWS calls: tables,
+tasks, rules, log groups and task definitions.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tests.reliability.wire import Wire
 from tests.yard import PROJECT, START, WORKSPACE, Yard, make_yard
 
 PATIENCE = 400
-"""Minutes in which everything that was begun must have come to its end."""
+"""The number of minutes in which everything that was begun must end."""
 
 BUS = "notices"
 
 
 @dataclass(frozen=True)
 class ScheduleSeen:
-    """A job's schedule from some moment on."""
+    """A job's schedule from a certain time on."""
 
     version: int
     spec: dict[str, Any]
@@ -42,7 +42,7 @@ class ScheduleSeen:
 
 
 class World(Contents):
-    """A yard in which time passes by itself."""
+    """A yard in which time can pass by itself."""
 
     def __init__(self, yard: Yard, wire: Wire, time: VirtualTime, chance: Random) -> None:
         self.yard = yard
@@ -56,7 +56,7 @@ class World(Contents):
         self.fresh()
 
     def fresh(self, *, bus: bool = False) -> World:
-        """An empty world at START; with `bus`, terminal runs are announced."""
+        """Empty the world and set the clock to START; with `bus`, terminal runs are announced."""
         self._chance.seed(0)
         for table in (self.on.settings.jobs_table, self.on.settings.runs_table):
             self._table(table).items.clear()
@@ -70,30 +70,30 @@ class World(Contents):
         self.yard.events.clear()
         self.on.tokens.forget()
         self.made: list[Task] = []
-        """Every task that was ever made."""
+        """Every task that was made."""
         self.strays: set[str] = set()
-        """ARNs of those that never had a run."""
+        """The ARNs of tasks that never had a run."""
         self.exits: Callable[[Task], int | None] = lambda task: 0
-        """What a container ends with that is left to itself; None: it never ends."""
+        """The exit code of a container that is not stopped; None means that it does not end."""
         self.verdicts: dict[str, str] = {}
-        """The terminal status that each run was first seen with."""
+        """The first terminal status that was seen of each run."""
         self.schedules: dict[str, list[ScheduleSeen]] = {}
         self.wire.made = self.note
         self.announced: list[tuple[str, str]] = []
-        """(run id, status) of every event put on the bus."""
+        """The run's id and the status in every event that was put on the bus."""
         self.announcing(BUS if bus else None)
-        self.yard.call("GET", "/jobs")  # the token is known from here on
+        self.yard.call("GET", "/jobs")  # puts the token into the cache
         return self
 
     def announcing(self, bus: str | None) -> None:
-        """Set the bus that terminal runs are announced on, or none, from now on."""
+        """Announce terminal runs on this bus from now on, or on none."""
         self.set_up(event_bus=bus, shards=self.on.settings.shards)
 
     def set_up(self, **changes: Any) -> None:
         """
-        Go on with the first settings but for `changes`.
+        Go on with the first settings and these changes.
 
-        One launch at a time: that changes only in what order threads come.
+        Only one launch runs at a time, which affects only the order of threads.
         """
         self.yard.set_up(replace(self._settings, **changes))
         self.on.sweep.launchers = 1
@@ -101,11 +101,13 @@ class World(Contents):
     # --- what happens in it -----------------------------------------------------------------
 
     def job(self, **spec: Any) -> dict[str, Any]:
-        """A job, made over HTTP."""
+        """Create a job over HTTP."""
         return self.yard.create(**spec)
 
     def fargate(self) -> None:
-        """A minute of Fargate's work: what waits starts, what runs ends, what must stops."""
+        """
+        One minute of Fargate: pending tasks start, running ones end, and those to be stopped stop.
+        """
         for task in self.ecs.tasks:
             if task.last_status == "STOPPED":
                 continue
@@ -127,7 +129,7 @@ class World(Contents):
         self.on.audit.turn()
 
     def minute(self, *, losing_events: bool = False) -> None:
-        """The next minute: Fargate works, its events arrive or are lost, the sweep runs."""
+        """Let a minute pass: Fargate works, its events arrive or are lost, and the sweep runs."""
         self.clock.move(minutes=1)
         self.fargate()
         events = self.yard.take_events()
@@ -139,7 +141,9 @@ class World(Contents):
             self.observe()
 
     def pass_time(self, *, losing_events: bool = False) -> None:
-        """Minutes go by until nothing moves any more; AssertionError where that never comes."""
+        """
+        Let minutes pass until nothing changes any more; AssertionError if that does not happen.
+        """
         for _ in range(PATIENCE):
             self.minute(losing_events=losing_events)
             if self.is_quiet():
@@ -147,7 +151,7 @@ class World(Contents):
         raise AssertionError(f"still moving after {PATIENCE} minutes: {self.restless()}")
 
     def is_due(self) -> bool:
-        """Whether a sweep has anything to do; one that has not would only read empty indexes."""
+        """Whether a sweep has anything to do; otherwise it would only read empty indexes."""
         now = self.clock().strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
         tables = (
             (self.on.settings.jobs_table, "work_at"),
@@ -163,7 +167,7 @@ class World(Contents):
         return not self.restless()
 
     def restless(self) -> list[str]:
-        """What still moves, in words; strays move until the audit finds them."""
+        """What still changes, in words; tasks without a run are left to the audit."""
         moving = [
             f"task {task.started_by}"
             for task in self.ecs.tasks
@@ -178,7 +182,7 @@ class World(Contents):
         return moving
 
     def observe(self) -> None:
-        """Look at everything, and hold that no terminal status ever changes (invariant 4)."""
+        """Look at everything, and check that no terminal status changes (invariant 4)."""
         for run in self.runs():
             if run.is_terminal:
                 first = self.verdicts.setdefault(run.run_id, run.status)
@@ -191,7 +195,7 @@ class World(Contents):
                 seen.append(ScheduleSeen(int(job.schedule_version), job.spec, job.updated_at))
 
     def note(self, name: str, params: dict[str, Any]) -> None:
-        """Told of every call that is made: what is announced."""
+        """Called for every call that is made; records what is announced."""
         if name == "events.PutEvents":
             for entry in json.loads(params["body"])["Entries"]:
                 detail = json.loads(entry["Detail"])
@@ -201,18 +205,18 @@ class World(Contents):
 @contextlib.contextmanager
 def make_world(stage: str) -> Iterator[World]:
     """
-    A world: deterministic, without real waiting, and cheap.
+    A world that is deterministic and cheap, and does not really wait.
 
-    One partition instead of 16 in the indexes that the sweep reads, and one launch at a time:
-    neither changes what happens, only how long reading empty partitions takes and in what order
-    threads come.
+    The indexes that the sweep reads have one partition instead of 16, and one launch runs at a
+    time. Neither changes what happens: it saves reading empty partitions, and fixes the order of
+    the threads.
     """
     time = VirtualTime()
     chance = Random(0)
     with pytest.MonkeyPatch.context() as patch, make_yard(stage, WorldClock(time)) as yard:
         yard.set_up(replace(yard.system.settings, shards=1))
-        patch.setattr(endpoint, "time", time)  # botocore waits between two attempts
-        patch.setattr(os, "urandom", chance.randbytes)  # of every ULID and UUID
+        patch.setattr(endpoint, "time", time)  # botocore waits between attempts
+        patch.setattr(os, "urandom", chance.randbytes)  # used by every ULID and UUID
         yard.system.clients.get("events").create_event_bus(Name=BUS)
         with Wire(yard.system) as wire:
             yield World(yard, wire, time, chance)

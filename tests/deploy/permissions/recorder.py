@@ -1,7 +1,7 @@
 """
 Records every AWS call of the product under the function that makes it.
 
-Each of the five functions has one entry point, which app.py calls and the tests' harness calls too.
+Each function has one entry point, which app.py calls and the tests' harness calls too.
 The recorder wraps these entry points. The outermost one counts: the sweep handles what it finds out
 about a task with the code for task events, and these are calls of the sweep's role.
 """
@@ -23,6 +23,7 @@ from chalicelib.engine.lifecycle import Lifecycle
 from chalicelib.engine.scheduler import Scheduler
 from chalicelib.engine.sweep import Sweep
 from chalicelib.http.api import Api
+from chalicelib.usecases.stack_jobs import StackJobs
 from tests.deploy.permissions import calls
 from tests.deploy.permissions.calls import Needed
 from tests.reliability.wire import Wire
@@ -34,6 +35,7 @@ WAYS_IN: dict[str, tuple[Any, str]] = {
     "fire": (Scheduler, "fired"),
     "sweep": (Sweep, "turn"),
     "audit": (Audit, "turn"),
+    "job-resource": (StackJobs, "apply"),
 }
 """The function's name as in `jobyard-<stage>-<name>` and in `.chalice/policy-<name>.json`."""
 

@@ -1,7 +1,7 @@
 """
 Operations that the reliability tests leave out: every route of app.py with its kinds of calls.
 
-The handlers of the four other functions are called here too, as Lambda calls them.
+What the other functions do is here too, as Lambda calls them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import app
+from chalicelib.domain import stack_request
+from infra.local.provision import ACCOUNT
+from tests.deploy.permissions.policies import STAGE
 from tests.reliability.operations import DAILY, Act, Operation
 from tests.reliability.world import World
+from tests.stacks.events import stack_event
 from tests.yard import PROJECT, WORKSPACE, Context
 
 EXTRA: list[Operation] = []
@@ -146,6 +150,26 @@ def handle_the_minute(world: World) -> Act:
 def handle_the_ten_minutes(world: World) -> Act:
     world.job(name="a", schedule=DAILY)
     return lambda: app.audit(_SCHEDULED, Context())
+
+
+@extra
+def handle_the_requests_of_a_stack(world: World) -> Act:
+    """With a role of the job's own, and a slot that is due when it is changed."""
+    role = f"arn:aws:iam::{ACCOUNT}:role/jobyard/{STAGE}/{WORKSPACE}/example"
+    mine = {"TaskRoleArn": role, "Schedule": DAILY}
+
+    def request(kind: str, **more: Any) -> Any:
+        event = stack_event(kind, request_id=kind, properties=mine, **more)
+        return world.on.stack_jobs.apply(stack_request.read(event))
+
+    def act() -> None:
+        made = request("Create").job_id
+        world.clock.move(hours=2)
+        old = {**mine, "Schedule": "0 14 * * *"}
+        request("Update", physical_id=made, old_properties=old)
+        request("Delete", physical_id=made)
+
+    return act
 
 
 _SCHEDULED: dict[str, Any] = {

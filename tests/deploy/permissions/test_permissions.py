@@ -29,7 +29,7 @@ OUTSIDE = {
     "logs.CreateLogStream": "a preparation writes output, as ECS does by the execution role",
     "logs.PutLogEvents": "a preparation writes output, as ECS does by the execution role",
 }
-"""Calls that none of the five functions made."""
+"""Calls that none of the functions made."""
 
 
 def test_every_recorded_call_is_allowed(recording: Recording) -> None:

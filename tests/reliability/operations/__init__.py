@@ -1,11 +1,20 @@
 """
-Every operation of Jobyard that makes AWS calls, each from a prepared world.
+Every operation of Jobyard that makes AWS calls, each in a prepared world.
 
-The crash points and the throttling of each are enumerated from these: a call that an operation
-comes to make is a case more, without anyone writing it.
+The tests run each operation once for each AWS call that it makes, so a new call is a new case
+without anybody writing it.
 """
 
-from tests.reliability.operations import audits, events, fires, jobs, rules, runs, sweeps
+from tests.reliability.operations import (
+    audits,
+    events,
+    fires,
+    jobs,
+    rules,
+    runs,
+    stacks,
+    sweeps,
+)
 from tests.reliability.operations.operation import (
     DAILY,
     OPERATIONS,
@@ -26,5 +35,6 @@ __all__ = [
     "jobs",
     "rules",
     "runs",
+    "stacks",
     "sweeps",
 ]

@@ -20,7 +20,7 @@ from tests.reliability.world import World
 
 @operation()
 def audit_tasks(world: World) -> Act:
-    """A stray one; one that nobody was told of; one whose run is over and that was not stopped."""
+    """One task has no run."""
     stray_task(world)
     world.exits = lambda task: None if task.arn in world.strays else 0
     world.clock.move(minutes=10)
@@ -29,7 +29,7 @@ def audit_tasks(world: World) -> Act:
 
 @operation()
 def audit_a_task_that_nobody_recorded(world: World) -> Act:
-    """Whoever launched it died before the answer, its events were lost, and no sweep came."""
+    """Its launcher died before RunTask's answer, its events were lost, and no sweep ran."""
     launch_unanswered(world, world.job(name="a"))
     world.ecs.start(world.ecs.tasks[0].arn)
     world.yard.take_events()
@@ -41,8 +41,8 @@ def audit_a_task_that_nobody_recorded(world: World) -> Act:
 @operation(bus=True)
 def audit_tasks_that_stop_meanwhile(world: World) -> Act:
     """
-    Two stop between ListTasks and DescribeTasks: one ends its run, and one that a newer slot
-    waits for was told to stop, which ECS did not hear.
+    Two tasks stop between ListTasks and DescribeTasks: one ends its run, and the other delays a
+    newer slot because ECS throttled its StopTask.
     """
     job, fire = fire_when_due(world, concurrency_policy="replace")
     other = world.job(name="b")
@@ -50,7 +50,7 @@ def audit_tasks_that_stop_meanwhile(world: World) -> Act:
         world.ecs.start(world.yard.task_of(run))
     world.deliver(world.yard.take_events())
     throttled = EcsError("ThrottlingException", "Rate exceeded")
-    world.ecs.refuse_next(throttled, operation="StopTask", times=3)  # botocore asks three times
+    world.ecs.refuse_next(throttled, operation="StopTask", times=3)  # botocore tries three times
     fire()
     world.observe()
     world.clock.move(minutes=6)
@@ -66,7 +66,7 @@ def audit_tasks_that_stop_meanwhile(world: World) -> Act:
 
 @operation()
 def audit_leftovers(world: World) -> Act:
-    """Of a create that died: task definition, log group, rules, and no job."""
+    """A create died and left a task definition, a log group and rules, but no job."""
     world.job(name="kept", schedule=DAILY)
 
     def die(_: int, name: str) -> None:
@@ -87,7 +87,7 @@ def audit_leftovers(world: World) -> Act:
 
 @operation()
 def audit_rules(world: World) -> Act:
-    """Somebody removed one, changed another, and took a third one's target away."""
+    """Somebody removed one rule, changed another, and removed the target of a third."""
     for name in ("a", "b", "c"):
         world.job(name=name, schedule="0 14 * * *")
     world.observe()
@@ -110,7 +110,7 @@ def audit_old_revisions(world: World) -> Act:
 
 @operation()
 def audit_a_revision_that_was_never_stored(world: World) -> Act:
-    """An update died between the registration and its own transaction."""
+    """An update died between the registration and its own write."""
     job = world.job(name="a")
     update = request(world, "PATCH", f"/jobs/{job['id']}", {"command": ["b"]})
     die_at(world, "dynamodb.UpdateItem", update)

@@ -1,4 +1,4 @@
-"""ECS's state-change events."""
+"""ECS's task state-change events."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def event_that_could_not_start(world: World) -> Act:
 
 @operation(again=True)
 def event_of_a_cancelled_one(world: World) -> Act:
-    """It stopped, and with it what a newer slot waits for."""
+    """The task stopped, and a newer slot waits for that."""
     _, act = fire_when_due(world, concurrency_policy="replace")
     (job,) = world.jobs()
     run = world.yard.trigger({"id": job.job_id})
@@ -70,7 +70,7 @@ def event_before_the_launch_was_answered(world: World) -> Act:
 
 @operation(again=True)
 def event_of_a_stray_task(world: World) -> Act:
-    """Its run is gone."""
+    """The task's run does not exist."""
     stray_task(world)
     world.ecs.start(world.ecs.tasks[0].arn)
     event = world.yard.take_events()[-1]

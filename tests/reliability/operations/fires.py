@@ -19,7 +19,7 @@ def fire(world: World) -> Act:
 
 @operation(again=True)
 def fire_late(world: World) -> Act:
-    """Slots of an hour and a half are due: one starts, the others are recorded as missed."""
+    """The slots of an hour and a half are due: one starts, the others are recorded as missed."""
     _, act = fire_when_due(world, schedule="*/30 * * * *")
     world.clock.move(minutes=35)
     return act
@@ -35,7 +35,7 @@ def fire_forbidden(world: World) -> Act:
 
 @operation(again=True)
 def fire_free(world: World) -> Act:
-    """What was in flight has ended, and its event was lost: it must not block the slot."""
+    """The run in flight has ended and its event was lost: it must not block the slot."""
     job, act = fire_when_due(world, concurrency_policy="forbid")
     run = world.yard.trigger(job)
     world.ecs.stop(world.yard.task_of(run), exit_code=0)

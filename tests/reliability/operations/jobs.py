@@ -1,4 +1,4 @@
-"""Requests that make, change and delete jobs."""
+"""Requests that create, change and delete jobs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def create(world: World) -> Act:
 
 @operation(api=True)
 def create_scheduled(world: World) -> Act:
-    # two rules: a day may match by its date or by its weekday
+    # Two rules: a day may match by its date or by its weekday.
     body = {"name": "a", "image": IMAGE, "schedule": "0 13 1 * 1"}
     return request(world, "POST", "/jobs", body)
 
@@ -37,7 +37,7 @@ def create_with_a_key(world: World) -> Act:
 
 @operation(api=True)
 def create_losing_its_name(world: World) -> Act:
-    """Another job takes the name between the look and the transaction."""
+    """Another job takes the name between the read and the transaction."""
     just_before(world, "ecs.RegisterTaskDefinition", lambda: world.job(name="a"))
     return request(world, "POST", "/jobs", {"name": "a", "image": IMAGE, "schedule": DAILY})
 

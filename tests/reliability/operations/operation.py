@@ -19,21 +19,21 @@ from tests.yard import Answer
 Act = Callable[[], Any]
 
 PASSES = "CannotPullContainerError: i/o timeout"
-"""A failure to start that another launch may not meet."""
+"""A failure to start that may not happen to another launch."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """`prepare` readies a world and answers the act itself."""
+    """`prepare` prepares a world and returns the act itself."""
 
     name: str
     prepare: Callable[[World], Act]
     bus: bool = False
-    """Whether terminal runs are announced in it."""
+    """Whether terminal runs are announced on a bus."""
     again: bool = False
-    """Whether the caller asks again after a failure, because that is safe."""
+    """Whether the caller repeats it after a failure, because that is safe."""
     api: bool = False
-    """Whether the act is one HTTP request, and answers its Answer."""
+    """Whether the act is one HTTP request and returns its Answer."""
 
 
 OPERATIONS: list[Operation] = []
@@ -52,7 +52,7 @@ def request(world: World, method: str, path: str, body: Any = None, **more: Any)
 
 
 def just_before(world: World, call: str, happen: Callable[[], object]) -> None:
-    """Before the next such call somebody else does something, once."""
+    """Let somebody else do something once, just before the next call of this name."""
     note = world.wire.made
 
     def look(name: str, params: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ def just_before(world: World, call: str, happen: Callable[[], object]) -> None:
 
 
 def die_at(world: World, call: str, act: Callable[[], object]) -> None:
-    """Do it, and die before that call is made."""
+    """Do the act, and die before this call is made."""
 
     def die(_: int, name: str) -> None:
         if name == call:
@@ -80,11 +80,11 @@ def run_path(run: dict[str, Any]) -> str:
 
 
 DAILY = "0 13 * * *"
-"""Its first slot is an hour after START: due when a preparation says so, and else not."""
+"""Its first slot is an hour after START; it is due only if a preparation moves the clock."""
 
 
 def throttle_launch(world: World) -> None:
-    """The next RunTask is throttled on every attempt: no task is made, and that is known."""
+    """Throttle every attempt of the next RunTask: it is then certain that no task was made."""
     world.ecs.refuse_next(EcsError("ThrottlingException", "Rate exceeded"), times=aws.ATTEMPTS)
 
 
@@ -99,7 +99,7 @@ def wait_for_a_retry(world: World, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def launch_unanswered(world: World, job: dict[str, Any]) -> dict[str, Any]:
-    """A run whose trigger died with RunTask made and its answer unread."""
+    """A run whose trigger died after RunTask was made and before its answer was read."""
 
     def die(_: int, name: str) -> None:
         if name == "ecs.RunTask":
@@ -123,7 +123,7 @@ def fire_when_due(world: World, **spec: Any) -> tuple[dict[str, Any], Act]:
 
 
 def stray_task(world: World) -> Task:
-    """A task that carries our mark, and whose run is not there."""
+    """A task in Jobyard's form whose run does not exist."""
     job = world.job(name="a")
     definition = world.jobs()[0].task_definition
     world.on.ecs.run(
@@ -139,6 +139,6 @@ def stray_task(world: World) -> Task:
 
 
 def answered(act: Act) -> Answer | None:
-    """The act's answer, where it has one."""
+    """Do the act, and return its answer if it has one."""
     answer = act()
     return answer if isinstance(answer, Answer) else None

@@ -1,4 +1,4 @@
-"""What is done where the bus has no room for a schedule's rules, or where a stage makes none."""
+"""Operations on a bus that has no room for a schedule's rules, or on a stage that makes none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _makes_rules(world: World, wake: str) -> None:
 
 @operation(api=True)
 def create_without_room_for_rules(world: World) -> Act:
-    """The bus takes the first of its two rules, and not the second."""
+    """The bus has room for the first of the two rules, and not for the second."""
     world.room_for_rules(1)
     return request(world, "POST", "/jobs", {"name": "a", "image": IMAGE, "schedule": TWO_RULES})
 
@@ -45,7 +45,7 @@ def update_with_room_for_rules_again(world: World) -> Act:
 
 @operation(api=True, again=True)
 def unpause_where_no_rules_are_made_any_more(world: World) -> Act:
-    """It was paused while the stage made rules, and has one that is disabled."""
+    """The job was paused while the stage made rules, and has a disabled one."""
     act = _update(world, {"schedule": DAILY, "paused": True}, {"paused": False})
     _makes_rules(world, "sweep")
     return act
@@ -53,7 +53,7 @@ def unpause_where_no_rules_are_made_any_more(world: World) -> Act:
 
 @operation()
 def sweep_a_slot_of_a_job_without_rules(world: World) -> Act:
-    """At its minute: no rule is waited for."""
+    """The slot starts in its minute, since there is no rule to wait for."""
     world.room_for_rules(0)
     world.job(name="a", schedule=DAILY)
     world.observe()
@@ -63,7 +63,7 @@ def sweep_a_slot_of_a_job_without_rules(world: World) -> Act:
 
 @operation()
 def audit_with_room_for_rules_again(world: World) -> Act:
-    """There is room for the rules of two of three jobs."""
+    """There is room for the rules of two of the three jobs."""
     world.room_for_rules(0)
     for name, schedule in (("a", TWO_RULES), ("b", DAILY), ("c", TWO_RULES)):
         world.job(name=name, schedule=schedule)
@@ -74,7 +74,7 @@ def audit_with_room_for_rules_again(world: World) -> Act:
 
 @operation()
 def audit_rules_that_find_no_room_any_more(world: World) -> Act:
-    """Somebody removed one of two, and others took its place."""
+    """Somebody removed one of the two rules, and others took its place."""
     world.job(name="a", schedule=TWO_RULES)
     world.observe()
     world.remove_rule(next(iter(world.rules())))
@@ -84,7 +84,7 @@ def audit_rules_that_find_no_room_any_more(world: World) -> Act:
 
 @operation()
 def audit_where_no_rules_are_made_any_more(world: World) -> Act:
-    """One job is active and one paused; both have their rules still."""
+    """One job is active and one is paused, and both still have their rules."""
     world.job(name="a", schedule=TWO_RULES)
     world.job(name="b", schedule=DAILY, paused=True)
     world.observe()

@@ -120,7 +120,7 @@ def cancel_waiting_for_a_retry(world: World) -> Act:
 
 @operation(api=True)
 def cancel_just_launched(world: World) -> Act:
-    """Its task is there, and nobody knows its ARN yet."""
+    """Its task exists, but its ARN is not recorded yet."""
     run = launch_unanswered(world, world.job(name="a"))
     world.yard.take_events()
     return cancel_request(world, run)

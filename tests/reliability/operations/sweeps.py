@@ -57,7 +57,7 @@ def sweep_a_launch_that_was_never_made(world: World) -> Act:
 
 @operation()
 def sweep_a_throttled_launch(world: World) -> Act:
-    """It was throttled when it was triggered, and is again."""
+    """It was throttled at the trigger, and is throttled again."""
     job = world.job(name="a")
     throttle_launch(world)
     world.yard.trigger(job)
@@ -167,7 +167,7 @@ def sweep_an_unfinished_delete(world: World) -> Act:
 
 @operation()
 def sweep_a_delete_that_died(world: World) -> Act:
-    """Its rules are still there."""
+    """The job's rules still exist."""
     job = world.job(name="a", schedule="0 13 1 * 1")
     die_at(world, "events.ListRules", request(world, "DELETE", f"/jobs/{job['id']}"))
     return _sweep(world, minutes=2)

@@ -35,7 +35,7 @@ help:
 	@echo "  make clean    remove the virtual environments and what was built"
 	@echo
 	@echo "Run a stage in AWS (with AWS credentials)"
-	@echo "  make package  build/package: the template and the archive that deploy puts into AWS"
+	@echo "  make package  [RUNTIME_PYTHON=/path/to/python3.13] [BYTECODE=no]: what deploy puts into AWS"
 	@echo "  make deploy   STAGE=prod [PARAMETERS='Key=Value ...']; again to upgrade"
 	@echo "  make doctor   STAGE=prod [IMAGE=...]: what is wrong with a stage, a sentence each"
 	@echo "  make verify   STAGE=prod [IMAGE=...]: try what users rely on; 12 minutes, some cents"
@@ -67,11 +67,15 @@ tokens: $(INSTALLED)
 revoke-token: $(INSTALLED)
 	@$(BIN)/python -m infra.tokens --stage "$(STAGE)" revoke "$(ID)"
 
+# Lambda's Python compiles what is packaged: RUNTIME_PYTHON=/path/to/it, or BYTECODE=no.
+COMPILING = $(if $(BYTECODE),--bytecode "$(BYTECODE)") \
+	$(if $(RUNTIME_PYTHON),--runtime-python "$(RUNTIME_PYTHON)")
+
 package: $(INSTALLED)
-	@$(BIN)/python -m infra.package
+	@$(BIN)/python -m infra.package $(COMPILING)
 
 deploy: $(INSTALLED)
-	@$(BIN)/python -m infra.deploy "$(STAGE)" $(PARAMETERS)
+	@$(BIN)/python -m infra.deploy "$(STAGE)" $(PARAMETERS) $(COMPILING)
 
 doctor: $(INSTALLED)
 	@$(BIN)/python -m infra.doctor "$(STAGE)" $(if $(IMAGE),--image "$(IMAGE)")

@@ -49,6 +49,7 @@ def main() -> None:
 
     imported = time.process_time()
     found = {
+        "start_ms": began * 1e3,
         "import_ms": (imported - began) * 1e3,
         "import_mib": peak_mib(),
         **_play(app, recorded, times),

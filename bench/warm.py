@@ -28,7 +28,7 @@ def measure(plan: Plan) -> list[Table]:
 
 
 def _row(request: Recorded, tape: Path, times: int) -> list[str]:
-    played = play(request, tape, times, {})
+    played = play(request, tape, times)
     cpu_ms = played["cpu_ms"]
     assert isinstance(cpu_ms, list)
     median = percentile(cpu_ms, 50)

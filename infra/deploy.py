@@ -23,6 +23,8 @@ from botocore.exceptions import ClientError, WaiterError
 
 from infra import account, artifacts, package
 from infra.account import Account, Refused
+from infra.bytecode import Missing
+from infra.dependencies import LAMBDA
 
 FUNCTIONS = ("api", "task-changed", "fire", "sweep", "audit", "job-resource")
 TABLES = ("jobs", "runs", "tokens")
@@ -281,14 +283,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make deploy", description=__doc__)
     parser.add_argument("stage")
     parser.add_argument("parameters", nargs="*", help="Key=Value; see infra/stack.yaml")
+    package.add_options(parser)
     arguments = parser.parse_args()
     try:
+        compiler = package.compiler(arguments)
         where = account.announce(arguments.stage, "deploying")
-        made = package.build(package.OUT, package.LAMBDA)
+        made = package.build(package.OUT, LAMBDA, compiler)
         account.prepare(where)
         deploy(arguments.stage, arguments.parameters, where, made)
         print(f"deployed: {outputs(arguments.stage)['EndpointURL']}")
-    except Refused as refusal:
+    except (Refused, Missing) as refusal:
         sys.exit(f"make deploy: {refusal}")
 
 

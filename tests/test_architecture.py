@@ -21,7 +21,7 @@ FLOORS = ("domain", "cloud", "tables", "engine", "usecases", "http")
 EVERYWHERE = ("settings", "log", "clock")
 """What every floor except `domain` may import; they import nothing but `domain`."""
 KNOWN_TO = {
-    "boto3": ("cloud",),
+    "boto3": (),
     "botocore": ("cloud", "tables"),
     "pynamodb": ("tables",),
     "chalice": ("http", "app"),

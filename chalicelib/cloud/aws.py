@@ -8,6 +8,7 @@ seconds, so the caller is answered that long after its deadline at the latest.
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from chalicelib.domain.redaction import without_account_ids
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import boto3
+    from botocore.session import Session
 
     from chalicelib.clock import Clock
 
@@ -201,7 +202,7 @@ class Clients:
     clock: Clock
     attempts: int = ATTEMPTS
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
-    _session: boto3.session.Session | None = field(default=None, init=False)
+    _session: Session | None = field(default=None, init=False)
     _clients: dict[str, Any] = field(default_factory=dict, init=False)
 
     def get(self, service: str) -> Any:
@@ -222,13 +223,26 @@ class Clients:
                 self._clients[service] = client
             return self._clients[service]
 
-    def _build(self, service: str) -> Any:
-        import boto3  # at first use: half of the requests of a cold function need DynamoDB alone
+    def session(self) -> Session:
+        """
+        The session of all clients: what botocore reads for every service, it reads once.
 
+        Only while a client is built, under the lock. A function that Lambda restores from a
+        snapshot has no session yet (nothing builds one at import), so the seed is drawn after the
+        restore: else all functions restored from one snapshot would wait the same "random" times
+        before they repeat a call.
+        """
         if self._session is None:
-            self._session = boto3.session.Session(region_name=self.region)
-        made = config(self.attempts)
-        return self._session.client(service, config=made)  # type: ignore[call-overload]  # any service
+            from botocore.session import Session  # at first use: `import app` builds no client
+
+            random.seed()
+            self._session = Session()
+        return self._session
+
+    def _build(self, service: str) -> Any:
+        return self.session().create_client(
+            service, region_name=self.region, config=config(self.attempts)
+        )
 
     def _refuse_late(self, **_: object) -> None:
         if self.clock.remaining() <= 0:

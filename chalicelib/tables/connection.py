@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import Any
 
 from botocore.parsers import JSONParser, ResponseParserFactory
-from botocore.session import Session
 from pynamodb.connection import Connection
 from pynamodb.connection.base import MetaTable
 from pynamodb.models import Model
@@ -34,7 +33,7 @@ class OwnConnection(Connection):
         return self._clients.made_once("dynamodb", self._make_client)
 
     def _make_client(self, service: str) -> Any:
-        session = Session()
+        session = self._clients.session()
         session.register_component("response_parser_factory", _ParserFactory())
         return session.create_client(
             service, self.region, config=aws.config(self._clients.attempts, validates=False)

@@ -11,7 +11,8 @@ import pytest
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
-from infra import package
+from infra import bytecode, package
+from infra.dependencies import LAMBDA
 from tests.deploy.world import World
 
 collect_ignore = [] if os.environ.get("JOBYARD_E2E") == "1" else ["e2e"]
@@ -19,8 +20,12 @@ collect_ignore = [] if os.environ.get("JOBYARD_E2E") == "1" else ["e2e"]
 
 @pytest.fixture(scope="session")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
-    """What `make package` makes."""
-    return package.build(tmp_path_factory.mktemp("packaged"), package.LAMBDA)
+    """What `make package` makes; without bytecode where Lambda's Python is not at hand."""
+    try:
+        compiler = bytecode.find_compiler(LAMBDA.python)
+    except bytecode.Missing:
+        compiler = None
+    return package.build(tmp_path_factory.mktemp("packaged"), LAMBDA, compiler)
 
 
 @pytest.fixture(scope="session")

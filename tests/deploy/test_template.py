@@ -13,7 +13,7 @@ from typing import Any
 import app
 from chalicelib import log
 from chalicelib.domain import errors
-from infra import package
+from infra import dependencies, package
 
 ANY = "x-amazon-apigateway-any-method"
 CATCH_ALL = {"/", "/{proxy+}"}
@@ -136,7 +136,7 @@ def test_every_function_has_a_name_a_runtime_a_timeout_and_a_memory_size(
     names = {name: entry["FunctionName"]["Fn::Sub"] for name, entry in functions.items()}
     assert names == {name: f"jobyard-${{Stage}}-{end}" for name, end in FUNCTIONS.items()}
     for entry in functions.values():
-        assert entry["Runtime"] == f"python{package.LAMBDA.python}"
+        assert entry["Runtime"] == f"python{dependencies.LAMBDA.python}"
         assert entry["Architectures"] == ["arm64"]
         assert entry["CodeUri"] == "./deployment.zip"
         assert entry["Timeout"] <= 300

@@ -15,6 +15,8 @@ import pytest
 
 from infra import account, deploy, package
 from infra.account import Account
+from infra.bytecode import find_compiler
+from infra.dependencies import HOST
 from infra.token_store import tokens_in
 from infra.verify import runner
 from infra.verify.results import Verified
@@ -84,7 +86,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
     processor, because the emulator runs the functions here, and its template is changed where the
     emulator cannot take it as it is (see gaps.py).
     """
-    made = package.build(tmp_path_factory.mktemp("package"), package.HOST)
+    made = package.build(tmp_path_factory.mktemp("package"), HOST, find_compiler(HOST.python))
     gaps.fit_template(made.template)
     return made
 

@@ -39,7 +39,12 @@ def finished(stage: Stage, run: str) -> dict[str, Any]:
 
 
 def leftovers(stage: Stage) -> list[str]:
-    """The names of everything in AWS that belongs to a job of the stage."""
+    """
+    The names of everything in AWS that belongs to a job of the stage.
+
+    An Idempotency-Key of a create outlives its job on purpose, until TTL removes it: it is what
+    answers a repeated create with 409.
+    """
     prefix = f"jobyard-{stage.name}"
     ecs, dynamodb = boto3.client("ecs"), boto3.client("dynamodb")
     rules = boto3.client("events").list_rules(NamePrefix=f"{prefix}-job_")["Rules"]
@@ -52,6 +57,7 @@ def leftovers(stage: Stage) -> list[str]:
         for table in ("jobs", "runs")
         for item in dynamodb.scan(TableName=f"{prefix}-{table}")["Items"]
         if item["pk"]["S"] != "audit"
+        if not (table == "jobs" and item["sk"]["S"].startswith("key#") and "expires" in item)
     ]
     return [
         *(rule["Name"] for rule in rules),

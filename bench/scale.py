@@ -200,7 +200,7 @@ def _write(table: str, items: Iterator[Item]) -> None:
         ready = urllib.request.Request(url, data, dict(request.headers.items()))
         with urllib.request.urlopen(ready, timeout=60) as answer:
             left = json.load(answer)["UnprocessedItems"]
-        assert not left, "DynamoDB Local refuses nothing"
+        assert not left, "DynamoDB Local left items unprocessed"
 
     with ThreadPoolExecutor(2) as pool:
         for _ in pool.map(put, _batches(items)):

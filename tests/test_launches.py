@@ -176,7 +176,7 @@ def test_the_sweep_launches_several_at_once_and_each_once(yard: Yard) -> None:
         with under_way:
             numbers.append(numbers[-1] + 1)
             under_way.notify_all()
-            assert under_way.wait_for(lambda: max(numbers) > 1, timeout=30), "it came alone"
+            assert under_way.wait_for(lambda: max(numbers) > 1, timeout=30), "only one launch"
 
     def leave(**_: object) -> None:
         with under_way:

@@ -116,7 +116,7 @@ def test_the_audit_gives_rules_to_the_jobs_that_there_is_room_for(yard: Yard) ->
     assert sorted(str(wake(yard, job)) for job in jobs) == ["rule", "rule", "sweep"]
     assert len(rules()) == 2
     version = {yard.stored_job(job).version for job in jobs}
-    assert version == {1}, "what wakes a job is no change that a client must hear of"
+    assert version == {1}, "moving a job to its rules makes no new version"
     yard.sweep(minutes=4)
     assert sum(bool(slots(yard, job)) for job in jobs) == 1
 

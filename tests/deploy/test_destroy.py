@@ -184,7 +184,7 @@ def type_in(monkeypatch: pytest.MonkeyPatch) -> Any:
             return self.text is not None
 
         def readline(self) -> str:
-            assert self.text is not None, "nobody is there to be asked"
+            assert self.text is not None, "there is no terminal to read from"
             return self.text
 
     def typed(text: str | None) -> None:

@@ -181,7 +181,7 @@ def test_jobs_and_runs_of_another_project_are_404(
     answer = world.call(route, world.tokens["write"], "acme/etl", ids)
     missing = {name: value for name, value in ids.items() if value in answer.envelope["message"]}
     assert (answer.status, answer.envelope["code"]) == (404, "not_found")
-    assert len(missing) == 1, "it says which id, and no more"
+    assert len(missing) == 1, "the message names one id only"
     assert world.stored() == before
 
 

@@ -26,4 +26,4 @@ def at_every_call(happen: Callable[[int], str | None], hold: Callable[[], None])
         if where is None:
             break
     assert not broken, "\n\n".join(broken)
-    assert number < MOST - 1, "it never got through"
+    assert number < MOST - 1, "the operation never ended"

@@ -96,7 +96,7 @@ def test_changes_without_end_are_a_503_that_leaves_nothing_behind(world: World) 
 
 
 def test_a_rule_that_a_delete_removes_in_between_is_a_503(world: World) -> None:
-    """It was an `internal` 500; asked again, the job is not found."""
+    """The answer is not an `internal` 500, and a repeated request does not find the job."""
     act = jobs.update_to_a_schedule(world.fresh())
     job = {"id": world.jobs()[0].job_id}
 

@@ -29,7 +29,7 @@ def test_nothing_that_waits_starts_after_a_delete(world: World) -> None:
 
     with world.wire.failing(asking=slowly):
         assert world.yard.call("DELETE", f"/jobs/{job['id']}").status == 200
-    assert any(run.status == "pending" for run in world.runs()), "one turn has stopped all of them"
+    assert any(run.status == "pending" for run in world.runs()), "one turn has stopped all runs"
     for _ in range(10):
         world.clock.at += timedelta(minutes=1)
         world.fargate()

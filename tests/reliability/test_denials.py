@@ -75,7 +75,7 @@ def test_every_denied_call_of_every_operation_is_logged_as_one(
         if raised is None and answer is not None and answer.status not in (200, 201, 409):
             assert (answer.status, answer.envelope["code"]) == (500, "internal")
         assert raised is not None or answer is None or ACCOUNT not in str(answer.envelope)
-    raise AssertionError("it never got through")
+    raise AssertionError("the operation never ended")
 
 
 @pytest.mark.parametrize(

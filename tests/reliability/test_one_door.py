@@ -31,7 +31,7 @@ def caller() -> str:
         if path.is_relative_to(PRODUCT):
             return str(path.relative_to(PRODUCT))
         frame = frame.f_back
-    raise AssertionError("no module of ours made this call")
+    raise AssertionError("no module of the product made this call")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)

@@ -71,11 +71,11 @@ def answers_from(world: World, name: str, after: str, how: str) -> set[int]:
             answer = act()
             names, reached = wire.names[: number - 1], wire.count >= number
         if not reached:
-            assert found, "no call comes after it"
+            assert found, "the operation makes no call after that one"
             return found
         if after in names:
             found.add(answer.status)
-    raise AssertionError("it never got through")
+    raise AssertionError("the operation never ended")
 
 
 @pytest.mark.parametrize("how", HOW)

@@ -1,4 +1,4 @@
-"""A stack over a fresh system."""
+"""The fixture `stack`: one resource of one stack over a fresh system."""
 
 from __future__ import annotations
 

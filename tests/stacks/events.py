@@ -1,4 +1,4 @@
-"""Requests as CloudFormation sends them to the function behind a custom resource."""
+"""The events that CloudFormation sends to the function behind a custom resource."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FUNCTION = "arn:aws:lambda:eu-central-1:123456789012:function:jobyard-test-job-r
 
 
 def stack_properties(**changes: Any) -> dict[str, Any]:
-    """Those of a job that could be created."""
+    """The properties of a job that can be created, with these changes."""
     return {
         "ServiceToken": FUNCTION,
         "Workspace": WORKSPACE,
@@ -32,7 +32,7 @@ def stack_event(
     properties: dict[str, Any] | None = None,
     old_properties: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """One request; properties are changes of `stack_properties`."""
+    """An event; `properties` are changes of `stack_properties`."""
     event: dict[str, Any] = {
         "RequestType": kind,
         "ServiceToken": FUNCTION,

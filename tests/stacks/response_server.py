@@ -1,4 +1,4 @@
-"""A server that takes answers to CloudFormation as its bucket does, or as a test has it."""
+"""A server that stands in for CloudFormation's bucket and takes the answers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 
 class ResponseServer:
-    """What came, and what is answered to it."""
+    """Stores the answers that came, and decides the status of each."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/stack?X-Amz-Signature=1"
         self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
         self.answers: list[int] = []
-        """Statuses of the next answers; 0 closes the connection. Then 200."""
+        """The statuses of the next answers, where 0 closes the connection; after these 200."""
 
     @property
     def last(self) -> dict[str, Any]:
@@ -32,7 +32,7 @@ class ResponseServer:
 
 @contextmanager
 def response_server() -> Iterator[ResponseServer]:
-    """Until the block ends, on a port of its own."""
+    """Start the server on a free port, and stop it when the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
@@ -48,7 +48,7 @@ def response_server() -> Iterator[ResponseServer]:
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """Nothing on stderr."""
+            """Print nothing to standard error."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made = ResponseServer(server.server_address[1])

@@ -1,4 +1,4 @@
-"""One resource of one stack, as CloudFormation uses the function behind it."""
+"""One resource of one stack, which uses the function behind it as CloudFormation does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.yard import Context, Yard
 
 
 class Stack:
-    """CloudFormation, as far as one resource of one stack is concerned."""
+    """CloudFormation, as far as it handles one resource of one stack."""
 
     def __init__(self, yard: Yard, server: ResponseServer) -> None:
         self.yard = yard
@@ -25,7 +25,7 @@ class Stack:
         return stack_event(kind, request_id=f"r{self.asked}", url=self.server.url, **more)
 
     def send(self, event: dict[str, Any], context: Any = None) -> dict[str, Any]:
-        """The answer that came to the response URL."""
+        """Send the event to the function, and return the answer at the response URL."""
         app.job_resource(event, context or Context())
         assert len(self.server.bodies[-1]) <= 4096
         return self.server.last
@@ -34,12 +34,12 @@ class Stack:
         return self.send(self.event(kind, **more))
 
     def create(self, **properties: Any) -> str:
-        """The job's id."""
+        """Create the job and return its id."""
         answer = self.ask("Create", properties=properties)
         assert answer["Status"] == "SUCCESS", answer
         return str(answer["PhysicalResourceId"])
 
     def jobs(self) -> dict[str, str]:
-        """Id to name of all jobs that there are."""
+        """The name of every job, by its id."""
         found = self.yard.call("GET", "/jobs").data["jobs"]
         return {job["id"]: job["name"] for job in found}

@@ -1,4 +1,4 @@
-"""A request is answered whatever happens, and one that comes again changes nothing."""
+"""Every request gets an answer, and a repeated delivery changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ DAILY = "0 3 * * *"
 
 
 def test_an_event_that_comes_again_changes_nothing(stack: Stack) -> None:
-    """At once, or after what came later: Lambda promises neither order nor once."""
+    """
+    It may come again at once or after later events: Lambda promises neither order nor a single
+    delivery.
+    """
     create = stack.event("Create", properties={"Tags": ["1"]})
     made = stack.send(create)["PhysicalResourceId"]
     assert stack.send(create)["PhysicalResourceId"] == made
@@ -34,7 +37,7 @@ def test_an_event_that_comes_again_changes_nothing(stack: Stack) -> None:
 
 
 def test_a_failed_create_that_comes_again_after_its_delete_makes_no_job(stack: Stack) -> None:
-    """Nobody would ever delete it."""
+    """Nothing would ever delete such a job."""
     taken = stack.yard.create(name="a")["id"]
     create = stack.event("Create")
     failed = stack.send(create)["PhysicalResourceId"]
@@ -45,7 +48,7 @@ def test_a_failed_create_that_comes_again_after_its_delete_makes_no_job(stack: S
 
 
 def test_a_defect_is_answered_too(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    """CloudFormation would wait for an hour; the reason says where to look, and shows nothing."""
+    """CloudFormation would wait for an hour; the reason says where to look, without details."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(StackJobs, "apply")
         answer = stack.ask("Create", properties={"Env": {"KEY": "hunter2"}})
@@ -57,12 +60,12 @@ def test_a_defect_is_answered_too(stack: Stack, capsys: pytest.CaptureFixture[st
 
 
 def test_a_request_of_another_kind_is_refused(stack: Stack) -> None:
-    """Not taken for one of the three."""
+    """The function does not treat it as one of the three kinds that it knows."""
     assert "'Read'" in stack.ask("Read")["Reason"]
 
 
 def test_a_long_reason_is_cut_to_what_cloudformation_takes(stack: Stack) -> None:
-    """4,096 bytes with everything else; a longer answer would not be taken at all."""
+    """The whole answer may have 4,096 bytes; CloudFormation does not take a longer one."""
     wrong = {f"Wröng{number:03}": "x" for number in range(200)}
     answer = stack.ask("Create", properties=wrong)
     assert answer["Reason"].startswith("Wröng000: is unknown") and answer["Reason"].endswith("…")
@@ -70,7 +73,7 @@ def test_a_long_reason_is_cut_to_what_cloudformation_takes(stack: Stack) -> None
 
 
 class Hurried(Context):
-    """A function whose time is nearly up."""
+    """A Lambda function whose time is nearly over."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 36_000
@@ -80,7 +83,7 @@ class Hurried(Context):
 def test_what_aws_throttles_is_answered_before_the_functions_time_is_up(
     stack: Stack, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is tried again as long as there is time, and then refused in words."""
+    """The function tries again as long as there is time, and then refuses with a message."""
     spent: list[float] = []
     monkeypatch.setattr(stack.yard.clock, "sleep", spent.append)
     start = stack.yard.clock.monotonic()
@@ -93,7 +96,7 @@ def test_what_aws_throttles_is_answered_before_the_functions_time_is_up(
 
 
 def test_what_aws_throttles_for_a_moment_succeeds(stack: Stack) -> None:
-    """Nobody has to deploy again for that."""
+    """The user need not deploy again because of that."""
     refusals = iter([throttled])
 
     def once(_: int, name: str) -> Any:
@@ -105,7 +108,9 @@ def test_what_aws_throttles_for_a_moment_succeeds(stack: Stack) -> None:
 
 
 def test_dying_anywhere_and_coming_again_ends_in_one_answer(stack: Stack) -> None:
-    """Before any AWS call, before the answer, and after it was sent: the same job, once."""
+    """
+    The function dies after each AWS call in turn, and the event comes again twice: one job is made.
+    """
     for number in range(1, 40):
         name = f"n{number}"
         event = stack.event("Create", properties={"Name": name, "Schedule": DAILY})

@@ -1,4 +1,4 @@
-"""Properties of a Custom::JobyardJob become a job; each mistake is named by its property."""
+"""The properties of a Custom::JobyardJob become a job; errors name the property."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def spec(**properties: Any) -> JobSpec:
 
 
 def errors(**properties: Any) -> dict[str, str]:
-    """Property to message, of properties that must be refused."""
+    """The message of each wrong property, of properties that must be refused."""
     with pytest.raises(InvalidFields) as refused:
         spec(**properties)
     return {error.field: error.message for error in refused.value.errors}
 
 
 def as_cloudformation_sends(value: Any) -> Any:
-    """Every number and every boolean as a string."""
+    """CloudFormation sends every number and every boolean as a string."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
@@ -60,7 +60,7 @@ EVERY_FIELD: dict[str, Any] = {
 
 
 def test_every_field_of_a_job_has_a_property() -> None:
-    """In CloudFormation's case, its value converted from the string that CloudFormation sends."""
+    """Its name is in CloudFormation's style, and its value is converted from a string."""
     assert EVERY_FIELD.keys() | {"managed_by"} == JobSpec.model_fields.keys()
     properties = {
         stack_request.property_name(name): as_cloudformation_sends(value)
@@ -81,7 +81,7 @@ def test_every_field_of_a_job_has_a_property() -> None:
     st.integers(0, 200_000) | st.booleans(),
 )
 def test_a_string_is_taken_exactly_where_its_value_would_be(name: str, value: Any) -> None:
-    """Converting never makes a valid value of an invalid one, nor the other way round."""
+    """The conversion makes no invalid value valid and no valid value invalid."""
     properties = {stack_request.property_name(name): value}
     as_text = {stack_request.property_name(name): as_cloudformation_sends(value)}
 
@@ -116,23 +116,25 @@ def test_a_string_is_taken_exactly_where_its_value_would_be(name: str, value: An
     ],
 )
 def test_a_mistake_is_named_by_its_property(name: str, value: str, message: str) -> None:
-    """In the words of the API where the API has some."""
+    """The message is the API's, if the API has one."""
     assert errors(**{name: value}) == {name: message}
 
 
 def test_all_mistakes_are_named_at_once() -> None:
-    """Those of Jobyard's own properties, unknown ones, and those of the job."""
+    """One answer has those of Jobyard's own properties, unknown ones, and those of the job."""
     found = errors(Project="?", Imag="a", MemoryMib="1", Env={"JOBYARD_X": "1"}, Command=[])
     assert found.keys() == {"Project", "Imag", "MemoryMib", "Env.JOBYARD_X", "Command"}
 
 
 def test_what_cloudformation_adds_is_no_mistake() -> None:
-    """The function's own ARN, and the resource's time-out, are among the properties."""
+    """The properties include the function's ARN and the resource's time-out."""
     assert spec(ServiceTimeout="120").name == "a"
 
 
 def test_an_owner_is_one_resource_of_one_stack_and_fits() -> None:
-    """Also where names are as long as CloudFormation allows, and for a stack made anew."""
+    """
+    This holds for the longest names that CloudFormation allows, and for a stack that was recreated.
+    """
 
     def owner(stack: str, logical_id: str) -> str:
         event = stack_event("Create", logical_id=logical_id)
@@ -148,7 +150,7 @@ def test_an_owner_is_one_resource_of_one_stack_and_fits() -> None:
 
 
 def test_a_request_without_its_parts_is_read_all_the_same() -> None:
-    """It can still be answered, if it says where to."""
+    """Such a request can still be answered if it has a response URL."""
     request = stack_request.read({"RequestType": "Create"})
     assert (request.project, request.physical_id) == (None, "")
     assert stack_request.read({"ResourceProperties": stack_properties()}).project == "acme#etl"

@@ -1,4 +1,4 @@
-"""Answers go to CloudFormation's buckets and nowhere else, and get out."""
+"""Answers are sent to CloudFormation's buckets only, and are sent again after a failure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def made(yard: Yard, endpoint: str | None = None) -> ResponseUrl:
     ],
 )
 def test_cloudformations_buckets_are_written_to(yard: Yard, url: str) -> None:
-    """Each region has one."""
+    """Each region has its own bucket."""
     made(yard).check(url)
 
 
@@ -57,7 +57,7 @@ def test_cloudformations_buckets_are_written_to(yard: Yard, url: str) -> None:
     ],
 )
 def test_no_other_url_is_written_to(yard: Yard, url: str) -> None:
-    """Whoever may invoke the function chooses the URL; nothing is done for it either."""
+    """The caller of the function chooses the URL; for another URL no job is created either."""
     with pytest.raises(BadRequest):
         made(yard).put(url, b"{}")
     event = stack_event("Create", url=url)
@@ -68,7 +68,7 @@ def test_no_other_url_is_written_to(yard: Yard, url: str) -> None:
 def test_the_endpoint_that_the_sdks_are_told_is_awss_too(
     yard: Yard, server: ResponseServer
 ) -> None:
-    """An emulator's CloudFormation answers there, and at no other port."""
+    """The CloudFormation of an emulator takes answers there, and at no other port."""
     made(yard, server.url).put(server.url, b'{"Status": "SUCCESS"}')
     assert server.bodies == [b'{"Status": "SUCCESS"}']
     with pytest.raises(BadRequest):
@@ -76,14 +76,14 @@ def test_the_endpoint_that_the_sdks_are_told_is_awss_too(
 
 
 def test_a_bucket_that_fails_or_cuts_off_is_asked_again(yard: Yard, server: ResponseServer) -> None:
-    """The answer must get out."""
+    """Without the answer CloudFormation would wait for an hour."""
     server.answers = [503, 0]
     made(yard, server.url).put(server.url, b"1")
     assert server.bodies == [b"1"] * 3
 
 
 def test_a_url_that_has_expired_is_given_up(yard: Yard, server: ResponseServer) -> None:
-    """Asking again cannot help; nobody waits any more."""
+    """Another try cannot succeed, and CloudFormation no longer waits."""
     server.answers = [403]
     with pytest.raises(BadRequest, match="403"):
         made(yard, server.url).put(server.url, b"1")
@@ -92,7 +92,7 @@ def test_a_url_that_has_expired_is_given_up(yard: Yard, server: ResponseServer) 
 
 @pytest.mark.parametrize("status", [301, 307])
 def test_a_redirect_is_not_followed(yard: Yard, server: ResponseServer, status: int) -> None:
-    """It could lead anywhere."""
+    """A redirect could lead to any host."""
     server.answers = [status]
     with pytest.raises(BadRequest, match=str(status)):
         made(yard, server.url).put(server.url, b"1")
@@ -102,7 +102,7 @@ def test_a_redirect_is_not_followed(yard: Yard, server: ResponseServer, status: 
 def test_a_proxy_of_the_environment_is_not_used(
     yard: Yard, server: ResponseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer would go there, and not to CloudFormation."""
+    """The answer would go to the proxy instead of CloudFormation."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     made(yard, server.url).put(server.url, b"1")
     assert server.bodies == [b"1"]
@@ -111,7 +111,7 @@ def test_a_proxy_of_the_environment_is_not_used(
 def test_an_answer_that_does_not_get_out_is_an_error_so_that_the_event_comes_again(
     yard: Yard, server: ResponseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within a bounded time; Lambda then delivers the event again."""
+    """The tries end within a limited time; Lambda then delivers the event again."""
     spent: list[float] = []
     monkeypatch.setattr(yard.clock, "sleep", spent.append)
     monkeypatch.setattr(yard.clock, "monotonic", lambda: sum(spent), raising=False)

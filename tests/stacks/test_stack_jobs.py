@@ -1,4 +1,4 @@
-"""Jobs that are resources of stacks: what each request of CloudFormation's does to them."""
+"""Jobs that are resources of stacks: what each request of CloudFormation does to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DAILY = "0 3 * * *"
 
 
 def test_create_makes_the_job_and_answers_its_id_and_attributes(stack: Stack) -> None:
-    """`Ref` is the job's id; `Fn::GetAtt` has what other resources need of it."""
+    """`Ref` is the job's id, and `Fn::GetAtt` has what other resources need."""
     event = stack.event("Create", properties={"Schedule": DAILY, "Cpu": "0.5", "MemoryMib": "1024"})
     answer = stack.send(event)
     (job_id,) = stack.jobs()
@@ -36,7 +36,7 @@ def test_create_makes_the_job_and_answers_its_id_and_attributes(stack: Stack) ->
 
 
 def test_update_changes_the_job_in_place(stack: Stack) -> None:
-    """A property that has left the template has its default again."""
+    """A property that was removed from the template has its default again."""
     made = stack.create(Schedule=DAILY, Tags=["team=data"])
     answer = stack.ask(
         "Update", physical_id=made, properties={"Tags": ["a"]}, old_properties={"Schedule": DAILY}
@@ -52,7 +52,7 @@ def test_update_changes_the_job_in_place(stack: Stack) -> None:
 def test_another_identity_makes_another_job_and_the_first_waits_to_be_deleted(
     stack: Stack, changed: str
 ) -> None:
-    """CloudFormation deletes the first by a request of its own, with the first's properties."""
+    """CloudFormation deletes the first with a separate request that has the first's properties."""
     made = stack.create()
     new = {changed: "other"}
     answer = stack.ask("Update", physical_id=made, properties=new, old_properties={})
@@ -65,7 +65,7 @@ def test_another_identity_makes_another_job_and_the_first_waits_to_be_deleted(
 
 
 def test_rolling_back_a_replacement_goes_back_to_the_first_job(stack: Stack) -> None:
-    """It is still there: no third job, and the second one goes."""
+    """The first job still exists: no third job is made, and the second one is deleted."""
     made = stack.create(Schedule=DAILY)
     new = {"Name": "b", "Schedule": "0 4 * * *"}
     replaced = stack.ask("Update", physical_id=made, properties=new, old_properties={})
@@ -81,7 +81,7 @@ def test_rolling_back_a_replacement_goes_back_to_the_first_job(stack: Stack) -> 
 def test_a_job_that_a_failed_replacement_has_made_is_deleted_by_the_roll_back(
     stack: Stack,
 ) -> None:
-    """CloudFormation was never told its id."""
+    """CloudFormation never got the id of that job."""
     made = stack.create()
     new = {"Name": "b"}
     stack.ask("Update", physical_id=made, properties=new, old_properties={})
@@ -91,7 +91,7 @@ def test_a_job_that_a_failed_replacement_has_made_is_deleted_by_the_roll_back(
 
 
 def test_a_refusal_has_the_apis_message_with_every_property(stack: Stack) -> None:
-    """In the stack's events; the Delete that follows has nothing to do, and succeeds."""
+    """The stack's events show it; the Delete that follows finds nothing, and succeeds."""
     wrong = {"Schedule": "0 25 * * *", "MemoryMib": "513", "Wokspace": "x"}
     answer = stack.ask("Create", properties=wrong)
     assert answer["Status"] == "FAILED"
@@ -116,7 +116,7 @@ def test_a_refused_update_keeps_the_job_and_its_id(stack: Stack) -> None:
 def test_a_name_that_is_taken_is_refused_and_its_job_stays(
     stack: Stack, logical_id: str | None
 ) -> None:
-    """Whether a person has made that job, or another resource of the same stack."""
+    """A person may have made that job, or another resource of the same stack."""
     if logical_id is None:
         taken = stack.yard.create(name="a")["id"]
     else:
@@ -129,7 +129,7 @@ def test_a_name_that_is_taken_is_refused_and_its_job_stays(
 
 
 def test_replacing_never_takes_over_the_job_of_somebody_else(stack: Stack) -> None:
-    """Nor does rolling that back, nor the Delete of a Create that never answered."""
+    """Rolling it back does not either, nor the Delete of a Create that never got an answer."""
     made = stack.create()
     taken = stack.yard.create(name="b")["id"]
     new = {"Name": "b"}
@@ -141,7 +141,7 @@ def test_replacing_never_takes_over_the_job_of_somebody_else(stack: Stack) -> No
 
 
 def test_a_job_that_somebody_deleted_is_made_again_by_the_next_update(stack: Stack) -> None:
-    """Else the stack could not even be rolled back; its Delete succeeds too."""
+    """Otherwise the stack could not even be rolled back; deleting the job succeeds too."""
     made = stack.create()
     stack.yard.call("DELETE", f"/jobs/{made}")
     answer = stack.ask("Update", physical_id=made, old_properties={})
@@ -154,14 +154,14 @@ def test_a_job_that_somebody_deleted_is_made_again_by_the_next_update(stack: Sta
 
 
 def test_what_a_create_without_an_answer_has_made_is_deleted(stack: Stack) -> None:
-    """CloudFormation gives up after an hour, and deletes under an id that it has made up."""
+    """CloudFormation gives up after an hour, and deletes with an id that it has invented."""
     stack.create()
     stack.ask("Delete", physical_id="etl-Nightly-1ABCDEF")
     assert stack.jobs() == {}
 
 
 def test_a_retained_job_is_not_deleted_by_the_failure_to_create_it_again(stack: Stack) -> None:
-    """The resource was removed with DeletionPolicy Retain, and comes back under its name."""
+    """The resource was removed with DeletionPolicy Retain, and is added again with its name."""
     made = stack.create()
     answer = stack.ask("Create")
     assert answer["Status"] == "FAILED"

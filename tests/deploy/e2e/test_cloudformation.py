@@ -21,7 +21,7 @@ STACK = "etl-nightly"
 
 
 class Deployed:
-    """The documentation's example, for this stage, and what tests make of it."""
+    """The documentation's example as a stack, for this stage and with changes by tests."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -33,7 +33,9 @@ class Deployed:
             self.example = self.example.replace(name, name.replace("prod", stage.name))
 
     def deploy(self, *changes: tuple[str, str]) -> str:
-        """Create or update the stack, with some text of the example changed: its status."""
+        """
+        Create or update the stack with some text of the example changed, and return its status.
+        """
         text = self.example
         for old, new in changes:
             assert old in text
@@ -76,7 +78,7 @@ class Deployed:
         return "\n".join(event.get("ResourceStatusReason", "") for event in events)
 
     def jobs(self) -> list[dict[str, Any]]:
-        """The project's jobs that a stack has made, and no other test."""
+        """The project's jobs that a stack has made, without those of other tests."""
         jobs: list[dict[str, Any]] = self.stage.ok("GET", "jobs")["jobs"]
         owned = (job for job in jobs if str(job["managed_by"]).startswith("cloudformation/"))
         return sorted(owned, key=lambda job: str(job["name"]))
@@ -93,7 +95,7 @@ def stack(stage: Stage) -> Iterator[Deployed]:
 def test_a_job_of_a_stack_is_created_changed_refused_rolled_back_and_deleted(
     stage: Stage, stack: Deployed
 ) -> None:
-    """By CloudFormation, from the template in the documentation, with the function's own role."""
+    """CloudFormation does this with the documentation's template and the function's own role."""
     assert stack.deploy() == "CREATE_COMPLETE"
     (job,) = stack.jobs()
     assert stack.outputs() == {"Job": job["id"], "Output": f"/jobyard/{stage.name}/{job['id']}"}
@@ -135,7 +137,9 @@ Outputs:"""
 
 
 def test_a_stack_that_fails_elsewhere_takes_its_job_back(stack: Deployed) -> None:
-    """A created one is deleted; one in place of another goes, and the first is as it was."""
+    """
+    A created job is deleted; a job that replaced another is deleted too, and the first one stays.
+    """
     assert stack.deploy(("\nOutputs:", FAILS)) == "ROLLBACK_COMPLETE"
     assert "Workspace: is required" in stack.reasons()
     assert stack.jobs() == []

@@ -154,7 +154,7 @@ def handle_the_ten_minutes(world: World) -> Act:
 
 @extra
 def handle_the_requests_of_a_stack(world: World) -> Act:
-    """With a role of the job's own, and a slot that is due when it is changed."""
+    """The job has a role of its own, and a slot is due when the job is changed."""
     role = f"arn:aws:iam::{ACCOUNT}:role/jobyard/{STAGE}/{WORKSPACE}/example"
     mine = {"TaskRoleArn": role, "Schedule": DAILY}
 

@@ -1,4 +1,4 @@
-"""Requests of CloudFormation's about jobs that are resources of stacks."""
+"""CloudFormation's requests about jobs that are resources of stacks."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tests.stacks.events import stack_event
 
 
 def _request(world: World, kind: str, request_id: str = "r", **more: Any) -> Act:
-    """CloudFormation's request, as Lambda hands it over once and again."""
+    """A request of CloudFormation, which Lambda may deliver more than once."""
     request = stack_request.read(stack_event(kind, request_id=request_id, **more))
 
     def act() -> None:
-        with suppress(JobyardError):  # a refusal is an answer, which CloudFormation gets
+        with suppress(JobyardError):  # a refusal is an answer that CloudFormation gets
             world.on.stack_jobs.apply(request)
 
     return act
 
 
 def _made(world: World, **properties: Any) -> str:
-    """A job that a stack has made: its id."""
+    """Create a job through a stack, and return its id."""
     _request(world, "Create", "made", properties=properties)()
     world.observe()
     return world.jobs()[-1].job_id
@@ -79,7 +79,7 @@ def stack_update_whose_due_task_is_recorded_by_its_event(world: World) -> Act:
 
 @operation(again=True)
 def stack_replace(world: World) -> Act:
-    """Another name: a second job, whatever becomes of the first."""
+    """Another name makes a second job, whatever happens to the first."""
     made = _made(world, Schedule=DAILY)
     return _request(
         world,
@@ -92,7 +92,7 @@ def stack_replace(world: World) -> Act:
 
 @operation(again=True)
 def stack_roll_back_a_replacement(world: World) -> Act:
-    """The replacement has made a job that CloudFormation does not know of."""
+    """The replacement has made a job whose id CloudFormation does not know."""
     stack_replace(world)()
     first, _ = sorted(job.job_id for job in world.jobs())
     return _request(

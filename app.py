@@ -5,22 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chalicelib import log
 from chalicelib.domain import ids
 from chalicelib.domain.ecs_task import read_task
-from chalicelib.http import log_answers, views
-from chalicelib.http.answer import Answer, Document, created, multi, ok, replayed, tagged
+from chalicelib.http import log_answers, metric_answers, views
+from chalicelib.http.answer import Answer, Document, created, ok, replayed, tagged
 from chalicelib.http.api import PROJECT, Api
 from chalicelib.http.cursors import decode_cursor, encode_cursor
 from chalicelib.http.request import Request
 from chalicelib.http.room import Rendered
 from chalicelib.system import System
-
-if TYPE_CHECKING:
-    from chalicelib.usecases.metrics import MetricsResult
 
 JOBS = f"{PROJECT}/jobs"
 JOB = f"{JOBS}/{{job_id}}"
@@ -40,14 +36,16 @@ def health(request: Request) -> Answer:
 
 @app.get("/openapi.json", role=None)
 def get_openapi(request: Request) -> Answer:
-    return Document(200, "", _description())
-
-
-@cache
-def _description() -> dict[str, Any]:
     from chalicelib.http import openapi
 
-    return openapi.build(app.endpoints)
+    return Document(200, "", openapi.of(app))
+
+
+@app.get("/jobs.schema.json", role=None)
+def get_jobs_schema(request: Request) -> Answer:
+    from chalicelib.http import jobs_schema
+
+    return Document(200, "", jobs_schema.build())
 
 
 @app.get("/console", role=None, is_described=False)
@@ -220,7 +218,7 @@ def get_job_metrics(request: Request, job_id: str) -> Answer:
 
     query = request.query(MetricsQuery)
     request.system.jobs.get(request.project, job_id)
-    return _metrics(request.system.metrics.of_job(job_id, query.window, query.names))
+    return metric_answers.metrics(request.system.metrics.of_job(job_id, query.window, query.names))
 
 
 @app.get(f"{RUN}/metrics", role="read", query="MetricsQuery")
@@ -229,14 +227,7 @@ def get_run_metrics(request: Request, job_id: str, run_id: str) -> Answer:
 
     query = request.query(MetricsQuery)
     run = request.system.runs.find(request.project, job_id, run_id)
-    return _metrics(request.system.metrics.of_run(run, query.window, query.names))
-
-
-def _metrics(result: MetricsResult) -> Answer:
-    data = views.metrics(result)
-    if result.is_complete:
-        return ok("All metrics.", data)
-    return multi("Some metrics failed; each says why.", data)
+    return metric_answers.metrics(request.system.metrics.of_run(run, query.window, query.names))
 
 
 app.check_closed()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,7 +17,7 @@ from pydantic.json_schema import models_json_schema
 
 import chalicelib
 from chalicelib.http import queries
-from chalicelib.http.api import PATH_FORMS, Endpoint
+from chalicelib.http.api import PATH_FORMS, Api, Endpoint
 from chalicelib.http.examples import EXAMPLES
 from chalicelib.http.operations import OPERATIONS, Operation
 
@@ -67,6 +68,12 @@ _ERROR_DATA = {
     422: {"errors": [{"field": "image", "message": "is required"}]},
 }
 _ERROR_SCHEMAS = {412: "VersionConflict", 422: "InvalidFields"}
+
+
+@cache
+def of(api: Api) -> dict[str, Any]:
+    """The OpenAPI document of all routes of `api`, built once."""
+    return build(api.endpoints)
 
 
 def build(endpoints: Mapping[tuple[str, str], Endpoint]) -> dict[str, Any]:
@@ -182,7 +189,7 @@ def _responses(operation: Operation, endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _success(operation: Operation, status: int, description: str) -> dict[str, Any]:
-    if operation is OPERATIONS["get_openapi"]:
+    if operation in (OPERATIONS["get_openapi"], OPERATIONS["get_jobs_schema"]):
         return {"description": description, "content": _json({"type": "object"}, None)}
     data = {"type": "null"} if operation.data is None else _ref(operation.data)
     envelope = {

@@ -39,6 +39,7 @@ _METRICS = {200: "All metrics", 207: "Some metrics say themselves that they fail
 OPERATIONS = {
     "health": Operation("Whether the API answers"),
     "get_openapi": Operation("This description"),
+    "get_jobs_schema": Operation("The JSON Schema of jobs.yaml, for editors"),
     "list_jobs": Operation("List jobs, newest first", answer_models.JobList),
     "create_job": Operation(
         "Create a job",

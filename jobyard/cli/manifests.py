@@ -239,6 +239,7 @@ def dump(session: Session, managed_by: str | None) -> None:
         project=client.project,
         name=None if name == client.project else name,
     )
+    click.echo(f"# yaml-language-server: $schema={client.url}/jobs.schema.json")
     click.echo(render.as_yaml(data), nl=False)
 
 

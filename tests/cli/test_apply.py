@@ -119,6 +119,8 @@ def test_a_plan_of_what_dump_wrote_has_nothing_to_do(shell: Shell) -> None:
     shell("apply", "--yes")
     shell.create("by-hand", "echo ${HOME}\necho two")
     dumped = shell("dump").stdout
+    schema = f"{shell.settings['JOBYARD_URL']}/jobs.schema.json"
+    assert dumped.startswith(f"# yaml-language-server: $schema={schema}\n")
     done = shell("plan", "-f", "-", "--detailed-exitcode", input=dumped, status=0)
     assert done.stdout.endswith("Nothing to do.\n")
 

@@ -111,6 +111,7 @@ def test_every_operation_of_the_generated_client_can_be_called(served: tuple[Yar
     yard, call = served
     assert call.public("health").parsed.status == "success"
     assert call.public("get_openapi").parsed["openapi"] == "3.1.0"
+    assert call.public("get_jobs_schema").parsed["title"] == "jobs.yaml"
 
     spec = call.model("JobSpec", name="a", image=IMAGE, env={"A": "1"}, cpu=0.5, memory_mib=1024)
     made = call("create_job", body=spec, idempotency_key="k")

@@ -188,7 +188,13 @@ def test_jobs_and_runs_of_another_project_are_404(
 def test_the_matrix_covers_every_route_under_a_project() -> None:
     """Only these routes are public; every other route needs a token and is below a project."""
     public = {path for (_, path), one in app.app.endpoints.items() if one.role is None}
-    assert public == {"/health", "/openapi.json", "/console", "/console/{file}"}
+    assert public == {
+        "/health",
+        "/openapi.json",
+        "/jobs.schema.json",
+        "/console",
+        "/console/{file}",
+    }
     assert all(path.startswith(f"{PROJECT}/") for _, path in ROUTES)
     assert {
         (method, path) for path, methods in app.app.routes.items() for method in methods

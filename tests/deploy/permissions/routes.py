@@ -86,7 +86,8 @@ def read_logs_and_metrics(world: World) -> Act:
 @extra
 def read_what_needs_no_token(world: World) -> Act:
     def act() -> None:
-        for path in ("/health", "/openapi.json", "/console", "/console/base.css"):
+        documents = ("/openapi.json", "/jobs.schema.json")
+        for path in ("/health", *documents, "/console", "/console/base.css"):
             assert world.yard.call("GET", path, base="").status == 200
 
     return act

@@ -71,7 +71,10 @@ def refused(error: JobyardError) -> Answer:
     return Answer(error.status, error.message, error.data, error.headers, error.code)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 def render(value: Any) -> str:
     """JSON as it goes out: compact, never NaN, never half a surrogate pair."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace").decode()
+    text = _ENCODER.encode(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

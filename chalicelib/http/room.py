@@ -27,7 +27,10 @@ def encoded_size(value: Any) -> int:
     and what is not ASCII six or twelve, unless its runtime knows better (it decides by a variable
     that Chalice changes), so the larger figure counts.
     """
-    return len(json.dumps(render(value))) - 2
+    text = render(value)
+    if text.isascii():  # it is JSON, so its control characters are escaped already
+        return len(text) + text.count('"') + text.count("\\")
+    return len(json.dumps(text)) - 2
 
 
 class Rendered(Generic[T]):

@@ -61,10 +61,19 @@ class _ParserFactory(ResponseParserFactory):
 
 
 class _ItemParser(JSONParser):
-    """Takes strings, numbers and booleans of an item as the JSON parser made them, as botocore does
+    """Takes an item's strings, numbers and booleans as the JSON parser made them, as botocore does
     too."""
 
     def _handle_structure(self, shape: Any, value: Any) -> Any:
-        if shape.name == "AttributeValue" and ("S" in value or "N" in value or "BOOL" in value):
+        if shape.name == "AttributeValue" and _is_plain(value):
             return value
         return super()._handle_structure(shape, value)  # type: ignore[misc]  # stubs leave it out
+
+    def _handle_map(self, shape: Any, value: Any) -> Any:
+        if shape.value.name == "AttributeValue" and all(map(_is_plain, value.values())):
+            return value
+        return super()._handle_map(shape, value)  # type: ignore[misc]  # stubs leave it out
+
+
+def _is_plain(value: Any) -> bool:
+    return "S" in value or "N" in value or "BOOL" in value

@@ -29,6 +29,7 @@ from chalicelib.cloud import aws
 from chalicelib.tables.connection import OwnConnection
 from chalicelib.tables.expressions import key_of
 from chalicelib.tables.failures import code_of, contended, may_pass, translated
+from chalicelib.tables.item_reading import record_of
 from chalicelib.tables.records import Job, Record, SortedRecord, Token
 from chalicelib.tables.run_records import Run
 
@@ -80,7 +81,7 @@ class Database:
             ),
         )
         item = answer.get("Item")
-        return model.from_raw_data(item) if item else None
+        return record_of(model, item) if item else None
 
     def get_many(self, keys: Sequence[tuple[type[SortedRecord], str, str]]) -> list[Any]:
         """
@@ -98,7 +99,7 @@ class Database:
                 for table, items in answer["Responses"].items():
                     found |= {(table, item["pk"]["S"], item["sk"]["S"]): item for item in items}
         raw = [(model, found.get((self.name_of(model), pk, sk))) for model, pk, sk in keys]
-        return [model.from_raw_data(item) if item else None for model, item in raw]
+        return [record_of(model, item) if item else None for model, item in raw]
 
     def _until_all(self, operation: str, wanted: Any, left: str) -> Iterator[dict[str, Any]]:
         """The answers to a batch; unprocessed keys are sent again, until the deadline."""
@@ -162,9 +163,7 @@ class Database:
                 select=select,
             ),
         )
-        return [model.from_raw_data(item) for item in answer["Items"]], answer.get(
-            "LastEvaluatedKey"
-        )
+        return [record_of(model, item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
     def scan(self, model: type[R]) -> Iterator[R]:
         """Every record of a table, in no order."""
@@ -176,7 +175,7 @@ class Database:
                     self.name_of(model), exclusive_start_key=after, consistent_read=True
                 ),
             )
-            yield from (model.from_raw_data(item) for item in answer["Items"])
+            yield from (record_of(model, item) for item in answer["Items"])
             after = answer.get("LastEvaluatedKey")
             if after is None:
                 return
@@ -213,7 +212,7 @@ class Database:
                 condition=condition,
                 return_values="ALL_NEW",
             )
-            record.deserialize(answer["Attributes"])
+            record.attribute_values = record_of(type(record), answer["Attributes"]).attribute_values
 
         return self._written(send)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from infra.local import REGION, environment, provision
+from infra.local import REGION, environment, provision, template
 from infra.local.aws_server import AwsServer
 from infra.local.clock import RuleClock, Ticker, scheduled_event
 from infra.local.engines.choice import HOW_TO_START, choose
@@ -134,9 +134,11 @@ class Stack:
         invoker = Invoker()
         started.callback(invoker.close)
         ecs = self.aws.fidelity.ecs
+        statuses = template.statuses_of_task_events()
 
         def deliver(event: dict[str, Any]) -> None:
-            invoker.invoke(app.task_changed, event, key=event["resources"][0])
+            if event["detail"]["lastStatus"] in statuses:
+                invoker.invoke(app.task_changed, event, key=event["resources"][0])
 
         ecs.subscribe(deliver)
         # Of what is killed at the end nobody needs to hear.

@@ -9,14 +9,19 @@ from typing import Any
 
 import yaml
 
+try:
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:  # PyYAML built without libyaml, which reads ten times as fast
+    from yaml import SafeLoader  # type: ignore[assignment]
+
 STACK = Path(__file__).parents[1] / "stack.yaml"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(SafeLoader):
     """YAML with CloudFormation's short tags: `!Sub x` is `{"Fn::Sub": x}`."""
 
 
-def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _short_tag(loader: SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     if isinstance(node, yaml.ScalarNode):
         value: Any = loader.construct_scalar(node)
     elif isinstance(node, yaml.SequenceNode):
@@ -43,6 +48,12 @@ def resources(type_: str) -> dict[str, dict[str, Any]]:
         for name, resource in read()["Resources"].items()
         if resource.get("Type") == type_
     }
+
+
+def statuses_of_task_events() -> frozenset[str]:
+    """`lastStatus` of the events about tasks that EventBridge sends to the function."""
+    events = read()["Resources"]["TaskChanged"]["Properties"]["Events"]
+    return frozenset(events["TaskChangedEvent"]["Properties"]["Pattern"]["detail"]["lastStatus"])
 
 
 def resolve(value: Any, names: dict[str, str]) -> Any:

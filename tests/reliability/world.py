@@ -59,7 +59,7 @@ class World(Contents):
         """Empty the world and set the clock to START; with `bus`, terminal runs are announced."""
         self._chance.seed(0)
         for table in (self.on.settings.jobs_table, self.on.settings.runs_table):
-            self._table(table).items.clear()
+            self.yard.aws.dynamodb.clear(self._table(table))
         self._definitions.clear()
         self._rules.clear()
         self._groups.clear()

@@ -7,11 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from docker.context.api import ContextAPI
-from docker.errors import DockerException
-
 from infra.local.engines import Engine
-from infra.local.engines.docker import DockerEngine
 from infra.local.engines.process import ProcessEngine
 
 HOW_TO_START = (
@@ -34,6 +30,11 @@ def choose(wanted: str, environment: Mapping[str, str]) -> Engine:
         raise NoEngine(f"ENGINE={wanted}: it is auto, docker or process.")
     if wanted == "process":
         return ProcessEngine(environment)
+    # The docker SDK takes a twentieth of a second, and a stack of processes does not need it.
+    from docker.errors import DockerException
+
+    from infra.local.engines.docker import DockerEngine
+
     for url in _urls():
         try:
             return DockerEngine(url)
@@ -50,6 +51,9 @@ def _urls() -> Iterator[str]:
     if host := os.environ.get("DOCKER_HOST"):
         yield host
         return
+    from docker.context.api import ContextAPI
+    from docker.errors import DockerException
+
     # A context that is broken is as good as none.
     with contextlib.suppress(DockerException):
         if (context := ContextAPI.get_current_context()) is not None and context.Host:

@@ -24,10 +24,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.ecs.models import EC2ContainerServiceBackend
-from moto.ecs.responses import EC2ContainerServiceResponse
 
 from infra.local.fidelity import operations
+from infra.local.fidelity.moto_ecs import EC2ContainerServiceBackend, EC2ContainerServiceResponse
 from infra.local.fidelity.operations import NOTHING, Failure, Refusal, Token
 from infra.local.fidelity.overlay import Overlay
 from infra.local.fidelity.run_task import EcsError

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from moto.ecs.exceptions import TaskDefinitionNotFoundException
-
+from infra.local.fidelity.moto_ecs import TaskDefinitionNotFoundException
 from infra.local.fidelity.run_task import (
     EcsError,
     check_against,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from jobyard.client import Client, Json
@@ -17,6 +17,11 @@ from jobyard.errors import Refused
 from jobyard.transport import CONNECTIONS
 
 T = TypeVar("T")
+
+NEVER_MEANT = ("skipped_overlap", "missed_deadline")
+"""Errors of slots that were recorded and not started: no latest run of their job."""
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ def _activity(client: Client, job: Json) -> JobActivity | None:
     """None where the job was deleted meanwhile."""
     known = job.pop("activity", None)
     if known is not None:
-        latest = next(iter(known["recent_runs"]), None)
+        started = (run for run in known["recent_runs"] if run["error_code"] not in NEVER_MEANT)
+        latest = next(started, None)
     else:
         try:
             known = client.job_status(job["id"])
@@ -118,7 +124,15 @@ def since_only(found: Iterable[Json], since: datetime | None) -> Iterator[Json]:
 
 
 def find_run(client: Client, run_id: str) -> Json:
-    """A run by its id alone, which says nothing of its job; Refused (404) if no job has it."""
+    """
+    A run by its id alone, which says nothing of its job; Refused (404) if no job has it.
+
+    The id begins with a time, so the project's runs are asked for that one millisecond. Where they
+    do not have it, each job is asked: a stage may be older than the list of all runs, and a run of
+    this moment may not be in the list yet.
+    """
+    if (listed := _listed(client, run_id)) is not None:
+        return listed
 
     def of_job(job: Json) -> Json | None:
         try:
@@ -132,6 +146,26 @@ def find_run(client: Client, run_id: str) -> Json:
         if run is not None:
             return run
     raise Refused(404, f"There is no run {run_id} in {client.workspace}/{client.project}.")
+
+
+def _listed(client: Client, run_id: str) -> Json | None:
+    """The run out of the project's runs."""
+    milliseconds = 0
+    for digit in run_id.removeprefix("run_")[:10]:
+        milliseconds = milliseconds * 32 + _DIGITS.index(digit)
+    try:
+        since, until = (
+            write_time(_EPOCH + timedelta(milliseconds=at))
+            for at in (milliseconds, milliseconds + 1)
+        )
+        found = client.project_runs(since=since, until=until)
+        return next((run for run in found if run["id"] == run_id), None)
+    except OverflowError:
+        return None  # no time that a calendar has: no run has this id
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        return None
 
 
 def upcoming(client: Client, until: datetime | None, limit: int | None) -> Json:

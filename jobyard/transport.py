@@ -118,7 +118,7 @@ class Transport:
             patience = min(self.patience, FIRST_PATIENCE) if never_answered else self.patience
             if delay is None or self._clock() - began + delay > patience:
                 raise failure.error
-            self.notify(f"{failure.reason}; trying again in {delay:.0f} s")
+            self.notify(f"{failure.reason}; trying again {_when(delay)}")
             self._sleep(delay)
 
     def _try(
@@ -239,3 +239,7 @@ def _foreign(
     said = envelope.get("message") or response.reason or "no reason"
     message = f"{url} answered {status} ({said}), and not as Jobyard does: is the URL right?"
     return Refused(status, message, was_repeated=was_repeated)
+
+
+def _when(delay: float) -> str:
+    return "at once" if delay < 0.5 else f"in {delay:.0f} s"

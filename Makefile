@@ -18,7 +18,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo $$python; break; }; done)
 
 .PHONY: help up demo test check format clean token tokens revoke-token
-.PHONY: package deploy destroy doctor verify e2e bench permissions
+.PHONY: package deploy destroy doctor verify e2e bench costs permissions
 
 help:
 	@echo "Try it on this machine"
@@ -31,6 +31,7 @@ help:
 	@echo "  make test     every test (ARGS=... goes to pytest)"
 	@echo "  make e2e      deploy into an emulator of AWS and use it; needs Podman or Docker"
 	@echo "  make bench    measure what it costs, in under ten minutes; ARGS=--write updates its page"
+	@echo "  make costs    write docs/costs.md: what each operation and an idle stage cost"
 	@echo "  make permissions  write infra/permissions.json: what each function calls in AWS"
 	@echo "  make clean    remove the virtual environments and what was built"
 	@echo
@@ -94,6 +95,9 @@ e2e: $(INSTALLED) $(E2E_INSTALLED)
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m bench $(ARGS)
+
+costs: $(INSTALLED)
+	@$(BIN)/python -m bench.cost_page
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -24,7 +24,7 @@ from bench.report import Table
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- make bench ARGS=--write -->", "<!-- end of what it writes -->"
-PARTS = ("cold", "warm", "cli", "costs", "scale", "end_to_end", "throughput")
+PARTS = ("cold", "warm", "cli", "scale", "end_to_end", "throughput")
 PATIENCE = 600
 """The longest time for one part, in seconds."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench import report
+from bench import cost_page, report
 from bench.report import Table
 
 ROOT = Path(__file__).parent.parent
@@ -95,16 +95,39 @@ def test_a_cold_start_is_measured_from_the_archive(played: dict[str, Any]) -> No
     assert first["columns"] == ["first request", "import, ms", "request, ms", "MiB"]
 
 
-def test_an_operation_s_cost_is_counted_in_calls_and_units() -> None:
-    """Without DynamoDB Local the units are left out, and a note says so."""
+def test_the_page_of_costs_says_what_operations_take() -> None:
+    """
+    Calls and units are measured anew. Where DynamoDB Local is missing only the calls are, and a
+    note says so.
+    """
     (table,) = measured("costs")
     calls = column(table, "DynamoDB and other calls")
-    assert calls["trigger a run"] == "GetItem, RunTask, 2 TransactWriteItems"
     assert calls["get a finished run"] == "BatchGetItem"
-    if "left out" not in table["notes"][0]:
-        assert column(table, "RCU")["get a finished run"] == "2"
+    text = cost_page.PAGE.read_text()
+    again = "the page is old: run `make costs`"
+    if "left out" in table["notes"][0]:
+        for name, words in calls.items():
+            assert f"| {name} | {words} | " in text, again
+    else:
         # job, name and counts, each counted twice in a transaction
         assert column(table, "WCU")["create a job"] == "6"
+        written = text.partition(cost_page.BEGIN)[2].partition(cost_page.END)[0]
+        assert written.strip() == cost_page.render(Table(**table)).strip(), again
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+def test_no_other_page_copies_a_figure_of_the_page_of_costs(page: Path) -> None:
+    """README alone repeats the sum of an idle stage, and repeats it right."""
+    text = " ".join(page.read_text().split())
+    if page != cost_page.PAGE:
+        units = re.findall(r"[\w,]+ (?:write|read)(?: and \w+ read)? units", text)
+        assert set(units) <= {"1,000 write units", "million write units", "million read units"}
+    if page.name == "README.md":
+        page_of_costs = cost_page.PAGE.read_text()
+        (quoted,) = re.findall(
+            r"idle stage costs (\S+) USD a month within .*? and (\S+) without", text
+        )
+        assert f"| **together** | **{quoted[1]}** | **{quoted[0]} is left** |" in page_of_costs
 
 
 def test_nothing_grows_with_the_history() -> None:
@@ -141,7 +164,7 @@ def test_the_page_has_what_the_last_full_run_wrote() -> None:
     """It has the tables of all parts, with a machine and a date."""
     text = (ROOT / "docs" / "benchmarks.md").read_text()
     assert re.search(r"^20\d\d-\d\d-\d\d: \d+ cores", text, re.MULTILINE)
-    for title in ("imports", "first request", "Warm", "Cost", "Scale", "End to end", "Throughput"):
+    for title in ("imports", "first request", "Warm", "Scale", "End to end", "Throughput"):
         assert re.search(rf"^### .*{title}", text, re.MULTILINE), title
 
 

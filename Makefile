@@ -22,7 +22,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 help:
 	@echo "Try it on this machine"
-	@echo "  make up       start a local stack (PORT=8000 ENGINE=auto|docker|process CAP=20)"
+	@echo "  make up       start a local stack (PORT=8000 ENGINE=auto|docker|process CAP=20 OUTPUT_MB=64)"
 	@echo "  make demo     two jobs on a stack of their own, and everything that happens to them"
 	@echo
 	@echo "Change it"
@@ -48,7 +48,8 @@ help:
 	@echo "  make revoke-token  ID=... [STAGE=prod]: take one back"
 
 up: $(INSTALLED)
-	@exec $(BIN)/python -m infra.local --port $(PORT) --engine $(or $(ENGINE),auto) --cap $(CAP)
+	@exec $(BIN)/python -m infra.local --port $(PORT) --engine $(or $(ENGINE),auto) --cap $(CAP) \
+	$(if $(OUTPUT_MB),--output-mb $(OUTPUT_MB))
 
 demo: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local.demo --engine $(or $(ENGINE),process)

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.local import CAP, LOOPBACK, REGION, environment
+from infra.local import CAP, LOOPBACK, OUTPUT_MB, REGION, environment
 from infra.local.console import console
 
 if TYPE_CHECKING:
@@ -40,7 +40,11 @@ def main() -> int:
     with console(DIRECTORY / "log") as terminal:
         try:
             stack = Stack(
-                engine=options.engine, port=options.port, cap=options.cap, directory=DIRECTORY
+                engine=options.engine,
+                port=options.port,
+                cap=options.cap,
+                directory=DIRECTORY,
+                output_mb=options.output_mb,
             )
         except NoEngine as error:
             print(error, file=sys.stderr)
@@ -53,7 +57,7 @@ def main() -> int:
         left: list[str] = []
         try:
             _write_env(env, stack.access)
-            print(_welcome(stack), file=terminal, flush=True)
+            print(_welcome(stack, options.output_mb), file=terminal, flush=True)
             signals.wait()
             print("\nStopping; its state is gone.", file=terminal, flush=True)
         finally:
@@ -120,6 +124,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000, help="of the API; 0 takes a free one")
     parser.add_argument("--engine", default="auto", help="auto, docker or process")
     parser.add_argument("--cap", type=_count, default=CAP, help="tasks at once; others wait")
+    parser.add_argument(
+        "--output-mb", type=_count, default=OUTPUT_MB, help="output kept; the oldest goes first"
+    )
     return parser.parse_args()
 
 
@@ -140,7 +147,7 @@ def _is_taken(port: int) -> bool:
     return False
 
 
-def _welcome(stack: Stack) -> str:
+def _welcome(stack: Stack, output_mb: int) -> str:
     access = stack.access
     job = (
         '{"name": "hello-by-curl", "image": "public.ecr.aws/docker/library/busybox:1.36", '
@@ -155,6 +162,7 @@ The console, where this link signs you in:
 {access.console_url}
 
   engine  {stack.engine_words}
+  output  the newest {output_mb} MB of all runs; OUTPUT_MB=… sets another limit
   log     .local/log
 
 In another shell (there .venv/bin/aws talks to this stack, and to nothing else):

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from infra.local import REGION, environment, provision, template
+from infra.local import METRIC_POINTS, OUTPUT_MB, REGION, environment, provision, template
 from infra.local.aws_server import AwsServer
 from infra.local.clock import RuleClock, Ticker, scheduled_event
 from infra.local.engines.choice import HOW_TO_START, choose
@@ -81,7 +81,9 @@ class Stack:
     Only an engine that does not answer any more may keep containers: `close` says which.
     """
 
-    def __init__(self, *, engine: str, port: int, cap: int, directory: Path) -> None:
+    def __init__(
+        self, *, engine: str, port: int, cap: int, directory: Path, output_mb: int = OUTPUT_MB
+    ) -> None:
         """
         1. Drop what the shell knows of AWS, before anything could use it.
         2. Start AWS, make the tables and the cluster, and say so in the environment.
@@ -95,6 +97,8 @@ class Stack:
             environment.isolate(os.environ, REGION)
             self.aws = AwsServer()
             started.callback(self.aws.close)
+            self.aws.fidelity.logs.kept.limit = output_mb << 20
+            self.aws.fidelity.metrics.limit = METRIC_POINTS
             os.environ["AWS_ENDPOINT_URL"] = self.aws.url
             os.environ.update(provision.create(STAGE))
             app = importlib.import_module("app")

@@ -30,6 +30,7 @@ from moto.logs.models import LogEvent, LogStream
 from moto.logs.responses import LogsResponse
 
 from infra.local.fidelity import log_events
+from infra.local.fidelity.kept_output import KeptOutput
 from infra.local.fidelity.log_events import EVENT_OVERHEAD, MAX_BYTES, MAX_EVENTS, at_ms, key
 from infra.local.fidelity.log_patterns import BadPattern, matcher
 from infra.local.fidelity.overlay import Overlay
@@ -58,6 +59,7 @@ class LogsFidelity(Overlay):
         """How many events FilterLogEvents looks at for one page; None: all of them."""
         self.slice_ms: int | None = None
         """How much time GetLogEvents looks at for one page; None: all of it."""
+        self.kept = KeptOutput()
         self._lock = threading.RLock()
         self._refusals: dict[str, deque[str | None]] = {}
 
@@ -106,6 +108,7 @@ class LogsFidelity(Overlay):
         first, last = bisect_left(times, oldest), bisect_right(times, newest)
         events = [LogEvent(_ms(now), event) for event in batch[first:last]]
         log_events.append(stream, events)
+        self.kept.add(stream, events)
         stream.last_ingestion_time = now.replace(tzinfo=None)
         stream.stored_bytes += sum(len(event.message) + EVENT_OVERHEAD for event in events)
         stream.upload_sequence_token += 1

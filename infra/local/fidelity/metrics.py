@@ -39,6 +39,8 @@ class MetricsFidelity(Overlay):
         self.now = now
         self.statuses: dict[str, str] = {}
         """StatusCode to answer for a metric, by its name, instead of Complete."""
+        self.limit: int | None = None
+        """How many datapoints are kept, the newest; None: all."""
 
     @classmethod
     def install(cls, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> MetricsFidelity:
@@ -62,7 +64,18 @@ class MetricsFidelity(Overlay):
             return fidelity._answer(backend, queries, _epoch(start_time), _epoch(end_time), scan_by)
 
         fidelity._replace(CloudWatchBackend, OPERATION, get_metric_data)
+        put = CloudWatchBackend.put_metric_data
+        fidelity._replace(CloudWatchBackend, put.__name__, fidelity._bounded(put))
         return fidelity
+
+    def _bounded(self, original: Callable[..., None]) -> Callable[..., None]:
+        def put_metric_data(backend: CloudWatchBackend, *args: Any, **more: Any) -> None:
+            original(backend, *args, **more)
+            if self.limit is not None and len(backend.metric_data) > self.limit:
+                # a tenth more, so that not every datum moves all others
+                del backend.metric_data[: len(backend.metric_data) - self.limit * 9 // 10]
+
+        return put_metric_data
 
     def _answer(
         self,

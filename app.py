@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from chalicelib import log
-from chalicelib.domain import ids
 from chalicelib.domain.ecs_task import read_task
+from chalicelib.http import listing as lists
 from chalicelib.http import log_answers, metric_answers, views
 from chalicelib.http.answer import Answer, Document, created, ok, replayed, tagged
 from chalicelib.http.api import PROJECT, Api
-from chalicelib.http.cursors import decode_cursor, encode_cursor
 from chalicelib.http.request import Request
-from chalicelib.http.room import Rendered
 from chalicelib.system import System
 
 JOBS = f"{PROJECT}/jobs"
@@ -61,19 +58,19 @@ def list_jobs(request: Request) -> Answer:
     from chalicelib.http.queries import ListJobs
 
     query = request.query(ListJobs)
-    scope = f"{request.project}/jobs"
-    room = Rendered(views.job)
+    listing = lists.of_jobs(request.project, query.cursor)
     page = request.system.jobs.list_page(
         request.project,
-        limit=query.limit,
-        before=_before(query.cursor, "jobs", scope, ids.JOB),
+        limit=query.most,
+        before=listing.before,
         name=query.name,
         tags=query.tag,
-        fits=room.fits,
+        fits=listing.room.fits,
     )
-    jobs = room.all(page.records)
-    cursor = page.last and encode_cursor("jobs", scope, {"before": page.last})
-    return ok(f"{len(jobs)} job(s).", {"jobs": jobs, "next_cursor": cursor})
+    if query.include is None:
+        return listing.answer(page)
+    activity = request.system.activities.of_jobs(request.project, page.records)
+    return listing.answer(page, lambda job: {"activity": views.activity(activity[job.job_id])})
 
 
 @app.post(JOBS, role="write")
@@ -113,7 +110,7 @@ def delete_job(request: Request, job_id: str) -> Answer:
 
 @app.get(f"{JOB}/status", role="read")
 def get_status(request: Request, job_id: str) -> Answer:
-    status = request.system.jobs.status(request.project, job_id)
+    status = request.system.activities.status(request.project, job_id)
     return ok("The job's status.", views.status(status))
 
 
@@ -161,19 +158,34 @@ def list_runs(request: Request, job_id: str) -> Answer:
     from chalicelib.http.queries import ListRuns
 
     query = request.query(ListRuns)
-    room = Rendered(views.run, changes=lambda run: run.live is not None)
+    listing = lists.of_runs("runs", job_id, query.cursor)
     page = request.system.runs.list_page(
         request.project,
         job_id,
         limit=query.limit,
-        before=_before(query.cursor, "runs", job_id, ids.RUN),
+        before=listing.before,
         status=query.status,
         trigger=query.trigger,
-        fits=room.fits,
+        fits=listing.room.fits,
     )
-    runs = room.all(page.records)
-    cursor = page.last and encode_cursor("runs", job_id, {"before": page.last})
-    return ok(f"{len(runs)} run(s).", {"runs": runs, "next_cursor": cursor})
+    return listing.answer(page)
+
+
+@app.get(f"{PROJECT}/runs", role="read", query="ListProjectRuns")
+def list_project_runs(request: Request) -> Answer:
+    from chalicelib.http.queries import ListProjectRuns
+    from chalicelib.usecases.project_runs import Wanted
+
+    query = request.query(ListProjectRuns)
+    listing = lists.of_runs("project-runs", request.project, query.cursor)
+    page = request.system.runs_of_projects.list_page(
+        request.project,
+        Wanted(query.status, query.trigger, query.since, query.until),
+        limit=query.limit,
+        before=listing.before,
+        fits=listing.room.fits,
+    )
+    return listing.answer(page)
 
 
 @app.get(RUN, role="read")
@@ -186,10 +198,6 @@ def get_run(request: Request, job_id: str, run_id: str) -> Answer:
 def cancel_run(request: Request, job_id: str, run_id: str) -> Answer:
     request.system.runs.cancel(request.project, job_id, run_id)
     return ok("The run was cancelled.")
-
-
-def _before(cursor: str | None, kind: str, scope: str, form: re.Pattern[str]) -> str | None:
-    return None if cursor is None else decode_cursor(kind, scope, cursor, before=form)["before"]
 
 
 @app.get(f"{JOB}/logs", role="read", query="LogsQuery")

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.plan import FULL
+from bench.plan import FULL, LARGE
 from bench.report import Table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,15 +32,18 @@ PATIENCE = 600
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"into {PAGE.relative_to(ROOT)} too")
+    parser.add_argument("--large", action="store_true", help="scale with a million runs")
     parser.add_argument("--alone", choices=PARTS, help=argparse.SUPPRESS)
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
     options = parser.parse_args()
     if options.alone:
-        return _alone(options.alone)
+        return _alone(options.alone, is_large=options.large)
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no part: {', '.join(sorted(unknown))}")
     began = time.monotonic()
-    text = f"{_machine()}\n\n" + "\n".join(_part(part) for part in options.parts or PARTS)
+    text = f"{_machine()}\n\n" + "\n".join(
+        _part(part, is_large=options.large) for part in options.parts or PARTS
+    )
     text += f"\nAll of it took {time.monotonic() - began:.0f} s.\n"
     print(text)
     if options.write:
@@ -48,24 +51,24 @@ def main() -> int:
     return 0
 
 
-def _alone(part: str) -> int:
+def _alone(part: str, *, is_large: bool) -> int:
     """Measure one part in this process, and print its tables as JSON."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the product's log
-    tables = importlib.import_module(f"bench.{part}").measure(FULL)
+    tables = importlib.import_module(f"bench.{part}").measure(LARGE if is_large else FULL)
     answers.write(json.dumps([asdict(table) for table in tables]))
     answers.close()
     return 0
 
 
-def _part(part: str) -> str:
+def _part(part: str, *, is_large: bool) -> str:
     began = time.monotonic()
     print(f"measuring: {part} …", file=sys.stderr, end=" ", flush=True)
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "--alone", part],
+        [sys.executable, "-m", "bench", "--alone", part, *(["--large"] if is_large else [])],
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        timeout=PATIENCE,
+        timeout=PATIENCE * (6 if is_large else 1),
         check=True,
     )
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +35,22 @@ FULL = Plan(
     kinds=100,
     requests=1_000,
     page=20,
-    runs=(10, 1_000, 100_000),
-    jobs=(1, 5_000),
+    runs=(40, 1_000, 100_000),
+    jobs=(100, 5_000),
     sequential=10,
     at_once=(20, 100),
     clients=(1, 8, 32),
     seconds=3.0,
 )
+LARGE = replace(FULL, runs=(40, 1_000_000), jobs=(100, 50_000))
+"""Of the scale part alone, for docs/scale.md: some twenty minutes, and 8 GB of memory."""
 TINY = Plan(
     imports=1,
     kinds=2,
     requests=3,
     page=2,
-    runs=(10, 40),
-    jobs=(1, 40),
+    runs=(40, 80),
+    jobs=(100, 140),
     sequential=1,
     at_once=(2,),
     clients=(1, 2),

@@ -126,8 +126,11 @@ def _reads(
     alive = _route(yard, job_id=job["id"], run_id=running["id"])
     yield over("health", "GET", "/health")
     yield over("openapi.json", "GET", "/openapi.json")
+    yield over("jobs.schema.json", "GET", "/jobs.schema.json")
     yield over("the console's page", "GET", "/console")
     yield over(f"list jobs, {page}", "GET", JOBS, query=limit)
+    active = limit | {"include": "activity"}
+    yield over(f"list jobs with activity, {page}", "GET", JOBS, query=active)
     yield over("get a job", "GET", JOB)
     yield over("job status", "GET", f"{JOB}/status")
     yield over(f"list runs, {page}", "GET", RUNS, query=limit)
@@ -139,6 +142,7 @@ def _reads(
         "a schedule's next slots", "GET", f"{PROJECT}/schedule", query={"expression": "0 3 * * 1-5"}
     )
     yield over("upcoming", "GET", f"{PROJECT}/upcoming")
+    yield over(f"list a project's runs, {page}", "GET", f"{PROJECT}/runs", query=limit)
     yield over("a job's upcoming", "GET", f"{JOB}/upcoming")
     yield over("run metrics", "GET", f"{RUN}/metrics")
     yield over("job metrics", "GET", f"{JOB}/metrics")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import os
@@ -26,7 +27,7 @@ from bench.system import system
 if TYPE_CHECKING:
     from tests.yard import Yard
 
-PAGE = 5
+PAGE = 3
 Item = dict[str, Any]
 Act = tuple[str, Callable[[], Any]]
 
@@ -70,8 +71,22 @@ def _operations(yard: Yard, job: Item) -> Iterator[Act]:
     yield "job status", lambda: yard.status(job)
     yield "get a run", lambda: yard.run(newest)
     yield f"list runs, the first {PAGE}", lambda: yard.runs(job, limit=PAGE)
+    yield f"list the project's runs, the first {PAGE}", lambda: _listed(yard)
+    yield f"list the failed ones, the first {PAGE}", lambda: _listed(yard, status="failed")
+    yield "list those in flight", lambda: _listed(yard, status="running")
+    yield "list jobs with activity, 100", lambda: _activity(yard)
     yield "sweep, nothing due", yard.sweep
     yield "trigger", lambda: yard.trigger(job)
+
+
+def _listed(yard: Yard, **query: Any) -> None:
+    answer = yard.call("GET", "/runs", query={"limit": PAGE, **query})
+    assert answer.status == 200, answer.envelope
+
+
+def _activity(yard: Yard) -> None:
+    answer = yard.call("GET", "/jobs", query={"limit": 100, "include": "activity"})
+    assert answer.status == 200, answer.envelope
 
 
 def _jobs(yard: Yard, meter: Meter, sizes: tuple[int, ...]) -> Table:
@@ -124,8 +139,9 @@ def settle(yard: Yard) -> None:
 
 
 def _copy_runs(job: Item, run: Item, start: int, end: int) -> None:
-    """Copy `run` many times, as older finished runs of its job."""
+    """Copy `run` many times, as older finished runs of its job; most of them failed."""
     from chalicelib.domain import ids
+    from chalicelib.tables.shards import listed
 
     table = _system().settings.runs_table
     original = _read(table, job["id"], run["id"])
@@ -136,7 +152,10 @@ def _copy_runs(job: Item, run: Item, start: int, end: int) -> None:
         for number in range(start, end):
             item = copy.copy(original)
             run_id = ids.new_run(at - timedelta(seconds=number))
-            item["sk"] = item["claimed"] = {"S": run_id}
+            item["sk"] = {"S": run_id}
+            item["listed"] = {"S": (place := listed("acme#etl", run_id))}
+            if number % 10:
+                item["status"], item["unsuccessful"] = {"S": "failed"}, {"S": f"{place}#failed"}
             yield item
 
     _write(table, items())
@@ -194,7 +213,7 @@ def _write(table: str, items: Iterator[Item]) -> None:
 
     def put(batch: list[Item]) -> None:
         wanted = {"RequestItems": {table: [{"PutRequest": {"Item": item}} for item in batch]}}
-        data = json.dumps(wanted).encode()
+        data = json.dumps(wanted, default=_as_base64).encode()
         request = AWSRequest("POST", url, headers, data)
         signer.add_auth(request)
         ready = urllib.request.Request(url, data, dict(request.headers.items()))
@@ -205,6 +224,10 @@ def _write(table: str, items: Iterator[Item]) -> None:
     with ThreadPoolExecutor(2) as pool:
         for _ in pool.map(put, _batches(items)):
             continue
+
+
+def _as_base64(binary: bytes) -> str:
+    return base64.b64encode(binary).decode()
 
 
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:

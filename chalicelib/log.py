@@ -19,6 +19,9 @@ from chalicelib.domain.errors import DENIED, JobyardError
 ACCESS_DENIED = "access denied"
 """Message of every line about a call that AWS denied; an alarm counts them (infra/stack.yaml)."""
 
+STORE_REFUSED = "store refused"
+"""Message of every line about what DynamoDB refused for its size or rate; the same alarm does."""
+
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 

@@ -32,12 +32,15 @@ if TYPE_CHECKING:
     from chalicelib.engine.sweep import Sweep
     from chalicelib.tables.database import Database
     from chalicelib.tables.jobs import JobsTable
+    from chalicelib.tables.project_runs import ProjectRuns
     from chalicelib.tables.runs import RunsTable
     from chalicelib.tables.tokens import TokensTable
     from chalicelib.usecases.access import Tokens
+    from chalicelib.usecases.activity import Activities
     from chalicelib.usecases.jobs import Jobs
     from chalicelib.usecases.logs import JobLogs
     from chalicelib.usecases.metrics import JobMetrics
+    from chalicelib.usecases.project_runs import RunsOfProjects
     from chalicelib.usecases.runs import Runs
     from chalicelib.usecases.schedules import Schedules
     from chalicelib.usecases.stack_jobs import StackJobs
@@ -50,6 +53,7 @@ class System:
     database: Database
     jobs_table: JobsTable
     runs_table: RunsTable
+    project_runs: ProjectRuns
     tokens_table: TokensTable
     ecs: Ecs
     rules: Rules
@@ -65,7 +69,9 @@ class System:
     audit: Audit
     tokens: Tokens
     runs: Runs
+    runs_of_projects: RunsOfProjects
     jobs: Jobs
+    activities: Activities
     schedules: Schedules
     stack_jobs: StackJobs
     logs: JobLogs
@@ -105,6 +111,7 @@ _PARTS = {
     "database": "tables.database:Database",
     "jobs_table": "tables.jobs:JobsTable",
     "runs_table": "tables.runs:RunsTable",
+    "project_runs": "tables.project_runs:ProjectRuns",
     "tokens_table": "tables.tokens:TokensTable",
     "ecs": "cloud.ecs:Ecs",
     "rules": "cloud.rules:Rules",
@@ -121,7 +128,9 @@ _PARTS = {
     "audit": "engine.audit:Audit",
     "tokens": "usecases.access:Tokens",
     "runs": "usecases.runs:Runs",
+    "runs_of_projects": "usecases.project_runs:RunsOfProjects",
     "jobs": "usecases.jobs:Jobs",
+    "activities": "usecases.activity:Activities",
     "schedules": "usecases.schedules:Schedules",
     "stack_jobs": "usecases.stack_jobs:StackJobs",
     "logs": "usecases.logs:JobLogs",

@@ -21,14 +21,13 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError, WaiterError
 
-from infra import account, artifacts, package
+from infra import account, artifacts, layout, package
 from infra.account import Account, Refused
 from infra.bytecode import Missing
 from infra.dependencies import LAMBDA
 
 FUNCTIONS = ("api", "task-changed", "fire", "sweep", "audit", "job-resource")
 TABLES = ("jobs", "runs", "tokens")
-TABLE = "AWS::DynamoDB::Table"
 UNBORN = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS", "CREATE_FAILED"})
 """States of a stack that never came to be and can only be deleted; its tables stay."""
 FAILED_IMPORT = frozenset({"IMPORT_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_FAILED"})
@@ -56,6 +55,7 @@ def deploy(stage: str, parameters: Sequence[str], where: Account, made: package.
 
     Raises Refused with CloudFormation's reasons if it refuses or rolls back.
     """
+    layout.check(stage, made.template)
     name = stack_name(stage)
     remove_unborn(name)
     if find_stack(name) is None:
@@ -181,7 +181,7 @@ def _holds_only_tables(name: str) -> bool:
         for resource in page["StackResourceSummaries"]
         if resource["ResourceStatus"] != "DELETE_COMPLETE"
     }
-    return held <= {TABLE}
+    return held <= {layout.TABLE}
 
 
 def delete_stack(name: str) -> None:
@@ -228,7 +228,7 @@ def adopt_kept_tables(stage: str, packaged: Path) -> None:
     whole = json.loads(packaged.read_text())
     imported, resources = [], {}
     for logical_id, resource in whole["Resources"].items():
-        if resource["Type"] == TABLE:
+        if resource["Type"] == layout.TABLE:
             table = resource["Properties"]["TableName"]["Fn::Sub"].replace("${Stage}", stage)
             if table in kept:
                 resources[logical_id] = resource

@@ -63,8 +63,9 @@ def test_every_route_and_event_is_recorded(played: dict[str, Any]) -> None:
 
     routes = {endpoint.handler for endpoint in app.app.endpoints.values()}
     handlers = [handler for _, handler in played["calls"]]
-    # two jobs are created, and two runs are read: one finished and one in flight
-    assert handlers.count("app") == len(routes) + 2
+    # two jobs are created, jobs are listed with and without their activity, and two runs are read:
+    # one finished and one in flight
+    assert handlers.count("app") == len(routes) + 3
     assert set(handlers) == {"app", "fire", "sweep", "task_changed"}
 
 

@@ -106,16 +106,16 @@ def test_the_calls_of_a_runs_life(warm: Yard) -> None:
     warm.aws.ecs.start(arn)
     running = warm.take_events()[-1]
     # an event costs one read of its run, and one write if it is news
-    assert cost(warm, lambda: warm.deliver(running)) == {GET: 1, UPDATE: 1}
+    assert cost(warm, lambda: warm.deliver(running)) == {GET: 1, PUT: 1}
     assert cost(warm, lambda: warm.deliver(running)) == {GET: 1}
     assert cost(warm, lambda: warm.run(run)) == {BATCH: 1, DESCRIBE: 1}
-    assert cost(warm, lambda: warm.status(job)) == {BATCH: 1, QUERY: 2, DESCRIBE: 1}
+    assert cost(warm, lambda: warm.status(job)) == {BATCH: 1, GET: 1, QUERY: 1, DESCRIBE: 1}
     assert cost(warm, lambda: warm.runs(job)) == {GET: 1, QUERY: 1, DESCRIBE: 1}
     warm.aws.ecs.stop(arn, exit_code=0)
     stopped = warm.take_events()[-1]
     assert cost(warm, lambda: warm.deliver(stopped)) == {GET: 1, PUT: 1}
     assert cost(warm, lambda: warm.run(run)) == {BATCH: 1}
-    assert cost(warm, lambda: warm.status(job)) == {BATCH: 1, QUERY: 2}
+    assert cost(warm, lambda: warm.status(job)) == {BATCH: 1, GET: 1, QUERY: 1}
     assert cost(warm, lambda: warm.runs(job)) == {GET: 1, QUERY: 1}
 
 
@@ -133,7 +133,29 @@ def test_status_costs_the_same_whatever_the_number_of_runs(warm: Yard) -> None:
     job = warm.create()
     for _ in range(30):
         warm.finish(warm.trigger(job))
-    assert cost(warm, lambda: warm.status(job)) == {BATCH: 1, QUERY: 2}
+    assert cost(warm, lambda: warm.status(job)) == {BATCH: 1, GET: 1, QUERY: 1}
+
+
+def test_the_activity_of_100_jobs_takes_three_calls_whatever_their_history(warm: Yard) -> None:
+    """The jobs, what is in flight, and the counts, which hold the runs that finished last."""
+    jobs = [warm.create(name=f"job {number}") for number in range(101)]
+    for _ in range(30):
+        warm.finish(warm.trigger(jobs[-1]))
+    warm.trigger(jobs[0])
+    read = lambda: warm.call("GET", "/jobs", query={"include": "activity", "limit": 100})  # noqa: E731
+    assert cost(warm, read) == {QUERY: 2, BATCH: 1}
+
+
+def test_the_runs_of_a_project_cost_the_same_whatever_their_number(warm: Yard) -> None:
+    """A query for each partition of the list, and the runs of the page with their jobs."""
+    jobs = [warm.create(name=f"job {number}") for number in range(2)]
+    for _ in range(20):
+        for job in jobs:
+            warm.finish(warm.trigger(job))
+    read = lambda: warm.call("GET", "/runs", query={"limit": 5})  # noqa: E731
+    assert cost(warm, read) == {QUERY: 4, BATCH: 1}
+    running = lambda: warm.call("GET", "/runs", query={"status": "running"})  # noqa: E731
+    assert cost(warm, running) == {QUERY: 1}
 
 
 @pytest.mark.parametrize(("policy", "queries"), [("allow", 0), ("forbid", 1), ("replace", 1)])

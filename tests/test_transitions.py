@@ -15,11 +15,16 @@ from tests.sample_runs import MINUTE, NOW, RUNNING, Run, could_not_start, runnin
 
 
 def test_a_run_is_running_once_its_task_is() -> None:
-    """The run is looked at again at its time-out, or in ten minutes if that is earlier."""
-    run = Run().apply(transitions.seen(Run(), running(), NOW + MINUTE))
+    """The run is looked at again at its time-out, or in ten minutes, unless a look comes sooner."""
+    launched = Run(look_at=NOW + 5 * MINUTE)
+    run = launched.apply(transitions.seen(launched, running(), NOW + MINUTE))
     assert (run.status, run.started_at) == ("running", NOW + MINUTE)
-    assert run.look_at == NOW + 11 * MINUTE
-    short = Run(timeout_seconds=60)
+    assert run.look_at == NOW + 5 * MINUTE
+    for after, look_at in ((NOW + 60 * MINUTE, NOW + 11 * MINUTE), (None, NOW + 11 * MINUTE)):
+        launched = Run(look_at=after)
+        seen = transitions.seen(launched, running(), NOW + MINUTE)
+        assert launched.apply(seen).look_at == look_at
+    short = Run(timeout_seconds=60, look_at=NOW + 5 * MINUTE)
     assert short.apply(transitions.seen(short, running(), NOW)).look_at == NOW + 2 * MINUTE
 
 

@@ -10,6 +10,7 @@ The error tree, and the only place where domain words meet HTTP codes.
     ├── Conflict              409  a code of its own for each case
     ├── VersionConflict       412  the job is not at the version that If-Match names
     ├── TooLarge              413
+    ├── TooLargeToStore       413  DynamoDB holds no item of that size
     ├── UnsupportedMediaType  415
     ├── InvalidFields         422  every invalid field at once
     ├── Unavailable           503  AWS throttles or is down, with Retry-After
@@ -120,6 +121,17 @@ class VersionConflict(JobyardError):
 class TooLarge(JobyardError):
     status = 413
     code = "body_too_large"
+
+
+class TooLargeToStore(JobyardError):
+    status = 413
+    code = "too_large_to_store"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "DynamoDB refuses what would have to be stored for its size (400 KB an item). Nothing "
+            "was changed, and trying again does not help: make it smaller."
+        )
 
 
 class UnsupportedMediaType(JobyardError):

@@ -16,6 +16,8 @@ RUN = re.compile(f"run_{_ULID}")
 """What ids look like; a text of another form is the id of nothing."""
 TENANT = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 """What a workspace and a project may be called."""
+_TO_BASE_32 = str.maketrans("ABCDEFGHJKMNPQRSTVWXYZ", "abcdefghijklmnopqrstuv")
+"""From a ULID's digits to those of int(); the library's own reading costs 40 ms to import."""
 
 
 def new_job(now: datetime) -> str:
@@ -37,6 +39,22 @@ def of_slot(job_id: str, schedule_version: int, slot: datetime) -> str:
     randomness = hashlib.sha256(named.encode()).digest()[:10]
     milliseconds = int(slot.timestamp() * 1000).to_bytes(6, "big")
     return f"run_{_ulid().from_bytes(milliseconds + randomness)}"
+
+
+def first_run_at(at: datetime) -> str:
+    """The id that sorts before those of all runs made, or due, from `at` on."""
+    milliseconds = int(at.timestamp() * 1000)
+    return f"run_{_ulid().from_bytes(milliseconds.to_bytes(6, 'big') + bytes(10))}"
+
+
+def run_as_bytes(run_id: str) -> bytes:
+    """A run's id in 16 bytes instead of 30."""
+    return int(run_id.partition("_")[2].translate(_TO_BASE_32), 32).to_bytes(16, "big")
+
+
+def run_of_bytes(packed: bytes) -> str:
+    """The id that `run_as_bytes` packed."""
+    return f"run_{_ulid().from_bytes(packed)}"
 
 
 def made_at(any_id: str) -> datetime | None:

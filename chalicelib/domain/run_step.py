@@ -49,6 +49,7 @@ class RunLike(Protocol):
     finished_at: Any
     created_at: Any
     scheduled_for: Any
+    look_at: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,18 +49,19 @@ def seen(run: RunLike, task: Task, now: datetime) -> Step | None:
         return _still_up(run, task, now)
     if task.is_started and run.attempt_started_at is None:
         started = task.started_at or now
-        return Step(
-            {
-                **known,
-                "status": RUNNING,
-                "attempt_started_at": started,
-                "started_at": run.started_at or started,
-                "seen_at": now,
-                "observed_at": now,
-                "retry_at": None,
-                "look_at": next_look(run, started, now),
-            }
-        )
+        changes = {
+            **known,
+            "status": RUNNING,
+            "attempt_started_at": started,
+            "started_at": run.started_at or started,
+            "seen_at": now,
+            "observed_at": now,
+            "retry_at": None,
+        }
+        look_at = next_look(run, started, now)
+        if run.look_at is None or look_at < run.look_at:
+            changes["look_at"] = look_at  # else a look that comes sooner is left: moving it costs
+        return Step(changes)
     if run.task_arn is None or run.missing_at is not None:
         started = run.attempt_started_at
         look_at = now + LOOK_SOON if started is None else next_look(run, started, now)

@@ -229,7 +229,7 @@ class Audit:
             registered = self.ecs.registered_at(arn)
             if registered is None or self.clock.now() - registered < OWNER_AGE:
                 return False
-        return all(run.task_definition != arn for run in self.runs_table.live_runs(job.job_id))
+        return all(run.task_definition != arn for run in self.runs_table.live_runs(job))
 
     def _audit_log_groups(self, token: str | None) -> str | None:
         """Log groups without a job are removed."""

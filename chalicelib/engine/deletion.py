@@ -74,7 +74,7 @@ class Deletion:
         Runs without a task come first, since their cancel needs no call to ECS: else they would
         start while the others are being stopped.
         """
-        live = self.runs_table.live(job.job_id)
+        live = self.runs_table.live(job.pk, job.job_id)
         pending = [run_id for run_id, status in live if status == PENDING]
         launched = [run_id for run_id, status in live if status != PENDING]
         for run in self.runs_table.of_job(job.job_id, pending):
@@ -90,7 +90,7 @@ class Deletion:
             found = self.runs_table.of_job(job.job_id, launched[start : start + AT_ONCE])
             cancelled = [self.lifecycle.cancel(run, "job_deleted") for run in found]
             self.lifecycle.refresh([run for run in cancelled if run is not None])
-        return not live or not self.runs_table.live(job.job_id)
+        return not live or not self.runs_table.live(job.pk, job.job_id)
 
     def _emptied(self, job: Job) -> bool:
         """Whether the job has no runs and keys any more; removes as many as there is time for."""

@@ -100,7 +100,7 @@ class Lifecycle:
                 self.announce(run)
         if step.releases_waiting_runs:
             with log.and_continue("launching what waited left to the sweep", job_id=run.job_id):
-                self.release(run.job_id)
+                self.release(run.project, run.job_id)
 
     def stop(self, run: Run, task_arn: str) -> None:
         """Stop a task of a run; if ECS does not answer, the sweep repeats it."""
@@ -205,8 +205,8 @@ class Lifecycle:
                 return None  # its own event was faster
             if r.live is None or r.task_arn is not None or (r.attempt, r.launch) != launched:
                 return Step(stop=task_arn)
-            changes = {"task_arn": task_arn, "look_at": self.clock.now() + run_step.LOOK_SOON}
-            return Step(changes, stop=task_arn if r.stop_reason else None)
+            # the end of the lease is when the sweep looks: soon enough, and not moved it costs less
+            return Step({"task_arn": task_arn}, stop=task_arn if r.stop_reason else None)
 
         recorded = self.settle(run, decide)
         if recorded is None:
@@ -285,14 +285,14 @@ class Lifecycle:
 
         return self.settle(run, decide)
 
-    def release(self, job_id: str) -> None:
+    def release(self, project: str, job_id: str) -> None:
         """
         Launch those runs of a job that waited for others to stop, if these have stopped.
 
         Called when a cancelled run's container has ended. Dying before the launch leaves the
         waiting run its `look_at`, and the sweep calls this too.
         """
-        live = self.runs_table.live(job_id)
+        live = self.runs_table.live(project, job_id)
         pending = [run_id for run_id, status in live if status == run_states.PENDING][:AT_ONCE]
         for run in self.runs_table.of_job(job_id, pending):
             if run.waits_for and not run.is_terminal and not run.is_held(live):

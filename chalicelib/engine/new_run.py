@@ -9,6 +9,7 @@ from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.run_states import PENDING
 from chalicelib.tables.records import Job
 from chalicelib.tables.run_records import Run
+from chalicelib.tables.shards import listed
 
 
 def new_run(job: Job, run_id: str, now: datetime) -> Run:
@@ -19,11 +20,12 @@ def new_run(job: Job, run_id: str, now: datetime) -> Run:
         run_id,
         rev=1,
         project=job.pk,
+        job_name=job.name,
         job_version=job.version,
         status=PENDING,
         trigger="manual",
-        claimed=run_id,
-        live=run_id,
+        live=True,
+        listed=listed(job.pk, run_id),
         look_at=now + time_limits.LAUNCH_LEASE,
         task_definition=job.task_definition,
         image=spec["image"],

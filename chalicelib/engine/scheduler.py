@@ -112,7 +112,7 @@ class Scheduler:
         run.status = run_states.CANCELLED
         run.error = run_errors.error(code, message).as_dict()
         run.finished_at = now
-        run.claimed = run.live = run.look_at = run.requested_at = None
+        run.live = run.look_at = run.requested_at = None
         if self.settings.event_bus:
             run.announce, run.look_at = True, now
         else:
@@ -166,7 +166,8 @@ class Scheduler:
         Ids of a job's other runs in flight. ECS is asked about them first, since a run whose event
         was lost must not block the slot.
         """
-        others = [run_id for run_id, _ in self.runs_table.live(job.job_id) if run_id != run.run_id]
+        live = self.runs_table.live(job.pk, job.job_id)
+        others = [run_id for run_id, _ in live if run_id != run.run_id]
         if not others:
             return []
         asked, rest = others[:ASKED_AT_ONCE], others[ASKED_AT_ONCE:]
@@ -182,7 +183,7 @@ class Scheduler:
         first = (run.waits_for or [])[:ASKED_AT_ONCE]
         for other in self.runs_table.of_job(run.job_id, first):
             self.lifecycle.cancel(other, "replaced")
-        self.lifecycle.release(run.job_id)
+        self.lifecycle.release(run.project, run.job_id)
 
 
 def work_at(next_slot: datetime | None, wake: str | None) -> datetime | None:

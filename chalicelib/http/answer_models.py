@@ -16,6 +16,21 @@ Time = Annotated[str, Field(pattern=TIME, json_schema_extra={"format": "date-tim
 JobId = Annotated[str, Field(pattern="^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 RunId = Annotated[str, Field(pattern="^run_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 Status = Literal["pending", "running", "succeeded", "failed", "cancelled"]
+ErrorCode = Literal[
+    "nonzero_exit",
+    "out_of_memory",
+    "timed_out",
+    "image_pull_failed",
+    "start_failed",
+    "capacity_unavailable",
+    "infrastructure",
+    "lost",
+    "cancelled_by_user",
+    "replaced",
+    "skipped_overlap",
+    "missed_deadline",
+    "job_deleted",
+]
 Count = Annotated[int, Field(ge=0)]
 Cursor = Annotated[str | None, Field(description="Opaque; null at the end.")]
 
@@ -71,13 +86,6 @@ class Job(Answered):
     ]
 
 
-class JobList(Answered):
-    """Newest first."""
-
-    jobs: list[Job]
-    next_cursor: Cursor
-
-
 class Schedule(Answered):
     """What a schedule means."""
 
@@ -106,21 +114,7 @@ class Upcoming(Answered):
 class RunError(Answered):
     """Why a run did not succeed."""
 
-    code: Literal[
-        "nonzero_exit",
-        "out_of_memory",
-        "timed_out",
-        "image_pull_failed",
-        "start_failed",
-        "capacity_unavailable",
-        "infrastructure",
-        "lost",
-        "cancelled_by_user",
-        "replaced",
-        "skipped_overlap",
-        "missed_deadline",
-        "job_deleted",
-    ]
+    code: ErrorCode
     message: Annotated[str, Field(description="AWS's own reason where there is one.")]
     hint: Annotated[str, Field(description="What the reader can do.")]
 
@@ -141,6 +135,7 @@ class Run(Answered):
 
     id: RunId
     job_id: JobId
+    job_name: Annotated[str, Field(description="As it was when the run was made.")]
     job_version: int
     status: Annotated[Status, Field(description="The last three are terminal: they never change.")]
     trigger: Literal["manual", "schedule"]
@@ -182,6 +177,49 @@ class RunCounts(Answered):
         int, Field(ge=0, description="Slots that were skipped or missed; in no other count.")
     ]
     total: Count
+
+
+class RecentRun(Answered):
+    """As much of a run as a list of jobs shows."""
+
+    id: RunId
+    status: Status
+    error_code: ErrorCode | None
+    trigger: Literal["manual", "schedule"]
+    created_at: Time
+    started_at: Time | None
+    finished_at: Annotated[
+        Time | None, Field(description="Of a cancelled run: when it was cancelled.")
+    ]
+
+
+class Activity(Answered):
+    """How a job does."""
+
+    run_counts: RunCounts
+    consecutive_failures: Count
+    last_succeeded_at: Time | None
+    in_flight: Annotated[
+        int,
+        Field(ge=0, description="Runs that are not over, and those whose containers still stop."),
+    ]
+    recent_runs: Annotated[
+        list[RecentRun],
+        Field(description="Newest first, at most 20: in flight, and those that finished last."),
+    ]
+
+
+class ListedJob(Job):
+    """A job in a list."""
+
+    activity: Annotated[Activity | None, Field(description="Only with `include=activity`.")] = None
+
+
+class JobList(Answered):
+    """Newest first."""
+
+    jobs: list[ListedJob]
+    next_cursor: Cursor
 
 
 class JobStatus(Answered):

@@ -54,6 +54,7 @@ _ATTEMPT = {
 _RUN = {
     "id": _RUN_ID,
     "job_id": _JOB_ID,
+    "job_name": _JOB["name"],
     "job_version": 1,
     "status": "failed",
     "trigger": "schedule",
@@ -84,6 +85,23 @@ _COUNTS = {
     "skipped": 2,
     "total": 42,
 }
+_ACTIVITY = {
+    "run_counts": _COUNTS,
+    "consecutive_failures": 1,
+    "last_succeeded_at": "2026-11-20T03:01:02.000Z",
+    "in_flight": 0,
+    "recent_runs": [
+        {
+            "id": _RUN_ID,
+            "status": "failed",
+            "error_code": _ERROR["code"],
+            "trigger": "schedule",
+            "created_at": _AT,
+            "started_at": _ATTEMPT["started_at"],
+            "finished_at": _ATTEMPT["finished_at"],
+        }
+    ],
+}
 EXAMPLES: dict[str, Any] = {
     "JobSpec": {
         "name": "nightly",
@@ -97,7 +115,7 @@ EXAMPLES: dict[str, Any] = {
     "JobPatch": {"schedule": None, "tags": ["team=data"]},
     "RunOverrides": {"env": {"MODE": "quick"}},
     "Job": _JOB,
-    "JobList": {"jobs": [_JOB], "next_cursor": None},
+    "JobList": {"jobs": [_JOB | {"activity": _ACTIVITY}], "next_cursor": None},
     "Run": _RUN,
     "RunList": {"runs": [_RUN], "next_cursor": None},
     "Schedule": {

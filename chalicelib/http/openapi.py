@@ -39,7 +39,7 @@ _ERRORS = {
         "version_conflict",
         "The job is not at a version that If-Match names; `data` has its own",
     ),
-    413: ("body_too_large", "The body is over 256 KiB"),
+    413: ("body_too_large", "The body is over 256 KiB, or DynamoDB cannot hold what it makes"),
     415: ("unsupported_media_type", "The body is not sent as application/json"),
     422: ("invalid_fields", "Every invalid field, in `data.errors`"),
     429: ("too_many_requests", "Too many requests: try again after a while"),

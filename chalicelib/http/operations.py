@@ -92,6 +92,9 @@ OPERATIONS = {
         ),
     ),
     "list_runs": Operation("List a job's runs, newest first", answer_models.RunList),
+    "list_project_runs": Operation(
+        "List the runs of a project, newest first", answer_models.RunList
+    ),
     "get_run": Operation("Get a run as it is now", answer_models.Run),
     "cancel_run": Operation(
         "Cancel a run that is pending or running",

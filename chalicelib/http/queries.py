@@ -140,6 +140,10 @@ Until = Annotated[
     _DurationOrTime,
     _span_or_time("A duration ahead from now, such as 12h, or a time; 7 days at most."),
 ]
+Back = Annotated[
+    _DurationOrTime,
+    _span_or_time("A duration back from now, such as 1h30m, or a time."),
+]
 Limit = Annotated[
     int,
     Field(ge=1, le=10_000, description="A page may hold fewer, even none, and still go on."),
@@ -148,6 +152,10 @@ Limit = Annotated[
 Cursor = Annotated[
     str, Field(min_length=1, max_length=8_192, description="What an earlier answer gave.")
 ]
+
+
+MOST_WITH_ACTIVITY = 100
+"""Jobs on a page: the counts of so many are read in one call."""
 
 
 class Query(BaseModel):
@@ -183,6 +191,20 @@ class ListJobs(Query):
         list[Annotated[str, Field(json_schema_extra=TAG_SCHEMA), AfterValidator(fields.tag)]],
         Field(max_length=20, description="All that are given must be a job's."),
     ] = []
+    include: (
+        Annotated[
+            Literal["activity"],
+            Field(description="Each job with its `activity`; then a page has at most 100 jobs."),
+        ]
+        | None
+    ) = None
+
+    @property
+    def most(self) -> int | None:
+        """How many jobs a page may hold."""
+        if self.include is None:
+            return self.limit
+        return min(self.limit or MOST_WITH_ACTIVITY, MOST_WITH_ACTIVITY)
 
 
 class ListRuns(Query):
@@ -192,6 +214,13 @@ class ListRuns(Query):
     cursor: Cursor | None = None
     status: Literal["pending", "running", "succeeded", "failed", "cancelled"] | None = None
     trigger: Literal["manual", "schedule"] | None = None
+
+
+class ListProjectRuns(ListRuns):
+    """Runs by the time in their ids: when they were triggered, or their slots."""
+
+    since: Back | None = None
+    until: Annotated[Back | None, Field(description="Runs before it.")] = None
 
 
 class PreviewQuery(Query):

@@ -9,9 +9,10 @@ from chalicelib.domain.run_states import PENDING, RUNNING
 from chalicelib.domain.times import iso
 
 if TYPE_CHECKING:
+    from chalicelib.tables.recent_runs import RecentRun
     from chalicelib.tables.records import Job
-    from chalicelib.tables.run_records import Run
-    from chalicelib.usecases.jobs import JobStatus
+    from chalicelib.tables.run_records import Run, Stats
+    from chalicelib.usecases.activity import JobActivity, JobStatus
     from chalicelib.usecases.logs import Line
     from chalicelib.usecases.metrics import Measured, MetricsResult, NotMeasured
     from chalicelib.usecases.schedules import Preview, Upcoming
@@ -66,6 +67,7 @@ def run(record: Run) -> dict[str, Any]:
     return {
         "id": record.run_id,
         "job_id": record.job_id,
+        "job_name": record.job_name,
         "job_version": int(record.job_version),
         "status": record.status,
         "trigger": record.trigger,
@@ -119,11 +121,45 @@ def _attempts(record: Run) -> list[dict[str, Any]]:
 
 def status(found: JobStatus) -> dict[str, Any]:
     """A job's latest run, counts and next slot."""
-    job, stats = found.job, found.stats
-    statuses = [status for _, status in found.live]
+    job = found.job
+    is_scheduled = job.spec["schedule"] is not None
+    return {
+        "job_id": job.job_id,
+        "latest_run": None if found.latest is None else run(found.latest),
+        **_counts(found.stats, found.in_flight),
+        "schedule": job.spec["schedule"],
+        "timezone": job.spec["timezone"] if is_scheduled else None,
+        "paused": job.spec["paused"] if is_scheduled else None,
+        "next_run_at": iso(job.next_slot),
+    }
+
+
+def activity(found: JobActivity) -> dict[str, Any]:
+    """How a job in a list does."""
+    return {
+        **_counts(found.stats, found.in_flight),
+        "in_flight": len(found.in_flight),
+        "recent_runs": [_recent(run) for run in found.recent],
+    }
+
+
+def _recent(record: RecentRun) -> dict[str, Any]:
+    return {
+        "id": record.run_id,
+        "status": record.status,
+        "error_code": record.error_code,
+        "trigger": record.trigger,
+        "created_at": iso(record.created_at),
+        "started_at": iso(record.started_at),
+        "finished_at": iso(record.finished_at),
+    }
+
+
+def _counts(stats: Stats, in_flight: list[str]) -> dict[str, Any]:
+    """A job's lifetime counts, and what is counted beside them."""
     counts = {
-        "pending": statuses.count(PENDING),
-        "running": statuses.count(RUNNING),
+        "pending": in_flight.count(PENDING),
+        "running": in_flight.count(RUNNING),
         "succeeded": int(stats.succeeded),
         "failed": int(stats.failed),
         "cancelled": int(stats.cancelled),
@@ -131,17 +167,10 @@ def status(found: JobStatus) -> dict[str, Any]:
     }
     # the contract counts skipped slots only under `skipped`
     counts["total"] = sum(counts.values()) - counts["skipped"]
-    is_scheduled = job.spec["schedule"] is not None
     return {
-        "job_id": job.job_id,
-        "latest_run": None if found.latest is None else run(found.latest),
         "run_counts": counts,
         "consecutive_failures": int(stats.consecutive_failures),
         "last_succeeded_at": iso(stats.last_succeeded_at),
-        "schedule": job.spec["schedule"],
-        "timezone": job.spec["timezone"] if is_scheduled else None,
-        "paused": job.spec["paused"] if is_scheduled else None,
-        "next_run_at": iso(job.next_slot),
     }
 
 

@@ -11,7 +11,8 @@ The one door to DynamoDB: every read and write of every table is a method of `Da
 
 Reads are consistent, except through a global index. A condition that does not hold is an answer:
 `put` and `update` return False, `Transaction.commit` the labels that failed. Throttling and
-outages become `Unavailable`. Limits of the batch calls are known here and nowhere else.
+outages become `Unavailable`, what is too large `TooLargeToStore`. Limits of the batch calls are
+known here and nowhere else.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.cloud import aws
 from chalicelib.tables.connection import OwnConnection
 from chalicelib.tables.expressions import key_of
-from chalicelib.tables.failures import code_of, contended, may_pass, translated
+from chalicelib.tables.failures import code_of, may_pass, translated
 from chalicelib.tables.item_reading import record_of
 from chalicelib.tables.records import Job, Record, SortedRecord, Token
 from chalicelib.tables.run_records import Run
@@ -138,14 +139,13 @@ class Database:
         newest_first: bool = False,
         limit: int | None = None,
         attributes: Sequence[str] | None = None,
-        select: str | None = None,
         after: Any = None,
     ) -> tuple[list[R], Any]:
         """
         A page of a partition, and where the next one begins (None: there is none).
 
         `sort` restricts the sort key, `where` filters what was read, `limit` is how many are
-        read. A read of a global index cannot be consistent; one of a local index can.
+        read. A read of an index cannot be consistent.
         """
         answer = self._call(
             "read a list",
@@ -160,7 +160,6 @@ class Database:
                 index_name=index,
                 limit=limit,
                 scan_index_forward=not newest_first,
-                select=select,
             ),
         )
         return [record_of(model, item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
@@ -222,18 +221,19 @@ class Database:
         transaction on the item is under way, and botocore does not repeat it then: this does, with
         jitter.
         """
+        last: Exception | None = None
         for _ in self._conflict_tries():
             try:
                 send()
             except PynamoDBException as error:
-                code = code_of(error)
+                code, last = code_of(error), error
                 if code == "ConditionalCheckFailedException":
                     return False
                 if code != "TransactionConflictException":
-                    raise translated(error, "store a change") from error
+                    break
             else:
                 return True
-        raise contended()
+        raise _refused(last) from last
 
     def _conflict_tries(self) -> Iterator[int]:
         return self.clock.tries(CONFLICT_TRIES, first=0.02, longest=0.5)
@@ -253,19 +253,21 @@ class Database:
         A conflict with another transaction on the same item proves that nothing was stored, so the
         transaction is sent again, with jitter, until the deadline; botocore does not repeat it.
         """
+        last: Exception | None = None
         for _ in self._conflict_tries():
             try:
                 self._transact(items)
             except TransactWriteError as error:
+                last = error
                 codes = [reason.code if reason else None for reason in error.cancellation_reasons]
                 failed = {n for n, code in enumerate(codes) if code == "ConditionalCheckFailed"}
                 if failed:
                     return frozenset(failed)
                 if not may_pass(codes):
-                    raise translated(error, "store a change") from error
+                    break
             else:
                 return frozenset()
-        raise contended()
+        raise _refused(last) from last
 
     def _transact(self, items: Sequence[dict[str, Any]]) -> None:
         try:
@@ -279,11 +281,16 @@ class Database:
         return self._connection.get_operation_kwargs(self.name_of(model), pk, range_key=sk, **what)
 
     def _call(self, what: str, send: Callable[[], Any]) -> Any:
-        with aws.translated(what):
-            try:
-                return send()
-            except PynamoDBException as error:
-                raise translated(error, what) from error
+        try:
+            return send()
+        except (PynamoDBException, ClientError, BotoCoreError) as error:
+            raise translated(error, what) from error
+
+
+def _refused(last: Exception | None) -> Exception:
+    """The error of a write whose last try failed with `last`; None: there was no time for one."""
+    what = "store a change"
+    return aws.unavailable(what) if last is None else translated(last, what)
 
 
 def _raw_key(pk: str, sk: str | None) -> dict[str, Any]:

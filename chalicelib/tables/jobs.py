@@ -13,6 +13,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.settings import Settings
 from chalicelib.tables.database import Database
 from chalicelib.tables.expressions import actions_of, just_below
+from chalicelib.tables.recent_runs import none_yet
 from chalicelib.tables.records import ACTIVE, DELETING, Job, JobKey, Name, Place
 from chalicelib.tables.run_records import Stats
 from chalicelib.tables.shards import shard
@@ -81,7 +82,7 @@ class JobsTable:
         transaction.put("job", job, Job.pk.does_not_exist())
         name = Name(job.pk, name_key(job.name), job_id=job.job_id)
         transaction.put("name", name, Name.pk.does_not_exist())
-        stats = Stats(job.job_id, "stats", project=job.pk)
+        stats = Stats(job.job_id, "stats", project=job.pk, recent=none_yet())
         transaction.put("stats", stats, Stats.pk.does_not_exist())
         if key is not None:
             transaction.put("key", key, _unused(now))

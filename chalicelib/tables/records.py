@@ -97,6 +97,8 @@ class Job(SortedRecord):
     gate = whole()
     """Raised by every claim under `forbid` and `replace`, so that of two concurrent claims one
     fails."""
+    latest_run = maybe(UnicodeAttribute(null=True))
+    """The run that was claimed last; a slot that was skipped or missed claims none."""
     work_shard = maybe(UnicodeAttribute(null=True))
     work_at = maybe(UTCDateTimeAttribute(null=True))
     created_at = UTCDateTimeAttribute()

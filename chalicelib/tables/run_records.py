@@ -8,6 +8,7 @@ from datetime import datetime
 from pynamodb.attributes import (
     BooleanAttribute,
     JSONAttribute,
+    ListAttribute,
     NumberAttribute,
     TTLAttribute,
     UnicodeAttribute,
@@ -17,7 +18,6 @@ from pynamodb.indexes import (
     GlobalSecondaryIndex,
     IncludeProjection,
     KeysOnlyProjection,
-    LocalSecondaryIndex,
 )
 
 from chalicelib.domain.run_states import TERMINAL
@@ -30,26 +30,26 @@ class RunKey(Key):
     table = "runs"
 
 
-class LiveIndex(LocalSecondaryIndex["Run"]):
-    """What is in flight for one job; local, so that it can be read consistently."""
+class ListedIndex(GlobalSecondaryIndex["Run"]):
+    """Every run of a project, by its id. What it projects never changes, so it is written once."""
 
     class Meta:
-        index_name = "live"
-        projection = IncludeProjection(["status"])
+        index_name = "listed"
+        projection = IncludeProjection(["trigger"])
 
-    pk = UnicodeAttribute(hash_key=True)
-    live = UnicodeAttribute(range_key=True)
+    listed = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
 
 
-class ClaimedIndex(LocalSecondaryIndex["Run"]):
-    """The runs that were to start, without the slots that were skipped or missed."""
+class UnsuccessfulIndex(GlobalSecondaryIndex["Run"]):
+    """The failed and the cancelled runs of a project, by their ids."""
 
     class Meta:
-        index_name = "claimed"
-        projection = KeysOnlyProjection()
+        index_name = "unsuccessful"
+        projection = IncludeProjection(["trigger"])
 
-    pk = UnicodeAttribute(hash_key=True)
-    claimed = UnicodeAttribute(range_key=True)
+    unsuccessful = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
 
 
 class InFlightIndex(GlobalSecondaryIndex["Run"]):
@@ -71,15 +71,19 @@ class Run(SortedRecord):
     """Raised by every write and the condition of every write: a writer that read an older one
     fails."""
     project = UnicodeAttribute()
+    job_name = UnicodeAttribute()
+    """As it was when the run was made."""
     job_version = whole()
     status = UnicodeAttribute()
     trigger = UnicodeAttribute()
     scheduled_for = maybe(UTCDateTimeAttribute(null=True))
 
-    claimed = maybe(UnicodeAttribute(null=True))
-    """Its own id, unless it is a slot that was skipped or missed; key of the index `claimed`."""
-    live = maybe(UnicodeAttribute(null=True))
-    """Its own id while its task may be running or has to be launched; key of the index `live`."""
+    live = maybe(BooleanAttribute(null=True))
+    """True while its task may be running or has to be launched; a `Live` record says so too."""
+    listed = UnicodeAttribute()
+    """Its project and one of LISTS: partition of the index `listed`."""
+    unsuccessful = maybe(UnicodeAttribute(null=True))
+    """The same and its status, once it has failed or was cancelled."""
     look_shard = maybe(UnicodeAttribute(null=True))
     look_at = maybe(UTCDateTimeAttribute(null=True))
     """When the sweep looks at it next; absent when nothing is left to do."""
@@ -134,8 +138,8 @@ class Run(SortedRecord):
     announce = maybe(BooleanAttribute(null=True))
     """Its terminal event has still to be put on the bus."""
     expires = maybe(TTLAttribute(null=True))
-    live_index = LiveIndex()
-    claimed_index = ClaimedIndex()
+    listed_index = ListedIndex()
+    unsuccessful_index = UnsuccessfulIndex()
     in_flight_index = InFlightIndex()
 
     @property
@@ -155,6 +159,11 @@ class Run(SortedRecord):
     def is_terminal(self) -> bool:
         return self.status in TERMINAL
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it is terminal and no container of it can be left."""
+        return self.is_terminal and self.live is None
+
     def is_held(self, live: Sequence[tuple[str, str]]) -> bool:
         """Whether any of the runs that this one waits for is in flight, as (run id, status)."""
         return not {run_id for run_id, _ in live}.isdisjoint(self.waits_for or [])
@@ -162,6 +171,42 @@ class Run(SortedRecord):
     def is_expired(self, now: datetime) -> bool:
         """Whether TTL should have removed it: DynamoDB may take two days to."""
         return self.expires is not None and self.expires <= now
+
+
+class Live(SortedRecord):
+    """
+    `pk` = project, `sk = live#job_…#run_…`: one run in flight, as lists and counts show it.
+
+    It is what an index would hold of its run, and each transaction that changes that of the run
+    writes it too. Unlike a global index it is read consistently, and unlike a local one it sets no
+    limit to what its job's partition holds.
+    """
+
+    table = "runs"
+    status = UnicodeAttribute()
+    trigger = UnicodeAttribute()
+    created_at = UTCDateTimeAttribute()
+    started_at = maybe(UTCDateTimeAttribute(null=True))
+
+    @classmethod
+    def of(cls, run: Run) -> Live:
+        """What is stored beside a run while it is live."""
+        return cls(
+            run.project,
+            f"live#{run.job_id}#{run.run_id}",
+            status=run.status,
+            trigger=run.trigger,
+            created_at=run.created_at,
+            started_at=run.started_at,
+        )
+
+    @property
+    def job_id(self) -> str:
+        return self.sk.split("#")[1]
+
+    @property
+    def run_id(self) -> str:
+        return self.sk.split("#")[2]
 
 
 class TaskOwner(SortedRecord):
@@ -174,7 +219,8 @@ class TaskOwner(SortedRecord):
 
 
 class Stats(SortedRecord):
-    """`sk = stats`: lifetime counts of finished runs; made with its job, removed before it."""
+    """`sk = stats`: lifetime counts of finished runs, and those that finished last; made with its
+    job, removed before it."""
 
     table = "runs"
     project = UnicodeAttribute()
@@ -185,3 +231,5 @@ class Stats(SortedRecord):
     skipped = whole(default=0)
     consecutive_failures = whole(default=0)
     last_succeeded_at = maybe(UTCDateTimeAttribute(null=True))
+    recent: ListAttribute[bytes] = ListAttribute()
+    """Always as many as `recent_runs` says, the one that finished last at the end."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from chalicelib.domain.run_states import FAILED, SUCCEEDED
+from chalicelib.tables import recent_runs
 from chalicelib.tables.database import Database
 from chalicelib.tables.expressions import actions_of, just_below
 from chalicelib.tables.records import ACTIVE, Job
-from chalicelib.tables.run_records import Run, RunKey, Stats, TaskOwner
+from chalicelib.tables.run_records import Live, Run, RunKey, Stats, TaskOwner
 from chalicelib.tables.shards import shard
 from chalicelib.tables.transaction import Transaction
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 SKIPPED = "skipped"
 SLACK = timedelta(days=2)
 """Longer than an attempt can wait for capacity, for its start and for its retry."""
+ONLY_WHILE_LIVE = ("task_definition", "waiting_since", "seen_at", "missing_at")
+"""Attributes that nobody reads once a run is over: without them most runs take one kilobyte."""
 _FIRST, _LAST = "run_", "run_~"
 
 
@@ -73,21 +77,23 @@ class RunsTable:
             Run, job_id, sort=between, newest_first=True, limit=limit, where=where
         )
 
-    def latest_claimed(self, job_id: str) -> Run | None:
-        """The newest run that was to start; skipped and missed slots are not in the index."""
-        page, _ = self.database.query_page(
-            Run, job_id, index="claimed", select="ALL_ATTRIBUTES", newest_first=True, limit=1
-        )
-        return next(iter(page), None)
+    def live(self, project: str, job_id: str) -> list[tuple[str, str]]:
+        """(run id, status) of a job's runs in flight, oldest first; its cost depends on their
+        number alone."""
+        return [(live.run_id, live.status) for live in self.live_of(project, job_id, job_id)]
 
-    def live(self, job_id: str) -> list[tuple[str, str]]:
-        """(run id, status) of the runs in flight, oldest first; its cost depends on their number
-        alone."""
-        return [(run.sk, run.status) for run in self.database.query(Run, job_id, index="live")]
+    def live_of(self, project: str, first: str, last: str) -> Iterator[Live]:
+        """The runs in flight of the jobs with the ids `first` to `last`, by job, oldest first."""
+        between = Live.sk.between(f"live#{first}#", f"live#{last}#~")
+        return self.database.query(Live, project, sort=between)
 
-    def live_runs(self, job_id: str) -> list[Run]:
-        """The runs in flight, oldest first."""
-        return self.of_job(job_id, (run_id for run_id, _ in self.live(job_id)))
+    def live_runs(self, job: Job) -> list[Run]:
+        """A job's runs in flight, oldest first."""
+        return self.of_job(job.job_id, (run_id for run_id, _ in self.live(job.pk, job.job_id)))
+
+    def counts_of(self, job_ids: Iterable[str]) -> list[Stats | None]:
+        """The counts of jobs, in the order asked for."""
+        return self.database.get_many([(Stats, job_id, "stats") for job_id in job_ids])
 
     def job_and_key(
         self, project: str, job_id: str, key_id: str
@@ -131,15 +137,10 @@ class RunsTable:
         Change a run, on condition that it was not written since it was read; None removes an
         attribute. False: it was, and nothing was changed.
         """
-        changes = self._complete(run, changes)
-        actions = actions_of(Run, changes)
-        task_arn = _new_task(run, changes)
-        if task_arn is None:
-            return self.database.update(run, actions, _unchanged(run))
-        transaction = Transaction(self.database)
-        transaction.update("run", run, actions, _unchanged(run))
-        self._own_task(transaction, run, task_arn)
-        return _committed(transaction, run, changes)
+        write = self._write(run, changes)
+        if len(write.transaction) > 1:
+            return write.commit()
+        return self.database.update(run, actions_of(Run, write.changes), _unchanged(run))
 
     def finish(self, run: Run, changes: dict[str, Any], outcome: str) -> bool:
         """
@@ -147,14 +148,36 @@ class RunsTable:
 
         False: the run was written since it was read, and nothing was changed.
         """
-        changes = self._complete(run, changes)
+        if outcome != SUCCEEDED:
+            changes = {**changes, "unsuccessful": f"{run.listed}#{changes['status']}"}
+        write = self._write(run, changes)
+        self._count(write.transaction, write.after, outcome)
+        return write.commit()
+
+    def _write(self, run: Run, changes: dict[str, Any]) -> _Write:
+        """
+        The writes that change a run: the run itself, on condition that nobody else wrote it, and
+        what follows from the change: whose a task is, and that the run is in flight, or not any
+        more.
+        """
+        changes = {**changes, "rev": run.rev + 1}
+        if "look_at" in changes:
+            changes["look_shard"] = self._shard_of(run, changes["look_at"])
+        after = run.copy()
+        after.apply(changes)
+        if after.is_over:
+            changes |= dict.fromkeys(ONLY_WHILE_LIVE)
         transaction = Transaction(self.database)
         transaction.update("run", run, actions_of(Run, changes), _unchanged(run))
-        self._count(transaction, run.pk, outcome, changes.get("finished_at"))
+        shown = Live.of(after)
+        if run.live and not after.live:
+            transaction.delete("live", shown, None)
+        elif after.live and shown.attribute_values != Live.of(run).attribute_values:
+            transaction.put("live", shown, None)
         task_arn = _new_task(run, changes)
         if task_arn is not None:
             self._own_task(transaction, run, task_arn)
-        return _committed(transaction, run, changes)
+        return _Write(transaction, run, changes, after)
 
     def _own_task(self, transaction: Transaction, run: Run, task_arn: str) -> None:
         """
@@ -168,31 +191,18 @@ class RunsTable:
             "task", owner, TaskOwner.pk.does_not_exist() | (TaskOwner.run_id == run.run_id)
         )
 
-    def _complete(self, run: Run, changes: dict[str, Any]) -> dict[str, Any]:
-        """The changes, with the attributes that follow from them."""
-        found = {**changes, "rev": run.rev + 1}
-        if "look_at" in changes:
-            found["look_shard"] = self._shard_of(run, changes["look_at"])
-        return found
-
     def _shard_of(self, run: Run, look_at: datetime | None) -> str | None:
         return shard(run.run_id, self.settings.shards, look_at)
 
-    def _count(
-        self,
-        transaction: Transaction,
-        job_id: str,
-        outcome: str,
-        at: datetime | None,
-        count: int = 1,
-    ) -> None:
-        record = Stats(job_id, "stats")
-        actions = [getattr(Stats, outcome).add(count)]
+    def _count(self, transaction: Transaction, run: Run, outcome: str, count: int = 1) -> None:
+        """Count a run that is over, and note it among those that finished last."""
+        actions = [getattr(Stats, outcome).add(count), *recent_runs.added(run)]
         if outcome == SUCCEEDED:
-            actions += [Stats.consecutive_failures.set(0), Stats.last_succeeded_at.set(at)]
+            ended = run.finished_at
+            actions += [Stats.consecutive_failures.set(0), Stats.last_succeeded_at.set(ended)]
         elif outcome == FAILED:
             actions.append(Stats.consecutive_failures.add(1))
-        transaction.update("stats", record, actions, Stats.pk.exists())
+        transaction.update("stats", Stats(run.job_id, "stats"), actions, Stats.pk.exists())
 
     def claim(
         self,
@@ -205,7 +215,8 @@ class RunsTable:
         now: datetime,
     ) -> frozenset[str]:
         """
-        Make a run, on condition that its job is active and still the version that was read.
+        Make a run, on condition that its job is active and still the version that was read, and
+        note it there as the latest one.
 
         `gate`: the number that the job must still have, for a slot of a job that lets only one
         run be in flight. With `counts_as_overlap` it is raised, so that a concurrent decision
@@ -216,12 +227,13 @@ class RunsTable:
         active = Job.pk.exists() & (Job.state == ACTIVE) & (Job.version == job.version)
         if gate is not None:
             active &= Job.gate == gate
+        noted: list[Action] = [Job.latest_run.set(run.run_id)]
         if counts_as_overlap:
-            transaction.update("job", Job(job.pk, job.sk), [Job.gate.add(1)], active)
-        else:
-            transaction.check("job", Job, (job.pk, job.sk), active)
+            noted.append(Job.gate.add(1))
+        transaction.update("job", Job(job.pk, job.sk), noted, active)
         run.look_shard = self._shard_of(run, run.look_at)
         transaction.put("run", run, Run.pk.does_not_exist())
+        transaction.put("live", Live.of(run), None)
         if key is not None:
             unused = RunKey.pk.does_not_exist() | (RunKey.expires <= now)
             transaction.put("key", key, unused)
@@ -237,16 +249,25 @@ class RunsTable:
         transaction = Transaction(self.database)
         transaction.check("job", Job, (job.pk, job.sk), Job.pk.exists() & (Job.state == ACTIVE))
         run.look_shard = self._shard_of(run, run.look_at)
+        run.unsuccessful = f"{run.listed}#{run.status}"
         transaction.put("run", run, Run.pk.does_not_exist())
-        self._count(transaction, run.pk, SKIPPED, run.finished_at, count)
+        self._count(transaction, run, SKIPPED, count)
         return not transaction.commit()
 
 
-def _committed(transaction: Transaction, run: Run, changes: dict[str, Any]) -> bool:
-    if transaction.commit():
-        return False
-    run.apply(changes)
-    return True
+class _Write(NamedTuple):
+    """A change of a run with all that follows from it, to be stored."""
+
+    transaction: Transaction
+    run: Run
+    changes: dict[str, Any]
+    after: Run
+
+    def commit(self) -> bool:
+        if self.transaction.commit():
+            return False
+        self.run.apply(self.changes)
+        return True
 
 
 def _new_task(run: Run, changes: dict[str, Any]) -> str | None:

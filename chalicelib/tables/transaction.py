@@ -32,7 +32,7 @@ class Transaction:
     def delete(self, label: str, record: Record, condition: Condition | None) -> None:
         self._add("Delete", label, type(record), key_of(record), condition=condition)
 
-    def put(self, label: str, record: Record, condition: Condition) -> None:
+    def put(self, label: str, record: Record, condition: Condition | None) -> None:
         what = {"key": "Item", "attributes": record.serialize(), "condition": condition}
         self._add("Put", label, type(record), key_of(record), **what)
 
@@ -45,6 +45,9 @@ class Transaction:
     def _add(self, kind: str, label: str, model: type[Record], at: Any, **what: Any) -> None:
         self._labels.append(label)
         self._items.append({kind: self._database.arguments(model, at, **what)})
+
+    def __len__(self) -> int:
+        return len(self._items)
 
     def commit(self) -> frozenset[str]:
         """Store it all: the labels whose condition failed, empty when it was stored."""

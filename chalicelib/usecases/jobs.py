@@ -1,4 +1,4 @@
-"""What a caller can ask of jobs: create, get, list, update, delete, status."""
+"""What a caller can ask of jobs: create, get, list, update, delete."""
 
 from __future__ import annotations
 
@@ -18,11 +18,9 @@ from chalicelib.engine.job_resources import JobResources
 from chalicelib.engine.scheduler import Scheduler, first_slot, work_at
 from chalicelib.tables.jobs import JobsTable
 from chalicelib.tables.records import ACTIVE, SWEEP, Job, JobKey
-from chalicelib.tables.run_records import Run, Stats
-from chalicelib.tables.runs import RunsTable
 from chalicelib.usecases.idempotency import Once, key_reused
 from chalicelib.usecases.paging import Fits, Page, take
-from chalicelib.usecases.runs import Runs, active
+from chalicelib.usecases.runs import active
 
 if TYPE_CHECKING:
     from chalicelib.domain.job_spec import JobPatch, JobSpec
@@ -31,26 +29,14 @@ INLINE_DELETE = 4.0
 """Seconds that a DELETE spends on clearing up before it leaves the rest to the sweep."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobStatus:
-    """A job, its latest run, what of it is in flight as (run id, status), and its counts."""
-
-    job: Job
-    latest: Run | None
-    live: list[tuple[str, str]]
-    stats: Stats
-
-
 @dataclass(slots=True)
 class Jobs:
     """The jobs of every project, as a caller may see and change them."""
 
     jobs_table: JobsTable
-    runs_table: RunsTable
     job_resources: JobResources
     scheduler: Scheduler
     deletion: Deletion
-    runs: Runs
     clock: Clock
 
     def get(self, project: str, job_id: str) -> Job:
@@ -233,21 +219,6 @@ class Jobs:
                     self.deletion.turn(job)
                 return
         raise contention.gave_up()
-
-    def status(self, project: str, job_id: str) -> JobStatus:
-        """
-        A job's latest run, refreshed, its counts and its next slot.
-
-        Runs in flight are read before the counts: a run that finishes in between is counted twice
-        in this one answer and never left out.
-        """
-        latest = self.runs.latest(project, job_id)
-        live = self.runs_table.live(job_id)
-        found, stats = self.jobs_table.get_with_stats(project, job_id)
-        job = active(found, job_id)
-        # they are made and removed with the job
-        assert stats is not None
-        return JobStatus(job, latest, live, stats)
 
 
 def _woken(job: Job, spec: dict[str, Any], wake: str | None, now: datetime) -> dict[str, Any]:

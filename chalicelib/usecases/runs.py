@@ -64,10 +64,12 @@ class Runs:
         except Unavailable:
             return list(runs)
 
-    def latest(self, project: str, job_id: str) -> Run | None:
-        """The newest run of a job that was to start, as it is now."""
-        run = self.runs_table.latest_claimed(job_id)
-        if run is None or run.project != project or run.is_expired(self.clock.now()):
+    def latest(self, job: Job) -> Run | None:
+        """The run of a job that was claimed last, as it is now."""
+        if job.latest_run is None:
+            return None
+        run = self.runs_table.get(job.job_id, job.latest_run)
+        if run is None or run.is_expired(self.clock.now()):
             return None
         return next(iter(self.refreshed([run])), None)
 

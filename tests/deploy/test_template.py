@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import app
 from chalicelib import log
 from chalicelib.domain import errors
@@ -250,7 +252,7 @@ def test_metric_filters_match_lines_that_the_product_writes(template: dict[str, 
     """
     sources = "".join(path.read_text() for path in (package.ROOT / "chalicelib").rglob("*.py"))
     filters = resources(template, "AWS::Logs::MetricFilter")
-    assert len(filters) == 6
+    assert len(filters) == 7
     for metric in filters.values():
         for sentence in re.findall(r'\$\.message = "([^"]+)"', metric["FilterPattern"]):
             assert f'"{sentence}"' in sources
@@ -258,12 +260,18 @@ def test_metric_filters_match_lines_that_the_product_writes(template: dict[str, 
             assert re.search(rf"\b{field}=", sources) or field in ("level", "message"), field
 
 
-def test_a_denied_call_is_counted_and_raises_an_alarm(template: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [("AccessDeniedLines", log.ACCESS_DENIED), ("StoreRefusedLines", log.STORE_REFUSED)],
+)
+def test_a_refused_call_is_counted_and_raises_an_alarm(
+    template: dict[str, Any], lines: str, sentence: str
+) -> None:
     """The filter matches the line that the product logs, and the alarm uses the filter's metric."""
-    metric = resources(template, "AWS::Logs::MetricFilter")["AccessDeniedLines"]
-    assert metric["FilterPattern"] == f'{{ $.message = "{log.ACCESS_DENIED}" }}'
+    metric = resources(template, "AWS::Logs::MetricFilter")[lines]
+    assert metric["FilterPattern"] == f'{{ $.message = "{sentence}" }}'
     (made,) = metric["MetricTransformations"]
-    alarm = resources(template, "AWS::CloudWatch::Alarm")["AccessDeniedAlarm"]
+    alarm = resources(template, "AWS::CloudWatch::Alarm")["RefusedAlarm"]
     assert alarm["Namespace"] == made["MetricNamespace"]
     assert alarm["MetricName"] == made["MetricName"]
     assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (0, 1)

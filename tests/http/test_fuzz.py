@@ -51,10 +51,14 @@ class World:
         dynamodb = boto3.client("dynamodb")
         mine = {"acme#etl"}
         jobs = dynamodb.scan(TableName=self.yard.system.settings.jobs_table)["Items"]
-        held["jobs"] = sorted(json.dumps(one) for one in jobs if one["pk"]["S"] not in mine)
+        held["jobs"] = sorted(
+            json.dumps(one, default=repr) for one in jobs if one["pk"]["S"] not in mine
+        )
         kept = {one["sk"]["S"] for one in jobs if one["pk"]["S"] not in mine}
         runs = dynamodb.scan(TableName=self.yard.system.settings.runs_table)["Items"]
-        held["runs"] = sorted(json.dumps(one) for one in runs if one["pk"]["S"] in kept)
+        held["runs"] = sorted(
+            json.dumps(one, default=repr) for one in runs if one["pk"]["S"] in kept
+        )
         return held
 
 

@@ -149,6 +149,11 @@ def test_every_operation_of_the_generated_client_can_be_called(served: tuple[Yar
     assert failed.finished_at.tzinfo is not None
     runs = call("list_runs", job.id, status=call.kind("ListRunsStatus", "failed")).parsed.data.runs
     assert [found.id for found in runs] == [run.id]
+    of_all = call("list_project_runs", since="1h", limit=5).parsed.data.runs
+    assert [(found.id, found.job_name) for found in of_all] == [(other.id, "a"), (run.id, "a")]
+    activity = call("list_jobs", include="activity").parsed.data.jobs[0].activity
+    assert (activity.in_flight, activity.run_counts.failed) == (1, 1)
+    assert [found.error_code for found in activity.recent_runs] == [None, "nonzero_exit"]
 
     assert call("cancel_run", job.id, other.id).parsed.data is None
     assert call("cancel_run_by_delete", job.id, other.id).status_code == 409

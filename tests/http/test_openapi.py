@@ -181,7 +181,11 @@ def test_answers_about_jobs_and_runs_match_their_models(yard: Yard) -> None:
         assert len(to_come["slots"]) == 2
         keeps_to(answer_models.Upcoming, to_come)
     keeps_to(answer_models.JobList, yard.call("GET", "/jobs", query={"limit": 1}).data)
+    active = yard.call("GET", "/jobs", query={"include": "activity"}).data
+    assert sum(len(each["activity"]["recent_runs"]) for each in active["jobs"]) > 1
+    keeps_to(answer_models.JobList, active)
     keeps_to(answer_models.RunList, yard.call("GET", f"/jobs/{job['id']}/runs").data)
+    keeps_to(answer_models.RunList, yard.call("GET", "/runs").data)
     yard.call("POST", f"/jobs/{job['id']}/runs/{pending['id']}/cancel")
     keeps_to(answer_models.Run, yard.run(pending))
     failed = yard.trigger(plain)

@@ -57,7 +57,9 @@ class World:
         dynamodb = boto3.client("dynamodb")
         settings = self.yard.system.settings
         held = {
-            table: sorted(json.dumps(item) for item in dynamodb.scan(TableName=table)["Items"])
+            table: sorted(
+                json.dumps(item, default=repr) for item in dynamodb.scan(TableName=table)["Items"]
+            )
             for table in (settings.jobs_table, settings.runs_table)
         }
         held["tasks"] = [f"{task.arn} {task.desired_status}" for task in self.yard.aws.ecs.tasks]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any, TypeVar
 
 from moto.dynamodb.models import dynamodb_backends
@@ -12,13 +13,21 @@ from pynamodb.models import Model
 
 from chalicelib.system import System
 from chalicelib.tables.records import Job, JobKey, Name
-from chalicelib.tables.run_records import Run, RunKey, Stats
+from chalicelib.tables.run_records import Live, Run, RunKey, Stats
 from infra.local import REGION
 from infra.local.fidelity.events import RULES_PER_BUS
 from infra.local.provision import ACCOUNT
 from tests.yard import Yard
 
 M = TypeVar("M", bound=Model)
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """A value as boto answers it: moto converts the outermost alone, and no base64."""
+    found: dict[str, Any] = value.to_json()
+    if isinstance(found.get("B"), str):
+        return {"B": base64.b64decode(found["B"])}
+    return {"L": [_plain(each) for each in found["L"]]} if "L" in found else found
 
 
 class Contents:
@@ -50,7 +59,7 @@ class Contents:
 
     def _raw(self, table: str) -> list[dict[str, Any]]:
         return [
-            {name: value.to_json() for name, value in item.attrs.items()}
+            {name: _plain(value) for name, value in item.attrs.items()}
             for item in self._table(table).all_items()
         ]
 
@@ -61,9 +70,9 @@ class Contents:
             if raw["sk"]["S"].startswith(prefix)
         ]
 
-    def put(self, run: Run) -> None:
-        """Store a run without any condition, for histories of thousands."""
-        self._table(self.on.settings.runs_table).put_item(run.serialize())
+    def put(self, record: Run | Live) -> None:
+        """Store a record without any condition, for histories of thousands."""
+        self._table(self.on.settings.runs_table).put_item(record.serialize())
 
     def jobs(self) -> list[Job]:
         """Every job, also those that are being deleted."""
@@ -77,6 +86,9 @@ class Contents:
 
     def runs(self) -> list[Run]:
         return self._records(self.on.settings.runs_table, Run, "run_")
+
+    def live(self) -> list[Live]:
+        return self._records(self.on.settings.runs_table, Live, "live#")
 
     def run_keys(self) -> list[RunKey]:
         return self._records(self.on.settings.runs_table, RunKey, "key#")

@@ -16,10 +16,9 @@ from chalicelib.domain import ecs_task, schedule
 from chalicelib.tables.records import SWEEP, Job
 from chalicelib.tables.run_records import Run
 from infra.local.fidelity.tasks import Task
+from tests.reliability import copies
+from tests.reliability.copies import NO_TASK_NEEDED
 from tests.reliability.world import ScheduleSeen, World
-
-NO_TASK_NEEDED = frozenset({"skipped_overlap", "missed_deadline"})
-"""The errors of slots that were recorded without being started."""
 
 
 def hold_at_rest(world: World, *, losing_events: bool = False) -> None:
@@ -58,6 +57,7 @@ def wrong(world: World) -> list[str]:
         *tasks_are_single(world),
         *verdicts_fit(world),
         *counts_fit(world),
+        *copies.fit(world),
         *everything_has_an_owner(world),
         *rules_fit(world),
         *ends_are_announced(world),

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 
 from infra.local.fidelity.run_task import EcsError
 from infra.local.fidelity.tasks import Task
-from tests.reliability import invariants
+from tests.reliability import copies, invariants
 from tests.reliability.walk_client import Client, Promises
 from tests.reliability.walk_faults import ENDS, FAULTS, NONE, REFUSALS, Fault, pick
 from tests.reliability.world import World
@@ -256,6 +256,7 @@ class Walk(Client, RuleBasedStateMachine):
         for run in self.world.runs():
             assert run.is_terminal or run.live, f"{run.run_id} is {run.status} and not live"
             assert run.live is None or run.look_at, f"{run.run_id} is live and never looked at"
+        assert not list(copies.fit(self.world))
 
     def teardown(self) -> None:
         with contextlib.ExitStack() as last:

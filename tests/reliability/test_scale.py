@@ -17,7 +17,7 @@ from chalicelib.domain import ids, time_limits
 from chalicelib.engine import deletion, sweep
 from chalicelib.engine.new_run import new_run
 from chalicelib.tables.records import Job
-from chalicelib.tables.run_records import Run, Stats
+from chalicelib.tables.run_records import Live, Run, Stats
 from chalicelib.tables.shards import shard
 from chalicelib.usecases import jobs
 from infra.local.fidelity.operations import Failure
@@ -96,6 +96,8 @@ def seed(world: World, job: Job, number: int, **changes: Any) -> list[str]:
             setattr(run, name, value)
         run.look_shard = shard(run.run_id, world.on.settings.shards, run.look_at)
         world.put(run)
+        if run.live:
+            world.put(Live.of(run))
         made.append(run.run_id)
     return made
 

@@ -7,15 +7,12 @@ DynamoDB as it behaves for several callers at once, where moto 5.2 falls short.
 - That also spares the copy that moto makes of every table a transaction touches (0.2 s at 3,000
   items).
 - A Query reads its range of the sorted keys, not the whole table (queries.py).
-- A Query of a local index with `Select: ALL_ATTRIBUTES` fetches what the index does not project
-  from the table (Query, API reference); moto answers the projection.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any
 
 from moto.core import responses as core_responses
@@ -30,7 +27,7 @@ from moto.dynamodb.exceptions import (
     TransactWriteSingleOpException,
 )
 from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.table import LocalSecondaryIndex, Table
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
 from infra.local.fidelity import updates
@@ -39,8 +36,6 @@ from infra.local.fidelity.queries import Queries
 
 MAX_ITEMS = 100
 
-_select: ContextVar[str | None] = ContextVar("select", default=None)
-
 
 class DynamoDbFidelity(Overlay):
     """One lock for every request, and transactions that check first and write then."""
@@ -48,7 +43,7 @@ class DynamoDbFidelity(Overlay):
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.RLock()
-        self._queries = Queries(wants_all=lambda: _select.get() == "ALL_ATTRIBUTES")
+        self._queries = Queries()
 
     @classmethod
     def install(cls) -> DynamoDbFidelity:
@@ -56,7 +51,6 @@ class DynamoDbFidelity(Overlay):
         cls._take_off()
         fidelity = cls()
         fidelity._wrap(DynamoHandler, "call_action", fidelity._one_at_a_time)
-        fidelity._wrap(LocalSecondaryIndex, "project", _whole_if_selected)
         queries = fidelity._queries
         fidelity._wrap(Table, "put_item", queries.put_item)
         fidelity._wrap(Table, "delete_item", queries.delete_item)
@@ -83,20 +77,9 @@ class DynamoDbFidelity(Overlay):
     def _one_at_a_time(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def call_action(handler: Any) -> Any:
             with self._lock:
-                token = _select.set(getattr(handler, "params", {}).get("Select"))
-                try:
-                    return original(handler)
-                finally:
-                    _select.reset(token)
+                return original(handler)
 
         return call_action
-
-
-def _whole_if_selected(original: Callable[..., Any]) -> Callable[..., Any]:
-    def project(index: LocalSecondaryIndex, item: Any) -> Any:
-        return item if _select.get() == "ALL_ATTRIBUTES" else original(index, item)
-
-    return project
 
 
 def _check_then_write(_: Callable[..., Any]) -> Callable[..., Any]:

@@ -29,10 +29,8 @@ Answer = tuple[list[Item], int, dict[str, Any] | None]
 class Queries:
     """The orders of all tables, and moto's methods that write and query, with them."""
 
-    def __init__(self, wants_all: Callable[[], bool]) -> None:
-        """`wants_all` says whether a request is for whole items, whatever the index has."""
+    def __init__(self) -> None:
         self._orders: WeakKeyDictionary[Table, Order] = WeakKeyDictionary()
-        self._wants_all = wants_all
 
     def _order(self, table: Table) -> Order:
         order = self._orders.get(table)
@@ -148,7 +146,7 @@ class Queries:
 
     def _projection(self, table: Table, index_name: str | None) -> frozenset[str] | None:
         """Attributes that the index has; None for all."""
-        if index_name is None or self._wants_all():
+        if index_name is None:
             return None
         return _attributes(table.get_index(index_name))
 

@@ -9,6 +9,7 @@ would be refused, is left to moto, so that it is moto that refuses.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -186,6 +187,10 @@ def as_it_stands(original: Callable[..., Any]) -> Callable[..., Any]:
         if handler._get_action() not in ITEM_OPERATIONS or not isinstance(result.result, dict):
             return original(handler, result)
         headers = {"Content-Type": "application/x-amz-json-1.0", **handler.response_headers}
-        return 200, headers, json.dumps(result.result)
+        return 200, headers, json.dumps(result.result, default=_as_base64)
 
     return serialized
+
+
+def _as_base64(binary: bytes) -> str:
+    return base64.b64encode(binary).decode()

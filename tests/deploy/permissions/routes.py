@@ -61,6 +61,10 @@ def read_everything(world: World) -> Act:
     def act() -> None:
         for path in reads:
             assert world.yard.call("GET", path).status == 200, path
+        for query in ({}, {"status": "failed"}, {"status": "running"}):
+            assert world.yard.call("GET", "/runs", query=query).status == 200, query
+        activity = {"include": "activity"}
+        assert world.yard.call("GET", "/jobs", query=activity).status == 200
         asked = {"expression": DAILY}
         assert world.yard.call("GET", "/schedule", query=asked).status == 200
 
@@ -103,6 +107,13 @@ def put_and_patch(world: World) -> Act:
         ("PATCH", path, {"schedule": None}),
         ("DELETE", path),
     )
+
+
+@extra
+def change_a_schedule_of_which_slots_were_missed(world: World) -> Act:
+    path = f"/jobs/{world.job(name='a', schedule='*/5 * * * *')['id']}"
+    world.clock.move(minutes=17)
+    return _all(world, ("PATCH", path, {"schedule": DAILY}))
 
 
 @extra

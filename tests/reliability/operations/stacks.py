@@ -78,6 +78,13 @@ def stack_update_whose_due_task_is_recorded_by_its_event(world: World) -> Act:
 
 
 @operation(again=True)
+def stack_update_after_slots_were_missed(world: World) -> Act:
+    act = stack_update(world)
+    world.clock.move(hours=25, minutes=1)
+    return act
+
+
+@operation(again=True)
 def stack_replace(world: World) -> Act:
     """Another name makes a second job, whatever happens to the first."""
     made = _made(world, Schedule=DAILY)
@@ -112,6 +119,17 @@ def stack_delete(world: World) -> Act:
     world.yard.trigger(job)
     launch_unanswered(world, job)
     return _request(world, "Delete", physical_id=made, properties={"Schedule": DAILY})
+
+
+@operation(again=True)
+def stack_delete_while_the_event_of_a_stopped_task_is_lost(world: World) -> Act:
+    made = _made(world)
+    run = world.yard.trigger({"id": made})
+    world.ecs.start(world.yard.task_of(run))
+    world.deliver(world.yard.take_events())
+    world.ecs.stop(world.yard.task_of(run), exit_code=0)
+    world.yard.take_events()
+    return _request(world, "Delete", physical_id=made)
 
 
 @operation(again=True)

@@ -1,0 +1,68 @@
+"""
+What is stored of runs a second time, for lists and counts: it must say what the runs say, at every
+moment, since each transaction that changes a run writes it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chalicelib.tables.recent_runs import KEPT, unpacked
+from chalicelib.tables.run_records import Live, Run
+from chalicelib.tables.shards import listed
+from tests.reliability.world import World
+
+NO_TASK_NEEDED = frozenset({"skipped_overlap", "missed_deadline"})
+"""The errors of slots that were recorded without being started."""
+
+
+def fit(world: World) -> Iterator[str]:
+    """3. Every copy says what its run says; else what is wrong, in words."""
+    runs = {run.run_id: run for run in world.runs()}
+    yield from _live_records(world, runs)
+    yield from _lists(runs)
+    yield from _recent_runs(world, runs)
+    yield from _latest_runs(world, runs)
+
+
+def _live_records(world: World, runs: dict[str, Run]) -> Iterator[str]:
+    expected = {run_id: Live.of(run).serialize() for run_id, run in runs.items() if run.live}
+    found = {live.run_id: live.serialize() for live in world.live()}
+    if found != expected:
+        yield f"in flight are {sorted(expected)}, and stored beside them {found}"
+
+
+def _lists(runs: dict[str, Run]) -> Iterator[str]:
+    for run in runs.values():
+        place = listed(run.project, run.run_id)
+        badly = f"{place}#{run.status}" if run.status in ("failed", "cancelled") else None
+        if (run.listed, run.unsuccessful) != (place, badly):
+            yield f"{run.run_id} is {run.status}, and listed in {run.listed}, {run.unsuccessful}"
+
+
+def _recent_runs(world: World, runs: dict[str, Run]) -> Iterator[str]:
+    for stats in world.stats():
+        recent = unpacked(stats.recent)
+        of_job = [run for run in runs.values() if run.job_id == stats.pk and run.is_terminal]
+        if len(stats.recent) != KEPT or len({one.run_id for one in recent}) != min(
+            KEPT, len(of_job)
+        ):
+            yield f"{stats.pk} has {len(of_job)} runs, and of late {recent}"
+        for one in recent:
+            run = runs[one.run_id]
+            code = (run.error or {}).get("code")
+            if (one.status, one.error_code, one.trigger) != (run.status, code, run.trigger):
+                yield f"{one.run_id} is {run.status}, {code}, and of late {one}"
+
+
+def _latest_runs(world: World, runs: dict[str, Run]) -> Iterator[str]:
+    for job in world.jobs():
+        claimed = [run for run in runs.values() if run.job_id == job.job_id and _was_to_start(run)]
+        last = max((run.created_at for run in claimed), default=None)
+        latest = runs.get(str(job.latest_run))
+        if (latest and latest.created_at) != last:
+            yield f"{job.job_id}: the latest of {len(claimed)} runs is not {job.latest_run}"
+
+
+def _was_to_start(run: Run) -> bool:
+    return (run.error or {}).get("code") not in NO_TASK_NEEDED

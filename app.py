@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from chalicelib import log
-from chalicelib.domain.ecs_task import read_task
+from chalicelib.domain import ecs_task, times
 from chalicelib.http import listing as lists
 from chalicelib.http import log_answers, metric_answers, views
 from chalicelib.http.answer import Answer, Document, created, ok, replayed, tagged
@@ -253,22 +252,17 @@ def bind_request_id(event: Any, get_response: Callable[[Any], Any]) -> Any:
 @app.on_cw_event({"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"]})
 def task_changed(event: Any) -> dict[str, Any]:
     """A task of our cluster changed its state."""
-    task = read_task(event.detail)
+    task = ecs_task.read_task(event.detail)
     ids = {"task": task.arn, "started_by": task.started_by}
     with log.reported("task event not handled", **ids), app.system.clock.deadline(EVENT_SECONDS):
         run = app.system.lifecycle.apply_task(task)
     return {"run_id": run.run_id if run else None}
 
 
-def _time(event: dict[str, Any]) -> datetime:
-    """The minute of a scheduled event."""
-    return datetime.fromisoformat(event["time"].replace("Z", "+00:00"))
-
-
 @app.lambda_function()
 def fire(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A schedule's rule fired."""
-    slot = _time(event)
+    slot = times.read(event["time"])
     ids = {"job_id": event["job"], "slot": event["time"]}
     with log.reported("fire not handled", **ids), app.system.clock.deadline(EVENT_SECONDS):
         outcome = app.system.scheduler.fired(event["project"], event["job"], slot)
@@ -280,7 +274,14 @@ def fire(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def sweep(event: Any) -> dict[str, Any]:
     """Whatever events and callers left undone, and every minute's slots that no rule wakes."""
     with log.reported("sweep failed"):
-        return dict(app.system.sweep.turn(_time(event.to_dict())))
+        return dict(app.system.sweep.turn(times.read(event.to_dict()["time"])))
+
+
+@app.lambda_function()
+def sweep_part(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A part of a sweep that has more to do than one function can in its minute."""
+    with log.reported("part of the sweep failed", **event):
+        return dict(app.system.sweep.part(event))
 
 
 @app.schedule("rate(10 minutes)")

@@ -14,6 +14,7 @@ from bench.shadow import Shadow
 from bench.system import system
 
 if TYPE_CHECKING:
+    from chalicelib.tables.records import Job
     from tests.yard import Yard
 
 Act = tuple[str, Callable[[], Any]]
@@ -47,6 +48,7 @@ def _row(name: str, act: Callable[[], Any], meter: Meter, *, has_units: bool) ->
 def _acts(yard: Yard) -> Iterator[Act]:
     """Yield each operation; the caller runs it before it takes the next one."""
     yield "the token, once in 30 s", lambda: yard.call("GET", "/jobs")
+    yield from _parts(yard)
     made: list[dict[str, Any]] = []
     yield "create a job", lambda: made.append(yard.create(name="a"))
     yield "create a scheduled job", lambda: made.append(yard.create(name="b", schedule="* * * * *"))
@@ -83,3 +85,40 @@ def _acts(yard: Yard) -> Iterator[Act]:
         yard.sweep(minutes=2)
     yield "a sweep", yard.sweep
     yield "delete a job of 2 runs", lambda: yard.call("DELETE", path)
+
+
+def _parts(yard: Yard) -> Iterator[Act]:
+    """A slot of a job without rules, by a sweep that hands it out; nothing else is there yet."""
+    from chalicelib.engine.sweep import MOST_JOBS, MOST_RUNS
+
+    yard.aws.events.rules_per_bus = 0
+    job = yard.create(name="without rules", schedule="* * * * *")
+    while _is_beside_its_run(yard.stored_job(job), yard):
+        yard.call("DELETE", f"/jobs/{job['id']}")
+        job = yard.create(name="without rules", schedule="* * * * *")
+    yard.aws.events.rules_per_bus = 300
+    yard.clock.move(minutes=1)
+    sweep = yard.system.sweep
+    sweep.most_jobs = sweep.most_runs = 0
+    yard.system.launcher.patience = 1
+    yield "a sweep that hands out what is due", sweep.turn
+    launches, shard = yard.parts
+    yield "a part: a slot claimed", lambda: sweep.part(shard)
+    yield "a part: a run launched", lambda: sweep.part(launches)
+    sweep.most_jobs, sweep.most_runs = MOST_JOBS, MOST_RUNS
+    yard.call("DELETE", f"/jobs/{job['id']}")
+    for task in yard.aws.ecs.tasks:
+        yard.aws.ecs.stop(task.arn, exit_code=143)
+    yard.deliver()
+    yard.sweep(minutes=1)
+    yard.call("GET", "/jobs")  # the token again
+
+
+def _is_beside_its_run(job: Job, yard: Yard) -> bool:
+    """Of one in sixteen jobs the next run is in the job's own shard, and is read with it."""
+    from chalicelib.engine.new_run import slot_run
+    from chalicelib.tables.shards import shard
+
+    assert job.next_slot is not None  # it has a schedule
+    run = slot_run(job, job.next_slot, job.next_slot)
+    return shard(run.run_id, yard.system.settings.shards, job.next_slot) == job.work_shard

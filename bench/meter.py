@@ -11,7 +11,7 @@ from typing import Any
 from bench.shadow import Shadow
 
 READS = ("GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems")
-SERVICES = ("ecs", "events", "logs", "cloudwatch")
+SERVICES = ("ecs", "events", "lambda", "logs", "cloudwatch")
 
 
 @dataclass(slots=True)

@@ -43,6 +43,8 @@ class Settings:
     What wakes schedules: `rules`, EventBridge's, as far as the account has room for them, or
     `sweep`: the sweep alone, and no rules are made.
     """
+    sweep_part_function: str | None = None
+    """Name of the function that does parts of the sweep; unset: the sweep does all by itself."""
     shards: int = 16
     """Partitions of the sweep's two sparse indexes: enough for 16,000 writes a second."""
 
@@ -105,5 +107,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         secret_prefixes=_list(environ.get("JOBYARD_SECRET_PREFIXES", "")),
         wake=environ.get("JOBYARD_WAKE") or "rules",
         aws_endpoint=environ.get("AWS_ENDPOINT_URL") or None,
+        sweep_part_function=environ.get("JOBYARD_SWEEP_PART_FUNCTION") or None,
         region=environ.get("AWS_REGION") or environ["AWS_DEFAULT_REGION"],
     )

@@ -20,18 +20,24 @@ if TYPE_CHECKING:
     from chalicelib.cloud.aws import Clients
     from chalicelib.cloud.bus import Bus
     from chalicelib.cloud.ecs import Ecs
+    from chalicelib.cloud.functions import Functions
     from chalicelib.cloud.logs import Logs
     from chalicelib.cloud.metrics import Metrics
     from chalicelib.cloud.response_url import ResponseUrl
     from chalicelib.cloud.rules import Rules
     from chalicelib.engine.audit import Audit
     from chalicelib.engine.deletion import Deletion
+    from chalicelib.engine.due_runs import DueRuns
     from chalicelib.engine.job_resources import JobResources
+    from chalicelib.engine.launcher import Launcher
     from chalicelib.engine.lifecycle import Lifecycle
     from chalicelib.engine.scheduler import Scheduler
+    from chalicelib.engine.shard_sweep import ShardSweep
     from chalicelib.engine.sweep import Sweep
     from chalicelib.tables.database import Database
+    from chalicelib.tables.due_runs import DueRunsTable
     from chalicelib.tables.jobs import JobsTable
+    from chalicelib.tables.leases import LeasesTable
     from chalicelib.tables.project_runs import ProjectRuns
     from chalicelib.tables.runs import RunsTable
     from chalicelib.tables.tokens import TokensTable
@@ -53,9 +59,12 @@ class System:
     database: Database
     jobs_table: JobsTable
     runs_table: RunsTable
+    due_runs_table: DueRunsTable
     project_runs: ProjectRuns
     tokens_table: TokensTable
+    leases_table: LeasesTable
     ecs: Ecs
+    functions: Functions
     rules: Rules
     bus: Bus
     cloudwatch_logs: Logs
@@ -65,6 +74,9 @@ class System:
     scheduler: Scheduler
     job_resources: JobResources
     deletion: Deletion
+    due_runs: DueRuns
+    launcher: Launcher
+    shard_sweep: ShardSweep
     sweep: Sweep
     audit: Audit
     tokens: Tokens
@@ -111,9 +123,12 @@ _PARTS = {
     "database": "tables.database:Database",
     "jobs_table": "tables.jobs:JobsTable",
     "runs_table": "tables.runs:RunsTable",
+    "due_runs_table": "tables.due_runs:DueRunsTable",
     "project_runs": "tables.project_runs:ProjectRuns",
     "tokens_table": "tables.tokens:TokensTable",
+    "leases_table": "tables.leases:LeasesTable",
     "ecs": "cloud.ecs:Ecs",
+    "functions": "cloud.functions:Functions",
     "rules": "cloud.rules:Rules",
     "bus": "cloud.bus:Bus",
     "cloudwatch_logs": "cloud.logs:Logs",
@@ -124,6 +139,9 @@ _PARTS = {
     "scheduler": "engine.scheduler:Scheduler",
     "job_resources": "engine.job_resources:JobResources",
     "deletion": "engine.deletion:Deletion",
+    "due_runs": "engine.due_runs:DueRuns",
+    "launcher": "engine.launcher:Launcher",
+    "shard_sweep": "engine.shard_sweep:ShardSweep",
     "sweep": "engine.sweep:Sweep",
     "audit": "engine.audit:Audit",
     "tokens": "usecases.access:Tokens",

@@ -21,7 +21,7 @@ from infra.bytecode import Compiler
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "build" / "dependencies"
 
-SERVICES = ("cloudwatch", "dynamodb", "ecs", "events", "logs")
+SERVICES = ("cloudwatch", "dynamodb", "ecs", "events", "lambda", "logs")
 """The AWS services that the product calls; botocore's data on all others stays out."""
 UNUSED = (
     "bin",

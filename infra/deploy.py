@@ -26,7 +26,7 @@ from infra.account import Account, Refused
 from infra.bytecode import Missing
 from infra.dependencies import LAMBDA
 
-FUNCTIONS = ("api", "task-changed", "fire", "sweep", "audit", "job-resource")
+FUNCTIONS = ("api", "task-changed", "fire", "sweep", "sweep-part", "audit", "job-resource")
 TABLES = ("jobs", "runs", "tokens")
 UNBORN = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS", "CREATE_FAILED"})
 """States of a stack that never came to be and can only be deleted; its tables stay."""

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from chalicelib.engine import sweep
+from chalicelib.engine import launcher
 from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
 from tests.yard import Yard
@@ -190,7 +190,7 @@ def test_the_sweep_launches_several_at_once_and_each_once(yard: Yard) -> None:
     finally:
         hooks.unregister("before-call.ecs.RunTask", wait_for_another)
         hooks.unregister("after-call.ecs.RunTask", leave)
-    assert 1 < max(numbers) <= sweep.LAUNCHERS
+    assert 1 < max(numbers) <= launcher.LAUNCHERS
     assert sorted(str(task.started_by).split("/")[1] for task in yard.aws.ecs.tasks) == made
     assert yard.counts(job) == {"pending": 20, "total": 20}
     yard.sweep(minutes=1)

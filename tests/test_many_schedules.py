@@ -23,15 +23,16 @@ def test_schedules_beyond_the_quota_of_rules_are_created_and_fire(yard: Yard, nu
     job gets the run of its slot, whether a rule or the sweep wakes it.
     """
     began = time.monotonic()
-    jobs = [yard.create(name=f"job {n}", schedule=f"{n % 60} * * * *") for n in range(number)]
+    minutes = [(n - number + 2) % 60 for n in range(number)]  # the last one's is the next: 1
+    jobs = [yard.create(name=f"job {n}", schedule=f"{m} * * * *") for n, m in enumerate(minutes)]
     assert time.monotonic() - began < number * SECONDS_EACH
     assert Counter(job["wake"] for job in jobs) == {
         "rule": RULES_PER_BUS,
         "sweep": number - RULES_PER_BUS,
     }
     assert rules_of(yard) == {job["id"] for job in jobs[:RULES_PER_BUS]}
-    due = [job for n, job in enumerate(jobs) if n % 60 == (number - 1) % 60]
-    yard.clock.move(minutes=(number - 1) % 60 or 60)
+    due = [job for job, minute in zip(jobs, minutes, strict=True) if minute == 1]
+    yard.clock.move(minutes=1)
     slot = yard.clock()
     for job in due:
         if job["wake"] == "rule":

@@ -20,6 +20,7 @@ from moto import mock_aws
 import app
 from chalicelib import clock
 from chalicelib.domain import ecs_task
+from chalicelib.domain.sweep_parts import LAUNCHES
 from chalicelib.http.api import Api
 from chalicelib.settings import Settings, read_settings
 from chalicelib.system import System
@@ -93,6 +94,11 @@ class Yard:
         self.use(System(read_settings(os.environ), clock))
         self.events: list[dict[str, Any]] = []
         self.aws.ecs.subscribe(self.events.append)
+        self.parts: list[dict[str, Any]] = []
+        """Parts of the sweep that were handed out, until the test delivers them."""
+        name = self.system.settings.sweep_part_function
+        assert name is not None
+        self.aws.functions.handlers[name] = self.parts.append
         self.token = self.make_token("write")
 
     def use(self, system: System) -> None:
@@ -226,6 +232,15 @@ class Yard:
         self.clock.move(**later)
         self.system.sweep.turn()
 
+    def deliver_parts(self) -> None:
+        """
+        Hand all parts of the sweep to their handler, one after the other: the launches last, since
+        on AWS they go on while the others claim.
+        """
+        taken, self.parts[:] = sorted(self.parts, key=_is_launches), []
+        for part in taken:
+            self.system.sweep.part(part)
+
     def audit(self, **later: float) -> None:
         self.clock.move(**later)
         self.system.audit.turn()
@@ -239,7 +254,7 @@ class Yard:
     def counting(self) -> Iterator[Calls]:
         """Record the AWS calls that are made inside."""
         calls = Calls()
-        services = ("ecs", "events", "logs", "cloudwatch")
+        services = ("ecs", "events", "logs", "cloudwatch", "lambda")
         clients = [
             self.system.database.client,
             *(self.system.clients.get(service) for service in services),
@@ -251,6 +266,10 @@ class Yard:
         finally:
             for client in clients:
                 client.meta.events.unregister("before-call.*.*", calls.note)
+
+
+def _is_launches(part: dict[str, Any]) -> bool:
+    return bool(part["part"] == LAUNCHES["part"])
 
 
 @contextlib.contextmanager

@@ -64,9 +64,10 @@ class Scheduler:
         self.advance(job, until)
         return "advanced"
 
-    def advance(self, job: Job, until: datetime) -> None:
+    def advance(self, job: Job, until: datetime, *, leaves_launches: bool = False) -> None:
         """
-        Bring a job's schedule up to `until`.
+        Bring a job's schedule up to `until`; the runs of its slots are launched at once, or left
+        to the launcher.
 
         1. The slots from the cursor to `until` are due. The newest starts, and with it every other
            one less than PROMPT old, unless it is later than the job's starting deadline; the rest
@@ -79,14 +80,14 @@ class Scheduler:
         for _ in contention.tries(self.clock, ADVANCE_TRIES):
             if not job.is_active or job.next_slot is None or job.next_slot > until:
                 return
-            if self._advance_once(job, until):
+            if self._advance_once(job, until, leaves_launches):
                 return
             fresh = self.jobs_table.get(job.pk, job.job_id)
             if fresh is None:
                 return
             job = fresh
 
-    def _advance_once(self, job: Job, until: datetime) -> bool:
+    def _advance_once(self, job: Job, until: datetime, leaves_launches: bool) -> bool:
         """False: the job changed meanwhile, and the caller must decide again."""
         plan = schedule.Schedule(job.spec["schedule"], job.spec["timezone"])
         assert job.next_slot is not None  # the caller has looked
@@ -97,7 +98,7 @@ class Scheduler:
         starting = {slot for slot in starting if now - slot <= deadline}
         for slot in slots:
             if slot in starting:
-                if not self._start(job, slot):
+                if not self._start(job, slot, leaves_launches):
                     return False
             else:
                 unrecorded, older = older, 0
@@ -121,9 +122,10 @@ class Scheduler:
             log.info("slot not started", **run.log_ids, reason=code)
             self.lifecycle.announce(run)
 
-    def _start(self, job: Job, slot: datetime) -> bool:
+    def _start(self, job: Job, slot: datetime, leaves_launch: bool) -> bool:
         """
         Claim and launch a slot's run, as the job's concurrency policy says; False: the job changed.
+        A run that is left to the launcher is due at once, and nothing has been asked of ECS for it.
 
         `forbid` and `replace` read the gate, then what is in flight, and claim on condition of the
         gate: every claim in between, manual or scheduled, has raised it.
@@ -138,6 +140,7 @@ class Scheduler:
             return True
         if policy == "replace" and in_flight:
             run.waits_for = in_flight
+        if run.waits_for or leaves_launch:
             run.requested_at = None
             run.look_at = now
         failed = self.runs_table.claim(
@@ -157,7 +160,7 @@ class Scheduler:
         log.info("slot claimed", **run.log_ids, slot=slot)
         if run.waits_for:
             self.replace(run)
-        else:
+        elif not leaves_launch:
             self.lifecycle.launch(run)
         return True
 

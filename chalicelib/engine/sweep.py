@@ -1,48 +1,73 @@
 """
-The sweep: does every minute what events and callers left undone.
+The sweep: does every minute what events and callers left undone, and claims the slots of the jobs
+that have no rules.
 
-It works from two sparse indexes, so its cost follows what is in flight or due, never the
-history. Each item is read again before it is acted on, since a global index lags; each act is a
-conditional write or a call that may be repeated, so two sweeps at once are safe. An item that
-fails is logged and keeps its place in the index; it does not hold up the others.
+It works from two sparse indexes, so its cost follows what is in flight or due, never the history.
+Each item is read again before it is acted on, since a global index lags; each act is a conditional
+write or a call that may be repeated, so two sweeps at once are safe. An item that fails is logged
+and keeps its place in the index; it does not hold up the others.
+
+What one function cannot do in its minute is handed to others: a part for each shard with something
+due, and one that launches. Each of these may be lost, come twice, or overlap with the next ones,
+because the tables say what is due, and not the events.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from contextvars import copy_context
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from operator import itemgetter
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from chalicelib import log
 from chalicelib.clock import Clock
-from chalicelib.cloud.ecs import Described, Ecs
-from chalicelib.domain import ecs_task, run_step, time_limits
-from chalicelib.domain.ecs_task import Task
-from chalicelib.engine.deletion import ENOUGH, Deletion
-from chalicelib.engine.lifecycle import Lifecycle
-from chalicelib.engine.scheduler import Scheduler
+from chalicelib.cloud.functions import Functions
+from chalicelib.domain.fair_order import fair_order
+from chalicelib.domain.sweep_parts import LAUNCHES, ShardPart, shard_part
+from chalicelib.engine.due_runs import DueRuns
+from chalicelib.engine.launcher import Launcher
+from chalicelib.engine.shard_sweep import DELETES, SHARE, TURN, ShardSweep
 from chalicelib.settings import Settings
+from chalicelib.tables.due_runs import DueRun, DueRunsTable
 from chalicelib.tables.jobs import JobsTable
 from chalicelib.tables.records import Job
-from chalicelib.tables.run_records import Run
-from chalicelib.tables.runs import RunsTable
 
-TURN = 50.0
-"""Seconds: less than a minute, so that turns seldom overlap."""
+T = TypeVar("T")
+
 PER_SHARD = 100
-AT_ONCE = 100
-"""Runs that are read, and asked about by one DescribeTasks, between two looks at the time."""
-LAUNCH_INTERVAL = 0.05
-"""Seconds between launches: Fargate starts 20 tasks a second, sustained."""
-LAUNCHERS = 8
-"""Launches at once: as many as it takes to keep that pace when RunTask takes 0.4 s."""
-SHARE = 0.4
-"""Of a turn that the schedules may take at most; then the runs may take all but DELETES."""
-DELETES = 10.0
-"""Seconds of a turn kept for deletes, and what each may take at most."""
+"""Of each index, how many of a shard are seen; a shard with as many is divided into SHARES."""
+SHARES = 4
+MOST_JOBS = 100
+"""Jobs that one function claims and launches within 10 s, 8 at once."""
+MOST_RUNS = 400
+"""Runs that one function launches within 20 s, at Fargate's pace."""
+
+
+@dataclass(slots=True)
+class Due:
+    """What is due: (project, job) and runs by shard, the longest due first in each."""
+
+    jobs: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
+    runs: dict[int, list[DueRun]] = field(default_factory=dict)
+
+    @property
+    def job_keys(self) -> list[tuple[str, str]]:
+        return [key for found in self.jobs.values() for key in found]
+
+    @property
+    def run_keys(self) -> list[DueRun]:
+        return [key for found in self.runs.values() for key in found]
+
+    @property
+    def parts(self) -> list[ShardPart]:
+        """A part for each shard that has something, or several for one that has much."""
+        parts = []
+        for shard in sorted({*self.jobs, *self.runs}):
+            most = max(len(self.jobs.get(shard, ())), len(self.runs.get(shard, ())))
+            of = SHARES if most >= PER_SHARD else 1
+            parts += [ShardPart(shard, number, of) for number in range(of if most else 0)]
+        return parts
 
 
 @dataclass(slots=True)
@@ -50,217 +75,100 @@ class Sweep:
     """One turn of the sweep, from the two sparse indexes."""
 
     jobs_table: JobsTable
-    runs_table: RunsTable
-    lifecycle: Lifecycle
-    scheduler: Scheduler
-    deletion: Deletion
-    ecs: Ecs
+    due_runs_table: DueRunsTable
+    due_runs: DueRuns
+    shard_sweep: ShardSweep
+    launcher: Launcher
+    functions: Functions
     settings: Settings
     clock: Clock
-    launchers: int = LAUNCHERS
+    most_jobs: int = MOST_JOBS
+    most_runs: int = MOST_RUNS
 
     def turn(self, minute: datetime | None = None, *, seconds: float = TURN) -> dict[str, int]:
         """
-        One turn: how many jobs and runs it looked at.
+        One turn: how many jobs and runs are due, and how many parts it handed out.
 
         `minute` is the one that it was called for; this machine's clock may not have come to it
         yet, so slots are due up to the later of the two.
-
-        Schedules, then runs, then deletes, each within its share of the turn, so that no backlog of
-        one starves the others.
         """
-        jobs: list[Job] = []
-        runs = 0
+        until = max(self.clock.now(), minute or self.clock.now())
         with self.clock.deadline(seconds):
-            with log.and_continue("jobs not swept"), self.clock.deadline(seconds * SHARE):
-                until = max(self.clock.now(), minute or self.clock.now())
-                jobs = self._due_jobs(until)
-                self._schedules([job for job in jobs if job.is_active], until)
-            left = self.clock.remaining() - DELETES
-            with log.and_continue("runs not swept"), self.clock.deadline(left):
-                runs = self._look_at_runs()
-            self._deletes([job for job in jobs if not job.is_active])
+            due = self._due(until, seconds)
+            jobs, runs = len(due.job_keys), len(due.run_keys)
+            is_much = jobs > self.most_jobs or runs > self.most_runs
+            parts, left = self._hand_out(due, until) if is_much else (0, due)
+            self._do(left, until, seconds, leaves_launches=parts > 0)
         if jobs or runs:
-            log.info("swept", jobs=len(jobs), runs=runs)
-        return {"jobs": len(jobs), "runs": runs}
+            log.info("swept", jobs=jobs, runs=runs, parts=parts)
+        return {"jobs": jobs, "runs": runs, "parts": parts}
 
-    def _due_jobs(self, until: datetime) -> list[Job]:
-        """The jobs with something due, as they are now, the longest due first."""
-        keys = []
-        for shard in range(self.settings.shards):
-            keys += self.jobs_table.due(shard, until, PER_SHARD)
-        jobs = self.jobs_table.get_many(keys)
-        due = [(job.work_at, job) for job in jobs if job.work_at and job.work_at <= until]
-        return [job for _, job in sorted(due, key=itemgetter(0))]
+    def part(self, event: Mapping[str, Any]) -> dict[str, int]:
+        """Do a part that a turn handed out."""
+        part = shard_part(event)
+        if part is None:
+            did = {"launched": self.launcher.turn(seconds=TURN)}
+        else:
+            until = max(self.clock.now(), datetime.fromisoformat(event["until"]))
+            did = self.shard_sweep.turn(part, until)
+        log.info("swept a part", **{**event, **did})
+        return did
 
-    def _schedules(self, jobs: Sequence[Job], until: datetime) -> None:
-        """Advance the schedules that have no rules, or whose rules did not fire."""
-        for job in jobs:
-            if self.clock.remaining() < ENOUGH:
-                return
-            with log.and_continue("schedule not swept", job_id=job.job_id):
-                self.scheduler.advance(job, until)
-
-    def _deletes(self, jobs: Sequence[Job]) -> None:
-        """Go on with deletes, each for a while only."""
-        for job in jobs:
-            if self.clock.remaining() < ENOUGH:
-                return
-            with (
-                log.and_continue("delete not swept", job_id=job.job_id),
-                self.clock.deadline(DELETES),
-            ):
-                self.deletion.turn(job)
-
-    def _look_at_runs(self) -> int:
-        """Ask about the runs that have a task first, then launch what waits, the oldest first."""
-        due = []
-        for shard in range(self.settings.shards):
-            due += self.runs_table.due(shard, self.clock.now(), PER_SHARD)
-        due.sort(key=itemgetter(1))  # run ids sort by time
-        waiting = []
-        for start in range(0, len(due), AT_ONCE):
-            if self.clock.remaining() < ENOUGH:
-                break
-            now = self.clock.now()
-            found = self.runs_table.get_many(due[start : start + AT_ONCE])
-            runs = [run for run in found if run.look_at is not None and run.look_at <= now]
-            waiting += [run for run in runs if not (run.live and run.task_arn)]
-            self._ask([run for run in runs if run.live and run.task_arn])
-        self._cancel_of_deleted([run for run in waiting if run.live and not run.is_terminal])
-        # what is over and only has its event to send must not be in the way of what is not
-        self._each([run for run in waiting if run.live], _Pace(self.clock).wait)
-        self._each([run for run in waiting if not run.live], _no_wait)
-        return len(due)
-
-    def _cancel_of_deleted(self, runs: Sequence[Run]) -> None:
+    def _due(self, until: datetime, seconds: float) -> Due:
         """
-        Cancel what waits for a launch and whose job is being deleted: it must not start any more.
+        What is due in each shard, as far as it fits into a page.
 
-        The deletion does so too, in turns; until it has come to all of them, this sweep and
-        others would launch what it has not.
+        This is all that a sweep costs while nothing is due: one query for each shard and index.
         """
-        keys = list(dict.fromkeys((run.project, run.job_id) for run in runs))
-        active = {job.job_id for job in self.jobs_table.get_many(keys) if job.is_active}
-        for run in runs:
-            if run.job_id not in active:
-                with log.and_continue("run not swept", **run.log_ids):
-                    self.lifecycle.cancel(run, "job_deleted")
+        due = Due()
+        shards = range(self.settings.shards)
+        with log.and_continue("jobs not swept"), self.clock.deadline(seconds * SHARE):
+            for shard in shards:
+                due.jobs[shard] = self.jobs_table.due(shard, until, PER_SHARD)
+        with log.and_continue("runs not swept"), self.clock.deadline(seconds * SHARE):
+            for shard in shards:
+                due.runs[shard] = self.due_runs_table.due(shard, self.clock.now(), PER_SHARD)
+        return due
 
-    def _each(self, runs: Sequence[Run], wait: Callable[[], None]) -> None:
+    def _hand_out(self, due: Due, until: datetime) -> tuple[int, Due]:
         """
-        Do what is due for runs without a task, several at once, begun in their order.
+        Have functions of their own do the parts, the launches first.
 
-        One RunTask takes much longer than LAUNCH_INTERVAL, so one after the other would launch far
-        less than Fargate takes.
+        Returns how many were handed out, and what is left for this function: nothing, unless
+        Lambda takes no more.
         """
-        from concurrent.futures import ThreadPoolExecutor  # at first use: a request never needs it
+        if self.settings.sweep_part_function is None:
+            return 0, due
+        parts = due.parts
+        begun = 0
+        with log.and_continue("parts not handed out"):
+            for event in (LAUNCHES, *(part.as_event() for part in parts)):
+                self.functions.begin_part({**event, "until": until.isoformat()})
+                begun += 1
+        if not begun:
+            return 0, due
+        left = {part.shard for part in parts[begun - 1 :]}
+        return begun, Due(_only(due.jobs, left), _only(due.runs, left))
 
-        ahead = iter(runs)
-        turn = threading.Lock()
-
-        def work() -> None:
-            while True:
-                with turn:
-                    run = next(ahead, None)
-                    if run is None or self.clock.remaining() < ENOUGH:
-                        return
-                    wait()
-                with log.and_continue("run not swept", **run.log_ids):
-                    self._without_task(run)
-
-        workers = min(self.launchers, len(runs))
-        with ThreadPoolExecutor(max(1, workers)) as pool:
-            working = [pool.submit(copy_context().run, work) for _ in range(workers)]
-        for each in working:
-            each.result()
-
-    def _ask(self, runs: Sequence[Run]) -> None:
-        """Do what is due for runs with a task, after asking ECS about all of them at once."""
-        if not runs:
-            return
-        described = Described({}, frozenset())
-        with log.and_continue("tasks not described"):
-            described = self.lifecycle.describe_tasks(runs)
-        for run in runs:
-            with log.and_continue("run not swept", **run.log_ids):
-                task = described.tasks.get(str(run.task_arn))
-                fresh = self.lifecycle.apply_description(run, described)
-                if fresh is not None:
-                    self._after_answer(fresh, task)
-
-    def _after_answer(self, run: Run, task: Task | None) -> None:
-        """A run with a task, and that as ECS has just shown it: stop what must stop, look again."""
-        now = self.clock.now()
-        if run.live is None or run.task_arn is None:
-            self.lifecycle.announce(run)
-            return
-        if run.stop_reason is not None:
-            # it should be stopping: StopTask may be repeated
-            self.lifecycle.stop(run, run.task_arn)
-            seen = {} if task is None else {"seen_at": now, "observed_at": now}
-            self.runs_table.change(run, {"look_at": now + run_step.LOOK_SOON, **seen})
-        elif time_limits.overdue(run, now) is not None:
-            self.lifecycle.settle(run, lambda r: time_limits.overdue(r, self.clock.now()))
-        elif task is not None and run.look_at is not None and run.look_at <= now:
-            started = run.attempt_started_at
-            soon = now + run_step.LOOK_SOON
-            look_at = soon if started is None else run_step.next_look(run, started, now)
-            # ECS knows its task, and there is nothing to do: somebody else's write is as good
-            self.runs_table.change(run, {"look_at": look_at, "observed_at": now, "seen_at": now})
-
-    def _without_task(self, run: Run) -> None:
-        """A run that is over and has an event to send, or one that has no task yet."""
-        now = self.clock.now()
-        if run.live is None:
-            self.lifecycle.announce(run)
-            return
-        if run.waits_for:
-            self.scheduler.replace(run)
-            fresh = self.runs_table.get(run.job_id, run.run_id)
-            if fresh is not None and fresh.waits_for:
-                self.runs_table.change(fresh, {"look_at": now + run_step.LOOK_SOON})
-            return
-        asked = run.requested_at
-        if asked is not None and (run.is_terminal or now - asked >= time_limits.TOKEN_LIFE):
-            self._unanswered(run)
-            return
-        self.lifecycle.launch(run)
-
-    def _unanswered(self, run: Run) -> None:
-        """A launch whose answer never came: look for its task by what it was started by."""
-        started_by = ecs_task.started_by(run.job_id, run.run_id, int(run.attempt))
-        found = self.ecs.launched(self.settings.family(run.job_id), started_by)
-        tasks = [task for task in found if task.arn not in (run.spent_tasks or [])]
-        if tasks:
-            for task in tasks:
-                self.lifecycle.apply_task(task)
-            return
-        launched = (run.attempt, run.launch)
-        self.lifecycle.settle(
-            run,
-            lambda r: (
-                time_limits.unanswered(r, self.clock.now())
-                if r.live and r.task_arn is None and (r.attempt, r.launch) == launched
-                else None
-            ),
-        )
+    def _do(self, due: Due, until: datetime, seconds: float, *, leaves_launches: bool) -> None:
+        """
+        Schedules, then runs, then deletes, each within its share of the turn, so that no backlog
+        of one starves the others.
+        """
+        found: list[Job] = []
+        with log.and_continue("jobs not swept"), self.clock.deadline(seconds * SHARE):
+            found = self.shard_sweep.still_due(due.job_keys, until)
+            found.sort(key=attrgetter("work_at"))
+            active = fair_order((job for job in found if job.is_active), attrgetter("pk"))
+            self.shard_sweep.schedules(active, until, leaves_launches=leaves_launches)
+        left = self.clock.remaining() - DELETES
+        with log.and_continue("runs not swept"), self.clock.deadline(left):
+            waiting, over = self.due_runs.look(due.run_keys)
+            self.launcher.launch(waiting)
+            # what is over and only has its event to send must not be in the way of what is not
+            self.due_runs.announce(over)
+        self.shard_sweep.deletes([job for job in found if not job.is_active])
 
 
-def _no_wait() -> None:
-    """What is not launched needs no pace."""
-
-
-class _Pace:
-    """Launches no faster than Fargate takes them."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self._last = 0.0
-
-    def wait(self) -> None:
-        """Until the next launch may be made."""
-        ahead = self._last + LAUNCH_INTERVAL - self.clock.monotonic()
-        if ahead > 0:
-            self.clock.sleep(ahead)
-        self._last = self.clock.monotonic()
+def _only(by_shard: Mapping[int, list[T]], shards: set[int]) -> dict[int, list[T]]:
+    return {shard: found for shard, found in by_shard.items() if shard in shards}

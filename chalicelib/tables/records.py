@@ -161,6 +161,14 @@ class Place(SortedRecord):
     done_at = maybe(UTCDateTimeAttribute(null=True))
 
 
+class Lease(SortedRecord):
+    """`pk = lease, sk = <name>` in the jobs table: who alone does something, and until when."""
+
+    table = "jobs"
+    holder = UnicodeAttribute()
+    until = UTCDateTimeAttribute()
+
+
 class Token(Record):
     """`pk` = SHA-256 of the token, in hex: reading the table gives no valid token."""
 

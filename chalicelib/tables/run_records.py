@@ -17,7 +17,6 @@ from pynamodb.attributes import (
 from pynamodb.indexes import (
     GlobalSecondaryIndex,
     IncludeProjection,
-    KeysOnlyProjection,
 )
 
 from chalicelib.domain.run_states import TERMINAL
@@ -53,11 +52,11 @@ class UnsuccessfulIndex(GlobalSecondaryIndex["Run"]):
 
 
 class InFlightIndex(GlobalSecondaryIndex["Run"]):
-    """Runs that the sweep has something left to do for."""
+    """Runs that the sweep has something left to do for, with their projects, which take turns."""
 
     class Meta:
         index_name = "in_flight"
-        projection = KeysOnlyProjection()
+        projection = IncludeProjection(["project"])
 
     look_shard = UnicodeAttribute(hash_key=True)
     look_at = UTCDateTimeAttribute(range_key=True)

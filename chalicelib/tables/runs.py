@@ -102,18 +102,6 @@ class RunsTable:
         job, key = self.database.get_many([(Job, project, job_id), (RunKey, job_id, key_id)])
         return job, key
 
-    def due(self, shard_number: int, now: datetime, limit: int) -> list[tuple[str, str]]:
-        """(job, run) in one shard that the sweep should look at, the longest due first."""
-        page, _ = self.database.query_page(
-            Run,
-            str(shard_number),
-            sort=Run.look_at <= now,
-            index="in_flight",
-            is_consistent=False,
-            limit=limit,
-        )
-        return [(run.pk, run.sk) for run in page]
-
     def page_of_keys(self, job_id: str, limit: int) -> list[Run]:
         """At most `limit` records under a job but its counts: pk, sk and `announce` alone."""
         page, _ = self.database.query_page(

@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 class Invoker:
     """A few threads that hand events to functions."""
 
-    def __init__(self) -> None:
+    def __init__(self, lanes: int = LANES) -> None:
         self._stopping = threading.Event()
-        self._lanes: list[SimpleQueue[_Item | None]] = [SimpleQueue() for _ in range(LANES)]
+        self._lanes: list[SimpleQueue[_Item | None]] = [SimpleQueue() for _ in range(lanes)]
         self._threads = [
             threading.Thread(target=self._work, args=(lane,), name=f"lambda-{n}", daemon=True)
             for n, lane in enumerate(self._lanes)
@@ -42,7 +42,7 @@ class Invoker:
 
     def invoke(self, function: Function, event: dict[str, Any], key: str) -> None:
         """Queue it behind the earlier ones of the same key."""
-        self._lanes[zlib.crc32(key.encode()) % LANES].put((function, event))
+        self._lanes[zlib.crc32(key.encode()) % len(self._lanes)].put((function, event))
 
     def close(self) -> None:
         """Handle what is queued, once each, and leave no thread."""

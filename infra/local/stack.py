@@ -35,6 +35,8 @@ SWEEP_SECONDS = 10
 """Deployed it is a minute; on a laptop nobody wants to wait for what a sweep repairs."""
 AUDIT_SECONDS = 600
 TICK_SECONDS = 60
+PARTS_AT_ONCE = 8
+"""Of a sweep that hands out its parts, besides everything else that goes on."""
 SECONDS = 60
 """For one sweep or audit, as Lambda's time-out of these functions."""
 
@@ -147,6 +149,13 @@ class Stack:
         ecs.subscribe(deliver)
         # Of what is killed at the end nobody needs to hear.
         started.callback(ecs.subscribers.remove, deliver)
+        parts = Invoker(PARTS_AT_ONCE)
+        started.callback(parts.close)
+
+        def begin_part(event: dict[str, Any]) -> None:
+            parts.invoke(app.sweep_part, event, key=str(sorted(event.items())))
+
+        self.aws.fidelity.functions.handlers[os.environ["JOBYARD_SWEEP_PART_FUNCTION"]] = begin_part
         functions = {os.environ["JOBYARD_FIRE_FUNCTION_ARN"]: app.fire}
         clock = RuleClock(self.aws.client("events"), functions, invoker)
         for ticker in (

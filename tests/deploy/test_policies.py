@@ -26,6 +26,7 @@ FUNCTION_ROLES = (
     "TaskChangedRole",
     "FireRole",
     "SweepRole",
+    "SweepPartRole",
     "AuditRole",
     "JobResourceRole",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import re
 import shlex
@@ -127,6 +128,25 @@ def test_a_schedule_has_its_rule_in_eventbridge(client: Client) -> None:
     rules = events.list_rules(NamePrefix=f"jobyard-local-{job.rsplit('/')[-1]}")["Rules"]
     assert [rule["State"] for rule in rules] == ["ENABLED"]
     client.call("DELETE", job)
+
+
+def test_a_part_of_a_sweep_is_done_by_a_function_of_its_own(
+    client: Client, directory: Path
+) -> None:
+    """The product hands it over as on AWS, by Lambda's asynchronous invocation."""
+    functions = boto3.client(
+        "lambda",
+        endpoint_url=client.env["AWS_ENDPOINT_URL"],
+        region_name=client.env["AWS_DEFAULT_REGION"],
+    )
+    part = {"part": "shard", "shard": 3, "number": 0, "of": 1, "until": "2026-11-23T12:00:00+00:00"}
+    functions.invoke(
+        FunctionName=provision.settings("local")["JOBYARD_SWEEP_PART_FUNCTION"],
+        InvocationType="Event",
+        Payload=json.dumps(part),
+    )
+    written = directory / ".local" / "log"
+    wait_for(lambda: '"swept a part"' in written.read_text(encoding="utf-8"), "the part done")
 
 
 def test_the_env_file_is_for_its_owner_only(client: Client, directory: Path) -> None:

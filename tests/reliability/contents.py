@@ -74,6 +74,14 @@ class Contents:
         """Store a record without any condition, for histories of thousands."""
         self._table(self.on.settings.runs_table).put_item(record.serialize())
 
+    def put_job(self, job: Job) -> None:
+        """A job as it is, past every condition, and without its name, counts and rules."""
+        self._table(self.on.settings.jobs_table).put_item(job.serialize())
+
+    def remove_job(self, job: Job) -> None:
+        """The same, backwards."""
+        self.on.database.delete_many(Job, [(job.pk, job.sk)])
+
     def jobs(self) -> list[Job]:
         """Every job, also those that are being deleted."""
         return self._records(self.on.settings.jobs_table, Job, "job_")

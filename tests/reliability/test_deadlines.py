@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from chalicelib.cloud import aws
-from chalicelib.engine import sweep
+from chalicelib.engine import shard_sweep
 from tests.reliability import invariants
 from tests.reliability.failures import MOST, check_answer
 from tests.reliability.operations import OPERATIONS
@@ -82,5 +82,5 @@ def test_a_sweep_ends_with_its_turn_whatever_aws_does(world: World) -> None:
         began = world.time.elapsed
         world.sweep()
         took = world.time.elapsed - began
-    assert took <= sweep.TURN + aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT
+    assert took <= shard_sweep.TURN + aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT
     invariants.hold_in_the_end(world)

@@ -55,7 +55,7 @@ def _token(world: World) -> Token:
 
 
 ACCESSES: dict[str, Callable[[World], Callable[[], Any]]] = {
-    "runs.due": lambda world: lambda: world.on.runs_table.due(0, world.clock(), 10),
+    "runs.due": lambda world: lambda: world.on.due_runs_table.due(0, world.clock(), 10),
     "runs.newest": lambda world: (
         lambda: list(world.on.runs_table.newest("job_1", before=None, limit=1))
     ),

@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib.cloud import aws
 from chalicelib.domain import ids, time_limits
-from chalicelib.engine import deletion, sweep
+from chalicelib.engine import deletion, launcher, shard_sweep
 from chalicelib.engine.new_run import new_run
 from chalicelib.tables.records import Job
 from chalicelib.tables.run_records import Live, Run, Stats
@@ -132,7 +132,7 @@ def test_1000_runs_due_at_once_all_start_in_their_order_and_none_fails(world: Wo
             began = world.time.elapsed
             world.sweep()
             sweeps += 1
-            assert world.time.elapsed - began < sweep.TURN
+            assert world.time.elapsed - began < shard_sweep.TURN
             world.time.elapsed = began + 60
             world.clock.move(minutes=1)
             assert sweeps < 10, f"{len(world.made)} launched"
@@ -167,7 +167,7 @@ def test_a_job_with_10000_runs_is_deleted_in_bounded_turns_and_its_name_is_free_
         while len(world.jobs()) > 1:
             began = world.time.elapsed
             world.minute()
-            assert world.time.elapsed - began < sweep.DELETES + 2
+            assert world.time.elapsed - began < shard_sweep.DELETES + 2
             turns += 1
             assert turns <= 10, f"{len(world.runs())} runs are left"
     assert turns > 1
@@ -190,7 +190,7 @@ def test_a_large_delete_does_not_keep_a_run_from_its_launch(world: World) -> Non
         world.clock.move(minutes=1)
         began = world.time.elapsed
         world.sweep()
-        assert world.time.elapsed - began < sweep.TURN
+        assert world.time.elapsed - began < shard_sweep.TURN
     assert len(world.made) == 1
     assert 0 < len(world.runs()) < 2_001
 
@@ -281,7 +281,7 @@ def test_the_settings_of_the_pace_keep_to_what_aws_documents() -> None:
     """
     Fargate allows 20 launches a second. A launch's lease is longer than a write and a RunTask.
     """
-    assert 1 / sweep.LAUNCH_INTERVAL <= 20
+    assert 1 / launcher.LAUNCH_INTERVAL <= 20
     call = aws.ATTEMPTS * (aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT) + 3
     assert time_limits.LAUNCH_LEASE.total_seconds() > 2 * call
     assert deletion.AGAIN.total_seconds() < 60

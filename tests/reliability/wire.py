@@ -12,7 +12,7 @@ from botocore.exceptions import ReadTimeoutError
 from chalicelib.cloud import aws
 from chalicelib.system import System
 
-SERVICES = ("ecs", "events", "logs")
+SERVICES = ("ecs", "events", "logs", "lambda")
 
 Failing = Callable[[int, str], Any]
 """

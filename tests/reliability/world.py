@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from botocore import endpoint
+from moto.core.exceptions import JsonRESTError
 
 from chalicelib.domain import ecs_task
 from infra.local.fidelity.tasks import Task
@@ -68,6 +69,8 @@ class World(Contents):
         self.clock.at = START
         self.room_for_rules()
         self.yard.events.clear()
+        self.yard.parts.clear()
+        self._take_parts(None)
         self.on.tokens.forget()
         self.made: list[Task] = []
         """Every task that was made."""
@@ -93,10 +96,27 @@ class World(Contents):
         """
         Go on with the first settings and these changes.
 
-        Only one launch runs at a time, which affects only the order of threads.
+        Only one launch runs at a time, which affects only the order of threads. A launcher that
+        looks once in vain has seen all, since the parts of a sweep run one after the other here.
         """
         self.yard.set_up(replace(self._settings, **changes))
-        self.on.sweep.launchers = 1
+        self.on.launcher.workers = self.on.shard_sweep.workers = self.on.launcher.patience = 1
+
+    def refuse_parts_after(self, number: int) -> None:
+        """Lambda takes so many parts of sweeps from now on, and then refuses what is sent."""
+        self._take_parts(number)
+
+    def _take_parts(self, most: int | None) -> None:
+        taken = 0
+
+        def take(part: dict[str, Any]) -> None:
+            nonlocal taken
+            if most is not None and taken >= most:
+                raise JsonRESTError("TooManyRequestsException", "Rate Exceeded.")
+            taken += 1
+            self.yard.parts.append(part)
+
+        self.yard.aws.functions.handlers[str(self._settings.sweep_part_function)] = take
 
     # --- what happens in it -----------------------------------------------------------------
 
@@ -123,7 +143,13 @@ class World(Contents):
             self.on.lifecycle.apply_task(ecs_task.read_task(event["detail"]))
 
     def sweep(self) -> None:
+        """The sweep, and each part that it hands out, in a function of its own."""
         self.on.sweep.turn()
+        self.yard.deliver_parts()
+
+    def hands_out(self) -> None:
+        """From now on, until the world is made anew, the sweep does nothing by itself."""
+        self.on.sweep.most_jobs = self.on.sweep.most_runs = 0
 
     def audit(self) -> None:
         self.on.audit.turn()

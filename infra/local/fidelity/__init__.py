@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from infra.local.fidelity.dynamodb import DynamoDbFidelity
 from infra.local.fidelity.ecs import EcsFidelity
 from infra.local.fidelity.events import EventsFidelity
+from infra.local.fidelity.functions import FunctionsFidelity
 from infra.local.fidelity.instances import UntrackedInstances
 from infra.local.fidelity.logs import LogsFidelity
 from infra.local.fidelity.metrics import MetricsFidelity
@@ -26,6 +27,7 @@ class Fidelity:
     dynamodb: DynamoDbFidelity
     ecs: EcsFidelity
     events: EventsFidelity
+    functions: FunctionsFidelity
     instances: UntrackedInstances
     logs: LogsFidelity
     metrics: MetricsFidelity
@@ -34,6 +36,7 @@ class Fidelity:
         self.dynamodb.uninstall()
         self.ecs.uninstall()
         self.events.uninstall()
+        self.functions.uninstall()
         self.instances.uninstall()
         self.logs.uninstall()
         self.metrics.uninstall()
@@ -51,6 +54,7 @@ def install(now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Fidelity
         dynamodb=DynamoDbFidelity.install(),
         ecs=EcsFidelity.install(now),
         events=EventsFidelity.install(),
+        functions=FunctionsFidelity.install(),
         instances=UntrackedInstances.install(),
         logs=LogsFidelity.install(now),
         metrics=MetricsFidelity.install(now),

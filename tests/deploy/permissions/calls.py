@@ -3,7 +3,7 @@ What IAM checks for each call: actions, the ARNs they act on, and condition keys
 
 Sources, unless a line below names one: the Service Authorization Reference, one page per service
 ("Actions, resources, and condition keys for Amazon DynamoDB", "… Elastic Container Service", "…
-EventBridge", "… CloudWatch Logs", "… CloudWatch").
+EventBridge", "… CloudWatch Logs", "… CloudWatch", "… Lambda").
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ _ECS: dict[str, Callable[[Params, Definition], Iterable[Needed]]] = {
 }
 
 
-# --- EventBridge, CloudWatch Logs, CloudWatch -------------------------------------------------
+# --- EventBridge, CloudWatch Logs, CloudWatch, Lambda -----------------------------------------
 
 
 def _rule(action: str, params: Params) -> Iterator[Needed]:
@@ -228,6 +228,11 @@ def _log_stream(action: str, params: Params) -> Iterator[Needed]:
     yield Needed(action, arn("logs", stream))
 
 
+def _invoke(_: str, params: Params) -> Iterator[Needed]:
+    """Invoke is the one call whose action has another name ("Actions … for AWS Lambda")."""
+    yield Needed("lambda:InvokeFunction", arn("lambda", f"function:{params['FunctionName']}"))
+
+
 def _any(action: str, _: Params) -> Iterator[Needed]:
     yield Needed(action, ANY)
 
@@ -254,6 +259,7 @@ _RULES: dict[tuple[str, str], Callable[[str, Params], Iterable[Needed]]] = {
     ("logs", "PutLogEvents"): _log_stream,
     ("logs", "DescribeLogGroups"): _any,
     ("cloudwatch", "GetMetricData"): _any,
+    ("lambda", "Invoke"): _invoke,
 }
 
 

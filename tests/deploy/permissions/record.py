@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.deploy.permissions.policies import DEFAULT_ROLE, STAGE, stage_names
 from tests.deploy.permissions.recorder import Call, Recorder
 from tests.deploy.permissions.routes import EXTRA
 from tests.reliability.cases import MOST
-from tests.reliability.operations import OPERATIONS, Operation, answered
+from tests.reliability.operations import OPERATIONS, Act, Operation, answered
 from tests.reliability.test_crash_points import die_at
 from tests.reliability.test_interleaving import IN_TURN, meet_at
 from tests.reliability.world import World, make_world
@@ -34,7 +35,19 @@ Do = Callable[[World, Operation], None]
 
 def everything() -> Recorder:
     """Run each operation for each kind of job, and let the hours after it pass."""
-    return _each(_once, [*OPERATIONS, *EXTRA], KINDS)
+    sweeps = [operation for operation in OPERATIONS if operation.name.startswith("sweep_")]
+    return _each(_once, [*OPERATIONS, *EXTRA, *map(_in_parts, sweeps)], KINDS)
+
+
+def _in_parts(operation: Operation) -> Operation:
+    """The same, but the sweep hands out all that it does, then and in the hours after."""
+
+    def prepare(world: World) -> Act:
+        act = operation.prepare(world)
+        world.hands_out()
+        return act
+
+    return replace(operation, name=f"{operation.name} in parts", prepare=prepare)
 
 
 def with_failures() -> Recorder:

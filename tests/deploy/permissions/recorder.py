@@ -34,6 +34,7 @@ WAYS_IN: dict[str, tuple[Any, str]] = {
     "task-changed": (Lifecycle, "apply_task"),
     "fire": (Scheduler, "fired"),
     "sweep": (Sweep, "turn"),
+    "sweep-part": (Sweep, "part"),
     "audit": (Audit, "turn"),
     "job-resource": (StackJobs, "apply"),
 }

@@ -14,6 +14,7 @@ from chalicelib.domain import stack_request
 from infra.local.provision import ACCOUNT
 from tests.deploy.permissions.policies import STAGE
 from tests.reliability.operations import DAILY, Act, Operation
+from tests.reliability.operations.operation import just_before
 from tests.reliability.world import World
 from tests.stacks.events import stack_event
 from tests.yard import PROJECT, WORKSPACE, Context
@@ -156,6 +157,37 @@ def handle_a_fire(world: World) -> Act:
 def handle_the_minute(world: World) -> Act:
     world.job(name="a", schedule=DAILY)
     return lambda: app.sweep(_SCHEDULED, Context())
+
+
+@extra
+def handle_parts_of_the_minute(world: World) -> Act:
+    """A slot is claimed in a part of a shard, and launched by the part that launches."""
+    world.room_for_rules(0)
+    world.job(name="a", schedule=DAILY)
+    world.clock.move(hours=1)
+    world.hands_out()
+
+    def act() -> None:
+        app.sweep(_SCHEDULED, Context())
+        for part in world.yard.parts[::-1]:
+            app.sweep_part(part, Context())
+
+    return act
+
+
+@extra
+def handle_a_part_with_a_job_that_changes(world: World) -> Act:
+    """It is tagged while its slot is claimed, so it must be read again."""
+    world.room_for_rules(0)
+    path = f"/jobs/{world.job(name='a', schedule=DAILY)['id']}"
+    world.clock.move(hours=1)
+    world.hands_out()
+    just_before(
+        world,
+        "dynamodb.TransactWriteItems",
+        lambda: world.yard.call("PATCH", path, {"tags": ["a"]}),
+    )
+    return world.sweep
 
 
 @extra

@@ -188,3 +188,30 @@ def sweep_an_unsent_event(world: World) -> Act:
     except Death:
         pass
     return _sweep(world, minutes=2)
+
+
+def due_everywhere(world: World) -> None:
+    """A slot of a job without rules, a run that was never launched, and a lost event."""
+    world.room_for_rules(0)
+    world.job(name="a", schedule="*/20 * * * *")
+    other = world.job(name="b")
+    launch_unanswered(world, other)
+    run = world.yard.trigger(other)
+    world.ecs.stop(world.yard.task_of(run), exit_code=0)
+    world.yard.take_events()
+    world.clock.move(minutes=20)
+    world.observe()
+    world.hands_out()
+
+
+@operation()
+def sweep_that_hands_out_its_parts(world: World) -> Act:
+    """And each part is done: the shard's, and then the launches."""
+    due_everywhere(world)
+
+    def act() -> None:
+        world.on.sweep.turn()
+        for part in world.yard.parts[::-1]:
+            world.on.sweep.part(part)
+
+    return act

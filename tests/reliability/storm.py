@@ -1,0 +1,236 @@
+"""
+A storm: many jobs without rules whose slots are due in one minute, with the real handlers, the
+fan-out, and AWS's latencies and throttling imitated.
+
+Time is virtual (`lanes`). Each function has one worker here, whose calls take an eighth of what
+they take on AWS, instead of eight workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.awsrequest import AWSResponse
+from moto.core.botocore_stubber import MockRawResponse
+
+import app
+from chalicelib.domain import ids
+from chalicelib.engine.new_run import new_run, slot_run
+from chalicelib.tables.records import SWEEP, Job
+from chalicelib.tables.shards import shard
+from tests.reliability.lanes import Lanes
+from tests.reliability.wire import clients_of
+from tests.reliability.world import World
+from tests.yard import WORKSPACE, Context
+
+WORKERS = 8
+"""Of a function on AWS."""
+LATENCY = {"dynamodb": 0.008, "ecs": 0.4, "lambda": 0.02, "events": 0.05, "logs": 0.05}
+"""Seconds of a call, by service: what docs/scale.md assumes of AWS."""
+COLD_START = 1.0
+"""Seconds from the invocation of a part to its first line."""
+RUN_TASK = (20.0, 20.0)
+"""Calls a second, and at once: Fargate's for RunTask."""
+FAULTY_RUN_TASK = (15.0, 15.0)
+"""Less than the launcher's own pace: others of the account launch too."""
+TRANSACTIONS = (200.0, 400.0)
+"""Of a new table with 4,000 write units a second, of which a claim takes about twenty."""
+MOST_MINUTES = 60
+
+
+@dataclass
+class Bucket:
+    """How AWS throttles: so many a second, and so many at once."""
+
+    rate: float
+    burst: float
+    at: float = 0.0
+    tokens: float = field(default=-1.0)
+    refused: int = 0
+
+    def takes(self, now: float) -> bool:
+        if self.tokens < 0:
+            self.tokens = self.burst
+        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+        self.at = now
+        if self.tokens < 1:
+            self.refused += 1
+            return False
+        self.tokens -= 1
+        return True
+
+
+@dataclass
+class Outcome:
+    """What a storm came to; times in seconds after the minute."""
+
+    claimed_at: dict[str, float] = field(default_factory=dict)
+    """By the run's id, of the slots of the storm."""
+    launched: list[tuple[float, str, str]] = field(default_factory=list)
+    """(when, project, run id) of each launch."""
+    calls: Counter[str] = field(default_factory=Counter)
+    parts: int = 0
+    throttled: dict[str, int] = field(default_factory=dict)
+
+    def words(self, jobs: int) -> str:
+        """For docs/scale.md."""
+        each = {name: round(made / jobs, 2) for name, made in sorted(self.calls.items())}
+        return (
+            f"{jobs} slots: last claim {self.last_claim:.1f} s, last launch {self.last_launch:.1f} "
+            f"s, {self.parts} parts, throttled {self.throttled}, calls a slot {each}"
+        )
+
+    @property
+    def last_claim(self) -> float:
+        return max(self.claimed_at.values())
+
+    @property
+    def last_launch(self) -> float:
+        return self.launched[-1][0]
+
+
+def slots_due(world: World, projects: dict[str, int]) -> list[Job]:
+    """
+    So many jobs of each project, without rules, whose slot is this minute: records like that of a
+    job made by API, put past every condition.
+    """
+    world.room_for_rules(0)
+    made = world.job(name="a", schedule="0 13 * * *")
+    (first,) = world.jobs()
+    world.clock.at = slot = datetime.fromisoformat(str(made["next_run_at"]))
+    found = []
+    for project, number in projects.items():
+        for count in range(number):
+            job = first.copy()
+            job.pk, job.sk = f"{WORKSPACE}#{project}", ids.new_job(slot)
+            job.spec = {**first.spec, "name": f"{project}-{count}"}
+            job.wake, job.next_slot, job.work_at = SWEEP, slot, slot
+            job.work_shard = shard(job.job_id, world.on.settings.shards, slot)
+            world.put_job(job)
+            found.append(job)
+    world.remove_job(first)
+    return found
+
+
+def waiting_since(world: World, job: Job, number: int, minutes: int) -> list[str]:
+    """Runs of a job that wait for their launch since some minutes; their ids, oldest first."""
+    made = []
+    for count in range(number):
+        at = world.clock() - timedelta(minutes=minutes, seconds=-count)
+        run = new_run(job, ids.new_run(at), at)
+        run.requested_at, run.look_at = None, at
+        run.look_shard = shard(run.run_id, world.on.settings.shards, at)
+        world.put(run)
+        made.append(run.run_id)
+    return made
+
+
+def run_storm(
+    world: World, jobs: Sequence[Job], *, waiting: int = 0, faulty: bool = False
+) -> Outcome:
+    """
+    Sweep minute by minute until every slot and what waits besides has its task.
+
+    If `faulty`, every seventh part is handed over twice, the first sweep's third one is lost, and
+    RunTask is throttled to less than the launcher's pace.
+    """
+    outcome = Outcome()
+    start = world.clock()
+    projects = {job.job_id: job.pk for job in jobs}
+    slots = {slot_run(job, start, start).run_id for job in jobs}
+    lanes = Lanes(world.time, world.clock)
+    began = world.time.elapsed
+    world.on.launcher.patience = 10
+
+    def launched(task: Any) -> None:
+        job_id, run_id = str(task.started_by).split("/")[:2]
+        outcome.launched.append((world.time.elapsed - began, projects[job_id], run_id))
+
+    def take_part(part: dict[str, Any]) -> None:
+        outcome.parts += 1
+        doubled, lost = outcome.parts % 7 == 0, outcome.parts == 3
+        for _ in range(1 if not faulty else 2 if doubled else 0 if lost else 1):
+            lanes.begin(lambda: app.sweep_part(part, Context()), after=COLD_START)
+
+    def minutes() -> None:
+        for minute in range(MOST_MINUTES):
+            if len(outcome.launched) >= len(jobs) + waiting:
+                return
+            lanes.begin(lambda at=minute: app.sweep(_event(start, at), Context()))  # type: ignore[misc]
+            lanes.wait(60)
+        raise AssertionError(f"{len(outcome.launched)} launched after {MOST_MINUTES} minutes")
+
+    world.ecs.on_run.append(launched)
+    world.yard.aws.functions.handlers[str(world.on.settings.sweep_part_function)] = take_part
+    try:
+        with imitated(world, outcome, FAULTY_RUN_TASK if faulty else RUN_TASK):
+            lanes.begin(minutes)
+            lanes.run()
+    finally:
+        lanes.close()
+        world.ecs.on_run.remove(launched)
+    for run in world.runs():
+        if run.run_id in slots:
+            outcome.claimed_at[run.run_id] = (run.created_at - start).total_seconds()
+    return outcome
+
+
+def _event(start: datetime, minute: int) -> dict[str, Any]:
+    """What EventBridge sends the sweep in that minute after the start."""
+    return {
+        "version": "0",
+        "id": "1",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "123456789012",
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": {},
+        "time": f"{start + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}",
+    }
+
+
+@contextlib.contextmanager
+def imitated(world: World, outcome: Outcome, run_task: tuple[float, float]) -> Iterator[None]:
+    """AWS's latencies, and its throttling of RunTask and of writes to a new table."""
+    buckets = {"RunTask": Bucket(*run_task), "TransactWriteItems": Bucket(*TRANSACTIONS)}
+
+    def count(model: Any, **_: Any) -> None:
+        outcome.calls[model.name] += 1
+
+    def attempt(event_name: str, request: Any, **_: Any) -> AWSResponse | None:
+        service, operation = event_name.split(".")[1:]
+        world.time.sleep(LATENCY[service] / WORKERS)
+        bucket = buckets.get(operation)
+        if bucket is None or bucket.takes(world.time.elapsed):
+            return None
+        outcome.throttled[operation] = bucket.refused
+        error = json.dumps({"__type": "x#ThrottlingException", "message": "Rate exceeded"})
+        headers: Any = {"Content-Type": "application/x-amz-json-1.0"}
+        return AWSResponse(request.url, 400, headers, MockRawResponse(error))
+
+    hooks = [client.meta.events for client in clients_of(world.on)]
+    for events in hooks:
+        events.register("before-call.*.*", count)
+        events.register_first("before-send.*.*", attempt)
+    try:
+        yield
+    finally:
+        for events in hooks:
+            events.unregister("before-call.*.*", count)
+            events.unregister("before-send.*.*", attempt)
+
+
+def runs_by_slot(world: World) -> Counter[str]:
+    """How many runs each job's slot has."""
+    return Counter(run.job_id for run in world.runs() if run.scheduled_for is not None)
+
+
+def tasks_by_run(world: World) -> Counter[str]:
+    return Counter(str(task.started_by).split("/")[1] for task in world.made)

@@ -30,7 +30,7 @@ help:
 	@echo "  make format   write the format that check wants"
 	@echo "  make test     every test (ARGS=... goes to pytest)"
 	@echo "  make e2e      deploy into an emulator of AWS and use it; needs Podman or Docker"
-	@echo "  make bench    measure what it costs, in under ten minutes; ARGS=--write updates its page"
+	@echo "  make bench    measure what it costs, in under ten minutes; ARGS=--write updates its page, ARGS=peers"
 	@echo "  make costs    write docs/costs.md: what each operation and an idle stage cost"
 	@echo "  make permissions  write infra/permissions.json: what each function calls in AWS"
 	@echo "  make clean    remove the virtual environments and what was built"

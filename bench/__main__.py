@@ -24,8 +24,11 @@ from bench.report import Table
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- make bench ARGS=--write -->", "<!-- end of what it writes -->"
-PARTS = ("cold", "warm", "cli", "scale", "end_to_end", "throughput")
-PATIENCE = 600
+PARTS = ("cold", "warm", "cli", "scale", "start", "end_to_end", "throughput")
+PEERS = "peers"
+"""A part that is measured only where it is named: it installs another product."""
+BEGIN_PEERS = "<!-- make bench ARGS='peers --write' -->"
+PATIENCE = 1_200
 """The longest time for one part, in seconds."""
 
 
@@ -33,22 +36,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"into {PAGE.relative_to(ROOT)} too")
     parser.add_argument("--large", action="store_true", help="scale with a million runs")
-    parser.add_argument("--alone", choices=PARTS, help=argparse.SUPPRESS)
-    parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
+    parser.add_argument("--alone", choices=(*PARTS, PEERS), help=argparse.SUPPRESS)
+    parser.add_argument("parts", nargs="*", help=", ".join((*PARTS, PEERS)))
     options = parser.parse_args()
     if options.alone:
         return _alone(options.alone, is_large=options.large)
-    if unknown := set(options.parts) - set(PARTS):
+    if unknown := set(options.parts) - {*PARTS, PEERS}:
         parser.error(f"no part: {', '.join(sorted(unknown))}")
-    began = time.monotonic()
-    text = f"{_machine()}\n\n" + "\n".join(
-        _part(part, is_large=options.large) for part in options.parts or PARTS
-    )
-    text += f"\nAll of it took {time.monotonic() - began:.0f} s.\n"
-    print(text)
-    if options.write:
-        _write(text)
+    parts = options.parts or list(PARTS)
+    for begin, own in (
+        (BEGIN, [part for part in parts if part != PEERS]),
+        (BEGIN_PEERS, [part for part in parts if part == PEERS]),
+    ):
+        if own:
+            text = _measured(own, is_large=options.large)
+            print(text)
+            if options.write:
+                _write(begin, text)
+    if options.write and PEERS in parts:
+        _write_plots()
     return 0
+
+
+def _measured(parts: list[str], *, is_large: bool) -> str:
+    began = time.monotonic()
+    text = f"{_machine()}\n\n" + "\n".join(_part(part, is_large=is_large) for part in parts)
+    return f"{text}\nAll of it took {time.monotonic() - began:.0f} s.\n"
 
 
 def _alone(part: str, *, is_large: bool) -> int:
@@ -93,11 +106,18 @@ def _processor() -> str:
     return platform.machine()
 
 
-def _write(text: str) -> None:
+def _write(begin: str, text: str) -> None:
     page = PAGE.read_text()
-    head, _, rest = page.partition(BEGIN)
+    head, _, rest = page.partition(begin)
     _, _, tail = rest.partition(END)
-    PAGE.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{tail}")
+    PAGE.write_text(f"{head}{begin}\n\n{text}\n{END}{tail}")
+
+
+def _write_plots() -> None:
+    from bench.peers import PLOTS
+
+    for file in sorted(PLOTS.glob("*.svg")):
+        (PAGE.parent / "plots" / file.name).write_text(file.read_text())
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
-from bench import cost_page, report
+from bench import cost_page, peers, plot, prefect_peer, report
+from bench.plan import TINY
 from bench.report import Table
 
 ROOT = Path(__file__).parent.parent
@@ -159,6 +161,40 @@ def test_the_api_answers_every_client_without_errors() -> None:
         ["trigger a run", "2"],
     ]
     assert {row[-1] for row in table["rows"]} == {"0"}
+
+
+def test_the_start_of_the_stack_is_timed_to_its_first_answer() -> None:
+    """With processes, and with the engine that the machine has."""
+    (table,) = measured("start")
+    assert [row[0] for row in table["rows"]] == ["`ENGINE=process`", "`ENGINE=auto`"]
+    assert all(float(seconds.removesuffix(" s")) > 0 for seconds in column(table, "CPU").values())
+
+
+def test_a_peer_that_cannot_be_installed_is_left_out_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """pip has no index here, as on a machine without a network."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setattr(prefect_peer, "PROGRAM", tmp_path / "bin" / "prefect")
+    monkeypatch.setattr(prefect_peer, "HOME", tmp_path)
+    (table,) = peers.measure(TINY)
+    assert table.rows == []
+    assert "No matching distribution found for prefect" in table.notes[0]
+
+
+def test_a_plot_is_svg_with_a_mark_for_each_value() -> None:
+    """Bars and lines; a value that is missing has none."""
+    series: plot.Series = {"one & all": [1.0, 20.0], "other": [300.0, None]}
+    drawn = ElementTree.fromstring(plot.bars("T", ["a", "b"], series, "ms"))
+    kinds = [element.tag.rpartition("}")[2] for element in drawn]
+    assert kinds.count("rect") == 1 + 2 + 3  # the ground, the legend, the values
+    assert "one & all" in [element.text for element in drawn]
+    drawn = ElementTree.fromstring(plot.lines("T", [1, 10], series, "s", x_name="runs"))
+    circles = [element for element in drawn if element.tag.endswith("circle")]
+    assert len(circles) == 3
+    # the axis is logarithmic and grows upwards
+    assert float(circles[0].get("cy", 0)) > float(circles[1].get("cy", 0))
 
 
 def test_the_page_has_what_the_last_full_run_wrote() -> None:

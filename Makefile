@@ -18,11 +18,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& { echo $$python; break; }; done)
 
 .PHONY: help up demo test check format clean token tokens revoke-token
-.PHONY: package deploy destroy doctor verify e2e bench costs permissions
+.PHONY: screenshots package deploy destroy doctor verify e2e bench costs permissions
 
 help:
 	@echo "Try it on this machine"
 	@echo "  make up       start a local stack (PORT=8000 ENGINE=auto|docker|process CAP=20 OUTPUT_MB=64)"
+	@echo "                DEMO=1: with a dozen jobs and a month of runs"
 	@echo "  make demo     two jobs on a stack of their own, and everything that happens to them"
 	@echo
 	@echo "Change it"
@@ -32,6 +33,7 @@ help:
 	@echo "  make e2e      deploy into an emulator of AWS and use it; needs Podman or Docker"
 	@echo "  make bench    measure what it costs, in under ten minutes; ARGS=--write updates its page, ARGS=peers"
 	@echo "  make costs    write docs/costs.md: what each operation and an idle stage cost"
+	@echo "  make screenshots  pictures of the console for the documentation; needs Chromium"
 	@echo "  make permissions  write infra/permissions.json: what each function calls in AWS"
 	@echo "  make clean    remove the virtual environments and what was built"
 	@echo
@@ -49,10 +51,13 @@ help:
 
 up: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local --port $(PORT) --engine $(or $(ENGINE),auto) --cap $(CAP) \
-	$(if $(OUTPUT_MB),--output-mb $(OUTPUT_MB))
+	$(if $(OUTPUT_MB),--output-mb $(OUTPUT_MB)) $(if $(DEMO),--demo)
 
 demo: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local.demo --engine $(or $(ENGINE),process)
+
+screenshots: $(INSTALLED)
+	@exec $(BIN)/python -m infra.local.screenshots
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

@@ -60,10 +60,11 @@ class RecentRun(NamedTuple):
 
 def added(run: Run) -> list[Action]:
     """The actions on `Stats` that note a run that becomes terminal."""
-    return [Stats.recent[_BEHIND_THE_END].set(_pack(run)), Stats.recent[0].remove()]
+    return [Stats.recent[_BEHIND_THE_END].set(pack(run)), Stats.recent[0].remove()]
 
 
-def _pack(run: Run) -> bytes:
+def pack(run: Run) -> bytes:
+    """A run that is over, as the list has it."""
     kind = bytes([_STATUSES.index(run.status), _TRIGGERS.index(run.trigger)])
     ended = run.finished_at or run.stopping_since
     times = [_packed(at) for at in (run.created_at, run.started_at, ended)]

@@ -45,6 +45,7 @@ def main() -> int:
                 cap=options.cap,
                 directory=DIRECTORY,
                 output_mb=options.output_mb,
+                demo=options.demo,
             )
         except NoEngine as error:
             print(error, file=sys.stderr)
@@ -127,6 +128,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--output-mb", type=_count, default=OUTPUT_MB, help="output kept; the oldest goes first"
     )
+    parser.add_argument("--demo", action="store_true", help="a month of runs in the project demo")
     return parser.parse_args()
 
 

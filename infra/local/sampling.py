@@ -136,20 +136,37 @@ class Sampler:
         self._publish(points)
 
     def _publish(self, points: list[tuple[Spec, Point]]) -> None:
-        data = [datum for spec, point in points for datum in _data(spec, point)]
-        for begin in range(0, len(data), PUT_LIMIT):
-            self._client().put_metric_data(
-                Namespace=NAMESPACE, MetricData=data[begin : begin + PUT_LIMIT]
-            )
+        if points:
+            publish(self._client(), [(Source.of(spec), point) for spec, point in points])
 
 
-def _data(spec: Spec, point: Point) -> list[MetricDatumTypeDef]:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The task of a point."""
+
+    cluster: str
+    family: str
+    task_id: str
+
+    @classmethod
+    def of(cls, spec: Spec) -> Source:
+        return cls(spec.cluster, spec.family, spec.task_id)
+
+
+def publish(client: CloudWatchClient, points: list[tuple[Source, Point]]) -> None:
+    """Store points as Container Insights does."""
+    data = [datum for source, point in points for datum in _data(source, point)]
+    for begin in range(0, len(data), PUT_LIMIT):
+        client.put_metric_data(Namespace=NAMESPACE, MetricData=data[begin : begin + PUT_LIMIT])
+
+
+def _data(source: Source, point: Point) -> list[MetricDatumTypeDef]:
     """Under the dimensions of Container Insights, and of its enhanced observability."""
     family: list[DimensionTypeDef] = [
-        {"Name": "ClusterName", "Value": spec.cluster},
-        {"Name": "TaskDefinitionFamily", "Value": spec.family},
+        {"Name": "ClusterName", "Value": source.cluster},
+        {"Name": "TaskDefinitionFamily", "Value": source.family},
     ]
-    task: DimensionTypeDef = {"Name": "TaskId", "Value": spec.task_id}
+    task: DimensionTypeDef = {"Name": "TaskId", "Value": source.task_id}
     values: list[tuple[str, float, StandardUnitType]] = [
         ("CpuUtilized", point.cpu_units, "None"),
         ("MemoryUtilized", point.memory_bytes / 1024 / 1024, "Megabytes"),

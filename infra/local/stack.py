@@ -84,7 +84,14 @@ class Stack:
     """
 
     def __init__(
-        self, *, engine: str, port: int, cap: int, directory: Path, output_mb: int = OUTPUT_MB
+        self,
+        *,
+        engine: str,
+        port: int,
+        cap: int,
+        directory: Path,
+        output_mb: int = OUTPUT_MB,
+        demo: bool = False,
     ) -> None:
         """
         1. Drop what the shell knows of AWS, before anything could use it.
@@ -104,6 +111,8 @@ class Stack:
             os.environ["AWS_ENDPOINT_URL"] = self.aws.url
             os.environ.update(provision.create(STAGE))
             app = importlib.import_module("app")
+            from infra.local.sample_history import History
+
             self.engine = choose(engine, _task_environment(self.aws.url))
             fargate = Fargate(
                 self.aws.fidelity.ecs,
@@ -114,11 +123,20 @@ class Stack:
             )
             self._fargate = fargate
             started.callback(lambda: self._left.extend(fargate.close()))
+            if demo:
+                # before the sweep could take its slots of the past for missed ones
+                History(app.app.system, self.aws.client, f"{WORKSPACE}#{PROJECT}").write()
             self._start_events(app, started)
             gateway = Gateway(app.app, app.app.routes, port)
             started.callback(gateway.close)
+            self._system = app.app.system
             self.access = Access(gateway.url, _token(app.app.system), self.aws.url, REGION)
             self._started = started.pop_all()
+
+    def jobs(self, project: str) -> list[Any]:
+        """The records of a project's jobs, newest first."""
+        found = self._system.jobs_table.newest(f"{WORKSPACE}#{project}", before=None, limit=None)
+        return list(found)
 
     def close(self) -> list[str]:
         """What may be left because the container engine did not answer, in words."""

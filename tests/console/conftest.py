@@ -23,7 +23,7 @@ from tests.local.started import Started
 
 __all__ = ["browser"]
 
-PROCESSES = ("--port", "0", "--engine", "process")
+DEMO = ("--port", "0", "--engine", "process", "--demo")
 
 
 @pytest.fixture(scope="package")
@@ -33,8 +33,8 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def welcome(directory: Path) -> Iterator[str]:
-    """`make up`: what it prints."""
-    running = Started(directory, *PROCESSES).until_up()
+    """`make up DEMO=1`: what it prints."""
+    running = Started(directory, *DEMO).until_up()
     yield running.out
     running.end()
 
@@ -50,6 +50,19 @@ def project(stack: dict[str, str]) -> Iterator[Project]:
     """A project that nobody else uses."""
     with Project.new(stack) as made:
         yield made
+
+
+@pytest.fixture(scope="package")
+def demo(stack: dict[str, str]) -> Iterator[Project]:
+    """The project that `make up DEMO=1` fills. No test changes it."""
+    with Project.named("demo", stack) as found:
+        yield found
+
+
+@pytest.fixture
+def demo_tab(browser: Browser, demo: Project) -> Iterator[Tab]:
+    with opened(browser, demo) as tab:
+        yield tab
 
 
 @pytest.fixture

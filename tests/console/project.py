@@ -7,7 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,14 +29,18 @@ class Project:
     """What `.local/env` of the stack holds."""
 
     @classmethod
-    @contextmanager
-    def new(cls, env: dict[str, str]) -> Iterator[Project]:
+    def new(cls, env: dict[str, str]) -> AbstractContextManager[Project]:
         """One that nobody else uses."""
+        return cls.named(f"p{uuid.uuid4().hex[:12]}", env)
+
+    @classmethod
+    @contextmanager
+    def named(cls, name: str, env: dict[str, str]) -> Iterator[Project]:
         with Client(
             env["JOBYARD_URL"],
             env["JOBYARD_TOKEN"],
             workspace=env["JOBYARD_WORKSPACE"],
-            project=f"p{uuid.uuid4().hex[:12]}",
+            project=name,
         ) as api:
             yield cls(api, env)
 

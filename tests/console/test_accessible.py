@@ -37,6 +37,8 @@ def sample(project: Project) -> Sample:
 
 
 PAGES: dict[str, Callable[[Sample], str]] = {
+    "jobs": lambda sample: "",
+    "day": lambda sample: "/day",
     "job": lambda sample: f"/jobs/{sample.job['id']}",
     "output": lambda sample: f"/jobs/{sample.job['id']}?tab=output",
     "usage": lambda sample: f"/jobs/{sample.job['id']}?tab=usage",

@@ -111,8 +111,6 @@ class Stack:
             os.environ["AWS_ENDPOINT_URL"] = self.aws.url
             os.environ.update(provision.create(STAGE))
             app = importlib.import_module("app")
-            from infra.local.sample_history import History
-
             self.engine = choose(engine, _task_environment(self.aws.url))
             fargate = Fargate(
                 self.aws.fidelity.ecs,
@@ -124,6 +122,8 @@ class Stack:
             self._fargate = fargate
             started.callback(lambda: self._left.extend(fargate.close()))
             if demo:
+                from infra.local.sample_history import History
+
                 # before the sweep could take its slots of the past for missed ones
                 History(app.app.system, self.aws.client, f"{WORKSPACE}#{PROJECT}").write()
             self._start_events(app, started)

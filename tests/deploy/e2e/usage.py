@@ -56,7 +56,7 @@ def leftovers(stage: Stage) -> list[str]:
         item["sk"]["S"]
         for table in ("jobs", "runs")
         for item in dynamodb.scan(TableName=f"{prefix}-{table}")["Items"]
-        if item["pk"]["S"] != "audit"
+        if item["pk"]["S"] not in ("audit", "lease")  # the stage's own
         if not (table == "jobs" and item["sk"]["S"].startswith("key#") and "expires" in item)
     ]
     return [

@@ -12,7 +12,7 @@ import pytest
 from infra.local.fidelity.events import RULES_PER_BUS
 from tests.yard import Yard
 
-SECONDS_EACH = 0.1
+SECONDS_EACH = 0.4
 """The most real time that creating a job may take on average; it takes a tenth of that."""
 
 

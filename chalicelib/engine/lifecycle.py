@@ -143,7 +143,8 @@ class Lifecycle:
         sweep tries again; a refusal that will not pass fails the attempt. A refusal counts only
         where it proves that the launch has no task. An earlier request that got no answer, perhaps
         of a process that died, may have created one: then the same token is sent until ECS answers
-        it.
+        it; and one of a process that was only delayed may still create one, so the token stays until
+        that process must have ended.
         """
         now = self.clock.now()
         was_asked = run.requested_at is not None and (run.look_at is None or run.look_at <= now)
@@ -177,7 +178,7 @@ class Lifecycle:
             log.denied("launch refused", "RunTask", answer.code, why, **run.log_ids)
         # the lease as this launcher holds it; a later one means that another launcher calls RunTask
         # too
-        held = leased_until if answer.proves_no_task or not was_asked else None
+        held = leased_until if not was_asked or _is_proven(run, answer, now) else None
         return self._refused(run, answer, held)
 
     def _refused(self, run: Run, refusal: Refusal, held: datetime | None) -> Run | None:
@@ -297,3 +298,8 @@ class Lifecycle:
         for run in self.runs_table.of_job(job_id, pending):
             if run.waits_for and not run.is_terminal and not run.is_held(live):
                 self.launch(run)
+
+
+def _is_proven(run: Run, refusal: Refusal, now: datetime) -> bool:
+    """Whether no earlier request of this launch has made a task, or can still make one."""
+    return refusal.proves_no_task and now - run.requested_at >= time_limits.UNKNOWN_LAUNCH

@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 from chalicelib.domain import time_limits
 from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
-from tests.reliability import invariants
+from tests.reliability import intruders, invariants
 from tests.reliability.failures import down, the_run
+from tests.reliability.intruders import Meeting
 from tests.reliability.wire import Failing, refused, throttled, unanswered
 from tests.reliability.world import World
 
@@ -68,17 +69,40 @@ def test_an_unanswered_launch_is_repeated_with_its_client_token(
 
 
 def test_after_a_capacity_failure_the_next_launch_has_a_new_number(world: World) -> None:
-    """ECS checks the token first: an answer without a task shows that the token has none."""
+    """
+    ECS checks the token first: an answer without a task shows that the token has none. A function
+    that was delayed may still send it, so it stays until that must have ended.
+    """
     world.fresh()
     job = world.job(name="a")
     with world.wire.failing(**FIRST["never made"]):
         world.yard.trigger(job)
+    launches = []
+    for _ in range(6):
+        world.ecs.refuse_next(Failure("RESOURCE:ENI"))
+        world.clock.move(minutes=1)
+        world.sweep()
+        launches.append(int(the_run(world).launch))
+    run = the_run(world)
+    assert launches == [1, 1, 1, 1, 2, 3]
+    assert (run.status, run.requested_at) == ("pending", None)
+    invariants.hold_in_the_end(world)
+
+
+def test_a_delayed_request_makes_no_second_task_after_a_capacity_failure(world: World) -> None:
+    """The sweep was refused in its place, and must not begin another launch beside it."""
+    world.fresh()
+    job = world.job(name="a")
     world.ecs.refuse_next(Failure("RESOURCE:ENI"))
+    meeting = Meeting(world, intruders.a_sweep, "ecs.RunTask")
+    with world.wire.failing(asking=meeting):
+        world.yard.trigger(job)
+    meeting.check()
     world.clock.move(minutes=1)
     world.sweep()
-    run = the_run(world)
-    assert (run.status, run.launch, run.requested_at) == ("pending", 2, None)
+    assert len(world.made) == 1
     invariants.hold_in_the_end(world)
+    assert the_run(world).status == "succeeded"
 
 
 def test_a_refusal_that_will_not_pass_fails_at_once(world: World) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, expect
 
 from tests.console.project import Project
 
 PATIENCE = 30_000
 """Milliseconds; only what hangs needs them."""
+LOADS = 5
 ZONE = "Europe/Berlin"
 """Of the person: neither UTC nor the zone of a job."""
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+"""What Chromium says of each request under way, also to loopback, when the machine gets or loses a
+network interface: each container does that, and other tests start some meanwhile."""
 expect.set_options(timeout=PATIENCE)
 
 
@@ -31,6 +35,8 @@ class Tab:
     """Errors in the browser's log, and requests that left the origin."""
     expected: tuple[str, ...] = ()
     """Parts of messages that the browser itself logs for an answer that a test asked for."""
+    was_interrupted: bool = False
+    """Whether a request of the page failed because of NETWORK_CHANGED."""
     asked: list[str] = field(default_factory=list)
     """Method and path of each request to the API, without the project's prefix."""
 
@@ -41,7 +47,9 @@ class Tab:
 
     def _logged(self, message: ConsoleMessage) -> None:
         text = f"{message.text} {message.location.get('url', '')}"
-        if message.type in ("error", "warning") and not any(part in text for part in self.expected):
+        if NETWORK_CHANGED in text:
+            self.was_interrupted = True
+        elif message.type in ("error", "warning") and not any(part in text for part in self.expected):
             self.problems.append(text)
 
     def _requested(self, request: Request) -> None:
@@ -68,8 +76,29 @@ class Tab:
         """By a link that signs in, such as `make up` prints; `place` is behind the project."""
         path, _, query = place.partition("?")
         signing_in = f"token={token or self.project.token}"
-        self.page.goto(self.link(f"{path}?{'&'.join(filter(None, (query, signing_in)))}"))
+        self.go(self.link(f"{path}?{'&'.join(filter(None, (query, signing_in)))}"))
         return self
+
+    def go(self, url: str) -> None:
+        self._load(lambda: self.page.goto(url))
+
+    def reload(self) -> None:
+        self._load(self.page.reload)
+
+    def _load(self, load: Callable[[], Any]) -> None:
+        """Load the page, again if the machine's network changed before all of it was there."""
+        for _ in range(LOADS):
+            self.was_interrupted = False
+            try:
+                load()
+            except Error as error:
+                if NETWORK_CHANGED not in str(error):
+                    raise
+                continue
+            if not self.was_interrupted:
+                return
+            load = self.page.reload
+        raise AssertionError(f"{LOADS} times: {NETWORK_CHANGED}")
 
     def link(self, place: str = "") -> str:
         return f"{self.project.api.url}/console#{self.where(place)}"

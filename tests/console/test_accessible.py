@@ -123,7 +123,7 @@ def go_to(tab: Tab, name: str, most: int = 60) -> None:
 def test_a_run_is_started_and_cancelled_by_keyboard_alone(tab: Tab, project: Project) -> None:
     """From the sign-in to the end, without a mouse; what has the keyboard is always visible."""
     job = project.job("sleep 600")
-    tab.page.goto(tab.link(f"/jobs/{job['id']}"))
+    tab.go(tab.link(f"/jobs/{job['id']}"))
     expect(tab.heading).to_have_text("Sign in")
     tab.page.keyboard.type(project.token)
     press(tab, "Enter")

@@ -56,7 +56,7 @@ def test_a_page_survives_a_reload(tab: Tab, project: Project, place: str) -> Non
     expect(tab.heading).not_to_be_empty()
     heading = tab.heading.text_content()
     where = tab.page.url
-    tab.page.reload()
+    tab.reload()
     expect(tab.heading).to_have_text(str(heading))
     assert tab.page.url == where
     assert tab.page.title().endswith(" · Jobyard")
@@ -79,6 +79,6 @@ def test_the_console_works_behind_a_stages_prefix(tab: Tab, project: Project) ->
     tab.page.on("request", lambda request: asked.append(request.url))
     tab.page.route("**/prod/**", without_prefix)
     place = tab.where(f"/jobs/{project.job()['id']}")
-    tab.page.goto(f"{project.api.url}/prod/console#{place}?token={project.token}")
+    tab.go(f"{project.api.url}/prod/console#{place}?token={project.token}")
     expect(tab.heading).to_have_text("job")
     assert [url for url in asked if not url.startswith(f"{project.api.url}/prod/")] == []

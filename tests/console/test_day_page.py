@@ -72,7 +72,7 @@ def test_another_day_has_an_address(demo_tab: Tab) -> None:
     expect(tab.heading).not_to_have_text(str(today))
     expect(bars(tab, "sync-orders").locator(".is-succeeded")).not_to_have_count(0)
     yesterday = tab.heading.text_content()
-    tab.page.reload()
+    tab.reload()
     expect(tab.heading).to_have_text(str(yesterday))
     tab.button("Today").click()
     expect(tab.heading).to_have_text(str(today))

@@ -154,7 +154,7 @@ def test_the_time_out_is_a_line_where_bars_come_near_it(tab: Tab, project: Proje
     tab.open(f"/jobs/{job['id']}")
     expect(chart(tab, "Duration of the last run").locator(".limit")).to_have_text("time-out 2 s")
     project.api.update_job(job["id"], {"timeout_seconds": 3600})
-    tab.page.reload()
+    tab.reload()
     expect(chart(tab, "Duration of the last run").locator(".mark")).to_have_count(1)
     expect(chart(tab, "Duration of the last run").locator(".limit")).to_have_count(0)
 
@@ -169,7 +169,7 @@ def test_the_parts_of_a_job_have_addresses(tab: Tab, project: Project) -> None:
     output = tab.page.get_by_role("region", name="Output")
     expect(output).to_contain_text("from a run")
     expect(output.get_by_role("link").last).to_have_attribute("title", run["id"])
-    tab.page.reload()
+    tab.reload()
     expect(output).to_contain_text("from a run")
     tab.button("Definition").click()
     definition = tab.page.locator(".details")

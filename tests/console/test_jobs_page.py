@@ -62,7 +62,7 @@ def test_the_demo_is_searched_filtered_and_sorted(demo_tab: Tab) -> None:
     tab.page.get_by_label("Search by name").fill("")
     tab.page.get_by_role("group", name="State").get_by_role("button", name="Failing").click()
     expect(rows(tab)).to_have_count(3)
-    tab.page.reload()
+    tab.reload()
     expect(rows(tab)).to_have_count(3)
     tab.page.get_by_role("group", name="State").get_by_role("button", name="Failing").click()
     tab.page.set_viewport_size({"width": 1400, "height": 800})

@@ -44,7 +44,7 @@ def test_the_link_that_make_up_prints_signs_in(tab: Tab, welcome: str) -> None:
     """To the project of a shell that sources .local/env."""
 
     (link,) = (line for line in welcome.splitlines() if "/console#" in line)
-    tab.page.goto(link)
+    tab.go(link)
     expect(tab.page.locator(".where")).to_have_text("local / demo")
     expect(tab.button("Sign out")).to_be_visible()
 
@@ -54,7 +54,7 @@ def test_a_link_signs_in_and_leaves_no_token_behind(tab: Tab, project: Project) 
     sent: list[str] = []
     tab.page.on("request", lambda request: sent.append(request.url))
     job = project.job()
-    tab.page.goto("about:blank")
+    tab.go("about:blank")
     tab.open(f"/jobs/{job['id']}?tab=definition")
     expect(tab.heading).to_have_text("job")
     assert tab.page.url == tab.link(f"/jobs/{job['id']}?tab=definition")
@@ -68,7 +68,7 @@ def test_a_link_signs_in_and_leaves_no_token_behind(tab: Tab, project: Project) 
 def test_a_pasted_token_signs_in(tab: Tab, project: Project) -> None:
     """At the page that the address names, with its project filled in."""
     job = project.job()
-    tab.page.goto(tab.link(f"/jobs/{job['id']}"))
+    tab.go(tab.link(f"/jobs/{job['id']}"))
     expect(tab.heading).to_have_text("Sign in")
     assert tab.focused == "token"
     expect(tab.page.get_by_label("Project")).to_have_value(project.api.project)
@@ -80,7 +80,7 @@ def test_a_pasted_token_signs_in(tab: Tab, project: Project) -> None:
 def test_from_the_bare_address_to_a_project(tab: Tab, project: Project) -> None:
     """Whoever only knows where the console is names workspace and project."""
 
-    tab.page.goto(f"{project.api.url}/console")
+    tab.go(f"{project.api.url}/console")
     tab.page.get_by_label("Workspace").fill(project.api.workspace)
     tab.page.get_by_label("Project").fill(project.api.project)
     paste(tab, project.token)
@@ -91,7 +91,7 @@ def test_from_the_bare_address_to_a_project(tab: Tab, project: Project) -> None:
 def test_a_token_that_is_not_valid_is_refused_in_the_apis_words(tab: Tab, project: Project) -> None:
     """And it is not kept."""
     tab.expected = ("status of 401", "status of 403")
-    tab.page.goto(tab.link())
+    tab.go(tab.link())
     paste(tab, "jyd_nonsense")
     expect(tab.page.get_by_role("alert").filter(has_text="malformed")).to_be_visible()
     assert stored(tab) is None
@@ -109,7 +109,7 @@ def test_signing_out_forgets_the_token(tab: Tab, project: Project) -> None:
     tab.button("Sign out").click()
     expect(tab.heading).to_have_text("Sign in")
     assert stored(tab) is None
-    tab.page.reload()
+    tab.reload()
     expect(tab.heading).to_have_text("Sign in")
 
 
@@ -117,7 +117,7 @@ def test_the_token_is_this_tabs_alone(tab: Tab, project: Project) -> None:
     """A reload keeps it; another tab of the same browser does not have it."""
     job = project.job()
     tab.open(f"/jobs/{job['id']}")
-    tab.page.reload()
+    tab.reload()
     expect(tab.heading).to_have_text("job")
     other = tab.page.context.new_page()
     other.goto(tab.page.url)

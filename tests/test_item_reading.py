@@ -12,6 +12,7 @@ from pynamodb.attributes import (
     Attribute,
     BooleanAttribute,
     JSONAttribute,
+    ListAttribute,
     NumberAttribute,
     TTLAttribute,
     UnicodeAttribute,
@@ -39,6 +40,7 @@ VALUES: dict[type[Attribute[Any]], st.SearchStrategy[Any]] = {
     NumberAttribute: st.integers() | st.floats(allow_nan=False, allow_infinity=False),
     JSONAttribute: JSON.filter(lambda value: value is not None),
     UTCDateTimeAttribute: TIMES,
+    ListAttribute: st.lists(st.binary(min_size=1)),
     TTLAttribute: st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC)),
 }
 

@@ -22,9 +22,9 @@ START_LIMIT = timedelta(minutes=60)
 LOST_AFTER_SEEN = timedelta(hours=1)
 LOST_BETWEEN = timedelta(minutes=10)
 UNKNOWN_LAUNCH = timedelta(minutes=5)
-"""How long a launch without an answer may still make a task: far longer than any function that calls
-RunTask may run. For so long it keeps its number, and the sweep looks for a task of a run that was
-cancelled meanwhile."""
+"""How long a launch without an answer may still make a task: far longer than any function that
+calls RunTask may run. For so long it keeps its number, and the sweep looks for a task of a run that
+was cancelled meanwhile."""
 NOT_STARTED = "not_started"
 """Reason to stop a task that takes longer than START_LIMIT to start."""
 

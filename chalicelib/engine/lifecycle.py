@@ -143,14 +143,15 @@ class Lifecycle:
         sweep tries again; a refusal that will not pass fails the attempt. A refusal counts only
         where it proves that the launch has no task. An earlier request that got no answer, perhaps
         of a process that died, may have created one: then the same token is sent until ECS answers
-        it; and one of a process that was only delayed may still create one, so the token stays until
-        that process must have ended.
+        it. And one of a process that was only delayed may still create one, so the token stays
+        until that process must have ended.
         """
         now = self.clock.now()
+        first_asked = run.requested_at or now
         was_asked = run.requested_at is not None and (run.look_at is None or run.look_at <= now)
         if was_asked or run.requested_at is None:
             taken = {
-                "requested_at": run.requested_at or now,
+                "requested_at": first_asked,
                 "retry_at": None,
                 "waits_for": None,
                 "look_at": now + time_limits.LAUNCH_LEASE,
@@ -176,9 +177,9 @@ class Lifecycle:
         log.warning("launch refused", why=why, **run.log_ids)
         if answer.is_denial:
             log.denied("launch refused", "RunTask", answer.code, why, **run.log_ids)
-        # the lease as this launcher holds it; a later one means that another launcher calls RunTask
-        # too
-        held = leased_until if not was_asked or _is_proven(run, answer, now) else None
+        # a lease later than this launcher's means that another one calls RunTask too
+        is_late = now - first_asked >= time_limits.UNKNOWN_LAUNCH
+        held = leased_until if not was_asked or (answer.proves_no_task and is_late) else None
         return self._refused(run, answer, held)
 
     def _refused(self, run: Run, refusal: Refusal, held: datetime | None) -> Run | None:
@@ -257,8 +258,7 @@ class Lifecycle:
         return self.ecs.describe([str(run.task_arn) for run in runs])
 
     def apply_description(self, run: Run, described: Described) -> Run | None:
-        """Store what ECS says about a run's task; returns the run afterwards, None if it is
-        gone."""
+        """Store what ECS says about a run's task; the run afterwards, None if it is gone."""
         arn, now = run.task_arn, self.clock.now()
         if arn in described.tasks:
             task = described.tasks[arn]
@@ -298,8 +298,3 @@ class Lifecycle:
         for run in self.runs_table.of_job(job_id, pending):
             if run.waits_for and not run.is_terminal and not run.is_held(live):
                 self.launch(run)
-
-
-def _is_proven(run: Run, refusal: Refusal, now: datetime) -> bool:
-    """Whether no earlier request of this launch has made a task, or can still make one."""
-    return refusal.proves_no_task and now - run.requested_at >= time_limits.UNKNOWN_LAUNCH

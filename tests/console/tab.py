@@ -22,6 +22,7 @@ ZONE = "Europe/Berlin"
 NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 """What Chromium says of each request under way, also to loopback, when the machine gets or loses a
 network interface: each container does that, and other tests start some meanwhile."""
+LOUD = ("error", "warning")
 expect.set_options(timeout=PATIENCE)
 
 
@@ -49,7 +50,7 @@ class Tab:
         text = f"{message.text} {message.location.get('url', '')}"
         if NETWORK_CHANGED in text:
             self.was_interrupted = True
-        elif message.type in ("error", "warning") and not any(part in text for part in self.expected):
+        elif message.type in LOUD and not any(part in text for part in self.expected):
             self.problems.append(text)
 
     def _requested(self, request: Request) -> None:

@@ -54,7 +54,7 @@ class Assumed:
     vcpus: float = 1e9
     """Of Fargate On-Demand at once: by default 6 in a new account; here no limit."""
     workers: int = shard_sweep.CLAIMS
-    shards: int = 16
+    shards: int = 8
 
     # per slot, measured: `python -m bench costs`
     claim_calls: float = 2.0
@@ -63,8 +63,11 @@ class Assumed:
     move_units: float = 2.0
     """Of the index `work`."""
     launch_calls: float = 2.0
-    units: float = 27.0
-    """Write units of a slot in all, until its task is recorded."""
+    units: float = 20.0
+    """
+    Write units of a slot in all, until its task is recorded: 13 of its claim and 7 of its launch
+    (docs/costs.md, whose launch of a single run has the 5 of a launcher's lease besides).
+    """
 
 
 PRICE_WRITE, PRICE_READ = 0.625e-6, 0.125e-6

@@ -40,7 +40,7 @@ LAUNCHERS = 8
 LEASE = timedelta(seconds=30)
 """Longer than AT_ONCE launches take, before which it is prolonged."""
 NAME = "launches"
-PER_SHARD = 1_000
+PER_SHARD = 2_000
 """How many of a shard, the longest due first, take turns by project."""
 ROUND = 400
 """Launches, 20 seconds' worth, after which it looks again at what waits."""

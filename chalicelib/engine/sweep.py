@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 PER_SHARD = 100
 """Of each index, how many of a shard are seen; a shard with as many is divided into SHARES."""
-SHARES = 4
+SHARES = 8
 MOST_JOBS = 100
 """Jobs that one function claims and launches within 10 s, 8 at once."""
 MOST_RUNS = 400

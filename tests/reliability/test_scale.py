@@ -26,7 +26,7 @@ from tests.reliability.wire import clients_of, throttled
 from tests.reliability.world import World
 from tests.yard import IMAGE
 
-SHARDS = 16
+SHARDS = 8
 
 
 @pytest.fixture(autouse=True)

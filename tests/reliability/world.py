@@ -233,7 +233,7 @@ def make_world(stage: str) -> Iterator[World]:
     """
     A world that is deterministic and cheap, and does not really wait.
 
-    The indexes that the sweep reads have one partition instead of 16, and one launch runs at a
+    The indexes that the sweep reads have one partition instead of 8, and one launch runs at a
     time. Neither changes what happens: it saves reading empty partitions, and fixes the order of
     the threads.
     """

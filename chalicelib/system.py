@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.cloud.metrics import Metrics
     from chalicelib.cloud.response_url import ResponseUrl
     from chalicelib.cloud.rules import Rules
+    from chalicelib.engine.announcements import Announcements
     from chalicelib.engine.audit import Audit
     from chalicelib.engine.deletion import Deletion
     from chalicelib.engine.due_runs import DueRuns
@@ -70,6 +71,7 @@ class System:
     cloudwatch_logs: Logs
     cloudwatch_metrics: Metrics
     response_url: ResponseUrl
+    announcements: Announcements
     lifecycle: Lifecycle
     scheduler: Scheduler
     job_resources: JobResources
@@ -135,6 +137,7 @@ _PARTS = {
     "cloudwatch_metrics": "cloud.metrics:Metrics",
     "response_url": "cloud.response_url:ResponseUrl",
     "event_of": "http.views:run_event",
+    "announcements": "engine.announcements:Announcements",
     "lifecycle": "engine.lifecycle:Lifecycle",
     "scheduler": "engine.scheduler:Scheduler",
     "job_resources": "engine.job_resources:JobResources",

@@ -144,6 +144,8 @@ def _notify(value: Any) -> Found:
     kinds = ("failing", "every_failure", "recovered", "missed")
     if not isinstance(value, list) or any(one not in kinds for one in value):
         yield "", f"must be a list of {', '.join(kinds)}"
+    elif len(set(value)) < len(value):
+        yield "", "must not name anything twice"
 
 
 FIELDS: dict[str, Field] = {

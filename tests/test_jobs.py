@@ -42,6 +42,7 @@ def test_the_created_job_has_the_fields_of_the_request_and_the_defaults(yard: Ya
         "task_role_arn": None,
         "timeout_seconds": 86400,
         "max_retries": 0,
+        "notify": ["failing", "recovered", "missed"],
         "managed_by": None,
         "version": 1,
         "created_at": "2026-11-23T12:00:00.000Z",

@@ -1,4 +1,4 @@
-"""The operator's event bus, on which terminal runs are announced."""
+"""The operator's event bus, on which terminal runs are announced and people are told of jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.settings import Settings
 
 SOURCE = "jobyard"
-DETAIL_TYPE = "Run State Change"
+RUN_STATE_CHANGE = "Run State Change"
+NOTIFICATION = "Jobyard Notification"
 
 
 @dataclass(slots=True)
@@ -29,26 +30,32 @@ class Bus:
     def _client(self) -> Any:
         return self.clients.get("events")
 
-    def put(self, detail: Mapping[str, Any], task_arn: str | None, now: datetime) -> None:
+    def put(
+        self, details: Mapping[str, Mapping[str, Any]], task_arn: str | None, now: datetime
+    ) -> None:
         """
-        Put a run's terminal state on the bus; Unavailable if the bus did not accept it.
+        Put events of a run on the bus, each detail under its type; Unavailable if the bus did not
+        accept them all. PutEvents takes ten at once.
 
         Only the operator can repair a bus that was deleted or that Jobyard may not write to: the
         log and an alarm say so, and the event waits.
         """
-        entry = {
-            "EventBusName": self.settings.event_bus,
-            "Source": SOURCE,
-            "DetailType": DETAIL_TYPE,
-            "Time": now,
-            "Resources": [task_arn] if task_arn else [],
-            "Detail": json.dumps(detail),
-        }
+        entries = [
+            {
+                "EventBusName": self.settings.event_bus,
+                "Source": SOURCE,
+                "DetailType": detail_type,
+                "Time": now,
+                "Resources": [task_arn] if task_arn else [],
+                "Detail": json.dumps(detail),
+            }
+            for detail_type, detail in details.items()
+        ]
         try:
             with aws.translated("announce the run"):
-                answer = self._client.put_events(Entries=[entry])
+                answer = self._client.put_events(Entries=entries)
             if answer["FailedEntryCount"]:
-                failed = answer["Entries"][0]
+                failed = next(one for one in answer["Entries"] if "ErrorCode" in one)
                 code, message = failed.get("ErrorCode", ""), failed.get("ErrorMessage", "")
                 raise ClientError({"Error": {"Code": code, "Message": message}}, "PutEvents")
         except ClientError as error:

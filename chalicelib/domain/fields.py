@@ -198,6 +198,12 @@ def tag_key(text: str) -> str:
     return text.partition("=")[0]
 
 
+def distinct(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("must not name anything twice")
+    return names
+
+
 def distinct_tags(tags: list[str]) -> list[str]:
     keys = [tag_key(text) for text in tags]
     twice = sorted({key for key in keys if keys.count(key) > 1})

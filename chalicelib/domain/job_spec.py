@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from chalicelib.domain import body_types, fields
+from chalicelib.domain import body_types, fields, notices
 from chalicelib.domain.errors import FieldError, InvalidFields
 from chalicelib.domain.validation import validate
 
@@ -164,6 +164,16 @@ class JobSpec(_Body):
         86_400, description="Per attempt, from its task's start."
     )
     max_retries: Annotated[int, Field(ge=0, le=10), body_types.WHOLE] = 0
+    notify: Annotated[
+        list[notices.Kind],
+        Field(
+            json_schema_extra={"uniqueItems": True},
+            description="What people are told of, where the stage has an event bus: `failing`, the "
+            "first failure after a success; `recovered`, the success that follows; "
+            "`every_failure`; `missed`, slots that were not started in time.",
+        ),
+        AfterValidator(fields.distinct),
+    ] = list(notices.DEFAULT)
     managed_by: (
         Annotated[str, Field(min_length=1, max_length=128), AfterValidator(fields.label)] | None
     ) = Field(None, description="Which manifest made the job, in its own words; null: none.")

@@ -11,17 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from chalicelib import log
 from chalicelib.clock import Clock
-from chalicelib.cloud.bus import Bus
 from chalicelib.cloud.ecs import Described, Ecs, task_tags
 from chalicelib.domain import ecs_task, run_states, run_step, time_limits, transitions
 from chalicelib.domain.ecs_task import Task
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.run_step import Step
+from chalicelib.engine.announcements import Announcements
 from chalicelib.engine.overrides import run_overrides
 from chalicelib.settings import Settings
 from chalicelib.tables.run_records import Run
@@ -39,8 +38,7 @@ class Lifecycle:
 
     runs_table: RunsTable
     ecs: Ecs
-    bus: Bus
-    event_of: Callable[[Run], dict[str, Any]]
+    announcements: Announcements
     settings: Settings
     clock: Clock
 
@@ -110,7 +108,8 @@ class Lifecycle:
 
     def announce(self, run: Run) -> None:
         """
-        Put a terminal run on the operator's event bus, at least once.
+        Put a terminal run on the operator's event bus, and what people are told of it, at least
+        once.
 
         `announce` is removed from the run only after the bus took the event. If the process dies in
         between, or the bus is down, the sweep sends it again; the transition never waits for it.
@@ -121,14 +120,14 @@ class Lifecycle:
             return
         try:
             if self.settings.event_bus:
-                self.bus.put(self.event_of(run), run.task_arn, self.clock.now())
+                self.announcements.send(run)
         except Unavailable as failed:
             now = self.clock.now()
             self.runs_table.change(run, {"look_at": now + time_limits.until_announced(run, now)})
             log.postponed("event postponed", failed, **run.log_ids)
             return
-        done = {"announce": None} if run.live else {"announce": None, "look_at": None}
-        self._store(run, Step(done))
+        done = {"announce": None, "notice": None}
+        self._store(run, Step(done if run.live else {**done, "look_at": None}))
 
     def launch(self, run: Run) -> Run | None:
         """

@@ -14,7 +14,8 @@ from typing import Any
 
 from chalicelib import log
 from chalicelib.clock import Clock
-from chalicelib.domain import run_errors, run_states, schedule
+from chalicelib.domain import notices, run_errors, run_states, schedule
+from chalicelib.domain.times import iso
 from chalicelib.engine import contention
 from chalicelib.engine.lifecycle import Lifecycle
 from chalicelib.engine.new_run import slot_run
@@ -96,18 +97,31 @@ class Scheduler:
         deadline = timedelta(seconds=job.spec["starting_deadline_seconds"])
         starting = {slot for slot in slots if now - slot < PROMPT} | set(slots[-1:])
         starting = {slot for slot in starting if now - slot <= deadline}
+        missed = [slot for slot in slots if slot not in starting]
+        # one notification stands for all that were missed at once: the newest record carries it
+        notice = _missed_notice(missed, older)
         for slot in slots:
             if slot in starting:
                 if not self._start(job, slot, leaves_launches):
                     return False
             else:
                 unrecorded, older = older, 0
-                self._record(job, slot, "missed_deadline", _missed(unrecorded), 1 + unrecorded)
+                message, count = _missed(unrecorded), 1 + unrecorded
+                told = notice if slot == missed[-1] else None
+                self._record(job, slot, "missed_deadline", message, count, told)
         next_slot = plan.next_slot(until)
         return self.jobs_table.move_cursor(job, next_slot, work_at(next_slot, job.wake))
 
-    def _record(self, job: Job, slot: datetime, code: str, message: str, count: int) -> None:
-        """Record a slot that does not start in the history."""
+    def _record(
+        self,
+        job: Job,
+        slot: datetime,
+        code: str,
+        message: str,
+        count: int,
+        notice: dict[str, Any] | None = None,
+    ) -> None:
+        """Record a slot that does not start in the history; `notice`: what people are told."""
         now = self.clock.now()
         run = slot_run(job, slot, now)
         run.status = run_states.CANCELLED
@@ -115,7 +129,7 @@ class Scheduler:
         run.finished_at = now
         run.live = run.look_at = run.requested_at = None
         if self.settings.event_bus:
-            run.announce, run.look_at = True, now
+            run.announce, run.look_at, run.notice = True, now, notice
         else:
             run.expires = expiry(now, self.settings.run_retention_days)
         if self.runs_table.record_skip(run, job, count=count):
@@ -201,6 +215,12 @@ def first_slot(spec: dict[str, Any], after: datetime) -> datetime | None:
     if spec["schedule"] is None or spec["paused"]:
         return None
     return schedule.Schedule(spec["schedule"], spec["timezone"]).next_slot(after)
+
+
+def _missed_notice(missed: list[datetime], older: int) -> dict[str, Any] | None:
+    if not missed:
+        return None
+    return {"kind": notices.MISSED, "slots": len(missed) + older, "since": iso(missed[0])}
 
 
 def _missed(older: int) -> str:

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chalicelib.domain.notices import Kind
+
 TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"
 Time = Annotated[str, Field(pattern=TIME, json_schema_extra={"format": "date-time"})]
 JobId = Annotated[str, Field(pattern="^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
@@ -68,6 +70,7 @@ class Job(Answered):
     task_role_arn: str | None
     timeout_seconds: int
     max_retries: int
+    notify: list[Kind]
     managed_by: Annotated[str | None, Field(description="Which manifest made it; null: none.")]
     version: Annotated[
         int, Field(ge=1, description="Raised by every change; the ETag is made of it.")

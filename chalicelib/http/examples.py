@@ -31,6 +31,7 @@ _JOB = {
     "task_role_arn": None,
     "timeout_seconds": 86400,
     "max_retries": 0,
+    "notify": ["failing", "recovered", "missed"],
     "managed_by": None,
     "version": 1,
     "created_at": "2026-11-22T09:12:00.000Z",

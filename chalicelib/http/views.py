@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain.notices import DEFAULT
 from chalicelib.domain.run_states import PENDING, RUNNING
 from chalicelib.domain.times import iso
 
@@ -24,7 +25,9 @@ def job(record: Job) -> dict[str, Any]:
         "id": record.job_id,
         "workspace_id": record.workspace_id,
         "project_id": record.project_id,
-        "managed_by": None,  # absent in a job that was stored before this field existed
+        # absent in a job that was stored before these fields existed
+        "managed_by": None,
+        "notify": list(DEFAULT),
         **record.spec,
         "schedule_text": _in_words(record.spec["schedule"]),
         "version": int(record.version),

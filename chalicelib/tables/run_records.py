@@ -136,6 +136,9 @@ class Run(SortedRecord):
     error = maybe(JSONAttribute(null=True))
     announce = maybe(BooleanAttribute(null=True))
     """Its terminal event has still to be put on the bus."""
+    notice = maybe(JSONAttribute(null=True))
+    """Until then: what people may be told with it, as {"kind": …}. The transaction that counts the
+    run sets it: `failing`, `recovered`, or for a slot `missed`, with `slots` and `since`."""
     expires = maybe(TTLAttribute(null=True))
     listed_index = ListedIndex()
     unsuccessful_index = UnsuccessfulIndex()

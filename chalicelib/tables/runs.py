@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.run_states import FAILED, SUCCEEDED
-from chalicelib.tables import recent_runs
+from chalicelib.domain.run_states import SUCCEEDED
+from chalicelib.tables import outcomes
 from chalicelib.tables.database import Database
 from chalicelib.tables.expressions import actions_of, just_below
 from chalicelib.tables.records import ACTIVE, Job
@@ -22,7 +22,6 @@ from chalicelib.tables.transaction import Transaction
 if TYPE_CHECKING:
     from chalicelib.settings import Settings
 
-SKIPPED = "skipped"
 SLACK = timedelta(days=2)
 """Longer than an attempt can wait for capacity, for its start and for its retry."""
 ONLY_WHILE_LIVE = ("task_definition", "waiting_since", "seen_at", "missing_at")
@@ -95,6 +94,11 @@ class RunsTable:
         """The counts of jobs, in the order asked for."""
         return self.database.get_many([(Stats, job_id, "stats") for job_id in job_ids])
 
+    def job_and_counts(self, project: str, job_id: str) -> tuple[Job | None, Stats | None]:
+        """A job and its counts, in one call."""
+        job, stats = self.database.get_many([(Job, project, job_id), (Stats, job_id, "stats")])
+        return job, stats
+
     def job_and_key(
         self, project: str, job_id: str, key_id: str
     ) -> tuple[Job | None, RunKey | None]:
@@ -127,20 +131,32 @@ class RunsTable:
         """
         write = self._write(run, changes)
         if len(write.transaction) > 1:
-            return write.commit()
+            return not write.commit()
         return self.database.update(run, actions_of(Run, write.changes), _unchanged(run))
 
     def finish(self, run: Run, changes: dict[str, Any], outcome: str) -> bool:
         """
         Make a run terminal and count it, in one transaction; `outcome` is its status, or `skipped`.
 
-        False: the run was written since it was read, and nothing was changed.
+        A run that will be announced also notes whether its job begins to fail with it, or recovers
+        (`outcomes`). The usual case is tried first, and nothing is read for it; a job that goes on
+        failing, or recovers, takes two transactions.
+
+        False: the run was written since it was read, or other runs of the job finish so fast that
+        neither case held when it was tried. Nothing was changed.
         """
         if outcome != SUCCEEDED:
             changes = {**changes, "unsuccessful": f"{run.listed}#{changes['status']}"}
-        write = self._write(run, changes)
-        self._count(write.transaction, write.after, outcome)
-        return write.commit()
+        for case in outcomes.cases(outcome, is_announced=bool(changes.get("announce"))):
+            noted = {**changes, "notice": case.notice} if case.notice else changes
+            write = self._write(run, noted)
+            outcomes.count(write.transaction, write.after, outcome, condition=case.condition)
+            failed = write.commit()
+            if not failed:
+                return True
+            if failed != {"stats"}:
+                return False
+        return False
 
     def _write(self, run: Run, changes: dict[str, Any]) -> _Write:
         """
@@ -181,16 +197,6 @@ class RunsTable:
 
     def _shard_of(self, run: Run, look_at: datetime | None) -> str | None:
         return shard(run.run_id, self.settings.shards, look_at)
-
-    def _count(self, transaction: Transaction, run: Run, outcome: str, count: int = 1) -> None:
-        """Count a run that is over, and note it among those that finished last."""
-        actions = [getattr(Stats, outcome).add(count), *recent_runs.added(run)]
-        if outcome == SUCCEEDED:
-            ended = run.finished_at
-            actions += [Stats.consecutive_failures.set(0), Stats.last_succeeded_at.set(ended)]
-        elif outcome == FAILED:
-            actions.append(Stats.consecutive_failures.add(1))
-        transaction.update("stats", Stats(run.job_id, "stats"), actions, Stats.pk.exists())
 
     def claim(
         self,
@@ -239,7 +245,7 @@ class RunsTable:
         run.look_shard = self._shard_of(run, run.look_at)
         run.unsuccessful = f"{run.listed}#{run.status}"
         transaction.put("run", run, Run.pk.does_not_exist())
-        self._count(transaction, run, SKIPPED, count)
+        outcomes.count(transaction, run, outcomes.SKIPPED, slots=count)
         return not transaction.commit()
 
 
@@ -251,11 +257,12 @@ class _Write(NamedTuple):
     changes: dict[str, Any]
     after: Run
 
-    def commit(self) -> bool:
-        if self.transaction.commit():
-            return False
-        self.run.apply(self.changes)
-        return True
+    def commit(self) -> frozenset[str]:
+        """Store it: the labels whose condition failed, empty when it was stored."""
+        failed = self.transaction.commit()
+        if not failed:
+            self.run.apply(self.changes)
+        return failed
 
 
 def _new_task(run: Run, changes: dict[str, Any]) -> str | None:

@@ -42,6 +42,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "task_role_arn": ([ARN, "${WORD}", None], [3, "x" * 701]),
     "timeout_seconds": ([1, 1_209_600, None], [0, 1_209_601, "1"]),
     "max_retries": ([0, 10, "${N}", None], [-1, 11, "1", True]),
+    "notify": ([["missed", "failing"], [], None], ["failing", ["never"], [1], ["missed"] * 2]),
 }
 """By field, values that are right and values that are wrong, whatever the other fields are."""
 

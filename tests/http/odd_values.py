@@ -34,6 +34,7 @@ VALUES: dict[str, list[Any]] = {
     ],
     "timeout_seconds": [1, 1_209_600, 0],
     "max_retries": [0, 10, 11],
+    "notify": [[], ["missed", "every_failure"], None, ["failing", "failing"], ["never"], "missed"],
     "managed_by": ["etl/jobs.yaml", None, "", " ", "x" * 129, "\u3164"],
 }
 

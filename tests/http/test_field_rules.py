@@ -161,6 +161,9 @@ def test_a_name_with_a_visible_character_is_accepted(name: str) -> None:
         ("memory_mib", 10**30),
         ("timeout_seconds", 1_209_601),
         ("max_retries", -1),
+        ("notify", "failing"),
+        ("notify", ["failed"]),
+        ("notify", ["missed", "missed"]),
     ],
 )
 def test_a_value_that_breaks_a_rule_is_refused_under_its_field(field: str, value: Any) -> None:
@@ -186,6 +189,8 @@ def test_a_value_that_breaks_a_rule_is_refused_under_its_field(field: str, value
         ("timezone", "Etc/GMT+5"),
         ("starting_deadline_seconds", 86_400),
         ("timeout_seconds", 1),
+        ("notify", []),
+        ("notify", ["missed", "recovered", "failing", "every_failure"]),
     ],
 )
 def test_a_value_that_keeps_every_rule_is_accepted(field: str, value: Any) -> None:

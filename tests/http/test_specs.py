@@ -40,6 +40,7 @@ def test_a_name_and_an_image_make_a_job_with_the_contract_s_defaults() -> None:
         "task_role_arn": None,
         "timeout_seconds": 86400,
         "max_retries": 0,
+        "notify": ["failing", "recovered", "missed"],
         "managed_by": None,
     }
 
@@ -65,6 +66,7 @@ def test_a_job_with_every_field_is_stored_as_it_was_sent() -> None:
         "task_role_arn": ROLE,
         "timeout_seconds": 1_209_600,
         "max_retries": 10,
+        "notify": ["missed", "every_failure"],
         "managed_by": "etl/jobs.yaml",
     }
     assert spec(**full).model_dump(mode="json") == full
@@ -98,6 +100,7 @@ def test_all_errors_are_listed_at_once_those_across_fields_too() -> None:
         task_role_arn="arn:aws:iam::123456789012:role/Admin",
         timeout_seconds=0,
         max_retries=11,
+        notify=["failing", "failing"],
         shedule="@daily",
     )
     assert set(found) == {
@@ -121,6 +124,7 @@ def test_all_errors_are_listed_at_once_those_across_fields_too() -> None:
         "task_role_arn",
         "timeout_seconds",
         "max_retries",
+        "notify",
         "shedule",
     }
     assert found["shedule"] == "is unknown; did you mean `schedule`?"

@@ -16,7 +16,7 @@ from chalicelib.domain import ecs_task, schedule
 from chalicelib.tables.records import SWEEP, Job
 from chalicelib.tables.run_records import Run
 from infra.local.fidelity.tasks import Task
-from tests.reliability import copies
+from tests.reliability import copies, notifications
 from tests.reliability.copies import NO_TASK_NEEDED
 from tests.reliability.world import ScheduleSeen, World
 
@@ -61,6 +61,7 @@ def wrong(world: World) -> list[str]:
         *everything_has_an_owner(world),
         *rules_fit(world),
         *ends_are_announced(world),
+        *notifications.fit(world),
     ]
 
 

@@ -51,6 +51,8 @@ PATCHES = st.fixed_dictionaries(
         "max_retries": pick(0, 1, 2),
     },
 )
+NOTIFY = pick(["failing", "recovered", "missed"], ["every_failure", "recovered"], ["failing"], [])
+"""No change of it in PATCHES: what counts is what the job says when a run is announced."""
 KEYS = pick(None, None, "k", "l")
 SPECS = st.fixed_dictionaries(
     {
@@ -59,6 +61,7 @@ SPECS = st.fixed_dictionaries(
         "concurrency_policy": POLICIES,
         "max_retries": pick(0, 1, 2),
         "timeout_seconds": pick(60, 86400),
+        "notify": NOTIFY,
     }
 )
 

@@ -20,6 +20,7 @@ import pytest
 from botocore import endpoint
 from moto.core.exceptions import JsonRESTError
 
+from chalicelib.cloud.bus import NOTIFICATION
 from chalicelib.domain import ecs_task
 from infra.local.fidelity.tasks import Task
 from tests.reliability.contents import Contents
@@ -84,6 +85,8 @@ class World(Contents):
         self.wire.made = self.note
         self.announced: list[tuple[str, str]] = []
         """The run's id and the status in every event that was put on the bus."""
+        self.notified: list[dict[str, Any]] = []
+        """The detail of every notification that was put on the bus."""
         self.announcing(BUS if bus else None)
         self.yard.call("GET", "/jobs")  # puts the token into the cache
         return self
@@ -225,7 +228,10 @@ class World(Contents):
         if name == "events.PutEvents":
             for entry in json.loads(params["body"])["Entries"]:
                 detail = json.loads(entry["Detail"])
-                self.announced.append((detail["id"], detail["status"]))
+                if entry["DetailType"] == NOTIFICATION:
+                    self.notified.append(detail)
+                else:
+                    self.announced.append((detail["id"], detail["status"]))
 
 
 @contextlib.contextmanager

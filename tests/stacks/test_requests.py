@@ -56,6 +56,7 @@ EVERY_FIELD: dict[str, Any] = {
     "task_role_arn": ROLE,
     "timeout_seconds": 900,
     "max_retries": 2,
+    "notify": ["every_failure", "missed"],
 }
 
 

@@ -9,6 +9,7 @@ from tests.reliability.operations.operation import (
     PASSES,
     Act,
     fire_when_due,
+    just_before,
     launch_unanswered,
     operation,
     stray_task,
@@ -19,6 +20,16 @@ from tests.reliability.world import World
 def _event(world: World, move: Callable[[str], None], **spec: Any) -> Act:
     run = world.yard.trigger(world.job(name="a", **spec))
     move(world.yard.task_of(run))
+    event = world.yard.take_events()[-1]
+    return lambda: world.deliver([event])
+
+
+def _event_after(world: World, first: int, then: int) -> Act:
+    """The end of a run with the exit code `then`, after one with `first`."""
+    job = world.job(name="a")
+    world.yard.finish(world.yard.trigger(job), exit_code=first)
+    run = world.yard.trigger(job)
+    world.ecs.stop(world.yard.task_of(run), exit_code=then)
     event = world.yard.take_events()[-1]
     return lambda: world.deliver([event])
 
@@ -36,6 +47,31 @@ def event_stopped(world: World) -> Act:
 @operation(again=True, bus=True)
 def event_failed(world: World) -> Act:
     return _event(world, lambda arn: world.ecs.stop(arn, exit_code=3))
+
+
+@operation(again=True, bus=True)
+def event_failed_again(world: World) -> Act:
+    """The job's last run had failed already: people are told of none but the first."""
+    return _event_after(world, first=3, then=4)
+
+
+@operation(again=True, bus=True)
+def event_recovered(world: World) -> Act:
+    """The job's last run had failed: people are told that it recovered."""
+    return _event_after(world, first=3, then=0)
+
+
+@operation(again=True, bus=True)
+def event_failed_beside_another(world: World) -> Act:
+    """Two runs fail at once, and while one is counted the other is too."""
+    job = world.job(name="a")
+    runs = [world.yard.trigger(job) for _ in range(2)]
+    events = []
+    for run in runs:
+        world.ecs.stop(world.yard.task_of(run), exit_code=3)
+        events += world.yard.take_events()[-1:]
+    just_before(world, "dynamodb.TransactWriteItems", lambda: world.deliver(events[1:]))
+    return lambda: world.deliver(events[:1])
 
 
 @operation(again=True)

@@ -17,9 +17,10 @@ def fire(world: World) -> Act:
     return fire_when_due(world)[1]
 
 
-@operation(again=True)
+@operation(again=True, bus=True)
 def fire_late(world: World) -> Act:
-    """The slots of an hour and a half are due: one starts, the others are recorded as missed."""
+    """The slots of an hour and a half are due: one starts, the others are recorded as missed, of
+    which people are told."""
     _, act = fire_when_due(world, schedule="*/30 * * * *")
     world.clock.move(minutes=35)
     return act

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import log
 from chalicelib.domain import ecs_task, times
@@ -13,6 +13,9 @@ from chalicelib.http.answer import Answer, Document, created, ok, replayed, tagg
 from chalicelib.http.api import PROJECT, Api
 from chalicelib.http.request import Request
 from chalicelib.system import System
+
+if TYPE_CHECKING:
+    from chalicelib.http import queries
 
 JOBS = f"{PROJECT}/jobs"
 JOB = f"{JOBS}/{{job_id}}"
@@ -54,9 +57,7 @@ def get_console(request: Request, file: str | None = None) -> Answer:
 
 @app.get(JOBS, role="read", query="ListJobs")
 def list_jobs(request: Request) -> Answer:
-    from chalicelib.http.queries import ListJobs
-
-    query = request.query(ListJobs)
+    query: queries.ListJobs = request.asked
     listing = lists.of_jobs(request.project, query.cursor)
     page = request.system.jobs.list_page(
         request.project,
@@ -115,27 +116,21 @@ def get_status(request: Request, job_id: str) -> Answer:
 
 @app.get(f"{PROJECT}/schedule", role="read", query="PreviewQuery")
 def get_schedule(request: Request) -> Answer:
-    from chalicelib.http.queries import PreviewQuery
-
-    query = request.query(PreviewQuery)
+    query: queries.PreviewQuery = request.asked
     found = request.system.schedules.preview(query.expression, query.timezone, query.count)
     return ok("What the schedule means.", views.schedule(found))
 
 
 @app.get(f"{PROJECT}/upcoming", role="read", query="UpcomingQuery")
 def list_upcoming(request: Request) -> Answer:
-    from chalicelib.http.queries import UpcomingQuery
-
-    query = request.query(UpcomingQuery)
+    query: queries.UpcomingQuery = request.asked
     found = request.system.schedules.of_project(request.project, query.until, query.limit)
     return ok(f"{len(found.slots)} slot(s).", views.upcoming(found))
 
 
 @app.get(f"{JOB}/upcoming", role="read", query="UpcomingQuery")
 def list_job_upcoming(request: Request, job_id: str) -> Answer:
-    from chalicelib.http.queries import UpcomingQuery
-
-    query = request.query(UpcomingQuery)
+    query: queries.UpcomingQuery = request.asked
     found = request.system.schedules.of_job(request.project, job_id, query.until, query.limit)
     return ok(f"{len(found.slots)} slot(s).", views.upcoming(found))
 
@@ -145,8 +140,8 @@ def trigger_run(request: Request, job_id: str) -> Answer:
     from chalicelib.domain.job_spec import RunOverrides
 
     wanted = request.parse_optional(RunOverrides)
-    once = request.once(wanted)
-    run, is_new = request.system.runs.trigger(request.project, job_id, wanted, once)
+    once, by = request.once(wanted), request.actor
+    run, is_new = request.system.runs.trigger(request.project, job_id, wanted, once, by)
     if not is_new:
         return replayed("The run was triggered before.", views.run(run))
     return created("The run was triggered.", views.run(run), f"runs/{run.run_id}")
@@ -154,9 +149,7 @@ def trigger_run(request: Request, job_id: str) -> Answer:
 
 @app.get(RUNS, role="read", query="ListRuns")
 def list_runs(request: Request, job_id: str) -> Answer:
-    from chalicelib.http.queries import ListRuns
-
-    query = request.query(ListRuns)
+    query: queries.ListRuns = request.asked
     listing = lists.of_runs("runs", job_id, query.cursor)
     page = request.system.runs.list_page(
         request.project,
@@ -172,10 +165,9 @@ def list_runs(request: Request, job_id: str) -> Answer:
 
 @app.get(f"{PROJECT}/runs", role="read", query="ListProjectRuns")
 def list_project_runs(request: Request) -> Answer:
-    from chalicelib.http.queries import ListProjectRuns
     from chalicelib.usecases.project_runs import Wanted
 
-    query = request.query(ListProjectRuns)
+    query: queries.ListProjectRuns = request.asked
     listing = lists.of_runs("project-runs", request.project, query.cursor)
     page = request.system.runs_of_projects.list_page(
         request.project,
@@ -201,9 +193,7 @@ def cancel_run(request: Request, job_id: str, run_id: str) -> Answer:
 
 @app.get(f"{JOB}/logs", role="read", query="LogsQuery")
 def get_job_logs(request: Request, job_id: str) -> Answer:
-    from chalicelib.http.queries import LogsQuery
-
-    query = request.query(LogsQuery)
+    query: queries.LogsQuery = request.asked
     request.system.jobs.get(request.project, job_id)
     page = request.system.logs.of_job(job_id, log_answers.asked(query, job_id))
     return log_answers.lines(page, job_id)
@@ -211,9 +201,7 @@ def get_job_logs(request: Request, job_id: str) -> Answer:
 
 @app.get(f"{RUN}/logs", role="read", query="LogsQuery")
 def get_run_logs(request: Request, job_id: str, run_id: str) -> Answer:
-    from chalicelib.http.queries import LogsQuery
-
-    query = request.query(LogsQuery)
+    query: queries.LogsQuery = request.asked
     run = request.system.runs.find(request.project, job_id, run_id)
     page = request.system.logs.of_run(run, log_answers.asked(query, run_id))
     return log_answers.lines(page, run_id)
@@ -221,18 +209,14 @@ def get_run_logs(request: Request, job_id: str, run_id: str) -> Answer:
 
 @app.get(f"{JOB}/metrics", role="read", query="MetricsQuery")
 def get_job_metrics(request: Request, job_id: str) -> Answer:
-    from chalicelib.http.queries import MetricsQuery
-
-    query = request.query(MetricsQuery)
+    query: queries.MetricsQuery = request.asked
     request.system.jobs.get(request.project, job_id)
     return metric_answers.metrics(request.system.metrics.of_job(job_id, query.window, query.names))
 
 
 @app.get(f"{RUN}/metrics", role="read", query="MetricsQuery")
 def get_run_metrics(request: Request, job_id: str, run_id: str) -> Answer:
-    from chalicelib.http.queries import MetricsQuery
-
-    query = request.query(MetricsQuery)
+    query: queries.MetricsQuery = request.asked
     run = request.system.runs.find(request.project, job_id, run_id)
     return metric_answers.metrics(request.system.metrics.of_run(run, query.window, query.names))
 

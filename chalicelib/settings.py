@@ -46,8 +46,8 @@ class Settings:
     sweep_part_function: str | None = None
     """Name of the function that does parts of the sweep; unset: the sweep does all by itself."""
     shards: int = 8
-    """Partitions of the sweep's two sparse indexes: enough for 8,000 writes a second, which is 4,000
-    claims. A table's quota of 40,000 write units takes 3,000."""
+    """Partitions of the sweep's two sparse indexes: enough for 8,000 writes a second, which is
+    4,000 claims. A table's quota of 40,000 write units takes 3,000."""
 
     aws_endpoint: str | None = None
     """Where AWS answers, as every AWS SDK reads it from AWS_ENDPOINT_URL; unset: its own hosts."""

@@ -88,6 +88,9 @@ def test_overrides_reach_the_container_and_not_the_next_run(yard: Yard) -> None:
         "JOBYARD_JOB_ID": job["id"],
         "JOBYARD_RUN_ID": run["id"],
         "JOBYARD_ATTEMPT": "1",
+        "JOBYARD_TRIGGER": "manual",
+        "JOBYARD_JOB_NAME": job["name"],
+        "JOBYARD_MAX_ATTEMPTS": "1",
     }
     assert yard.trigger(job)["command"] == ["a"]
     assert "command" not in yard.aws.ecs.tasks[1].overrides["containerOverrides"][0]

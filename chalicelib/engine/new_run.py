@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from chalicelib.domain import ids, time_limits
+from chalicelib.domain.actor import SCHEDULE
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.run_states import PENDING
 from chalicelib.tables.records import Job
@@ -12,8 +14,9 @@ from chalicelib.tables.run_records import Run
 from chalicelib.tables.shards import listed
 
 
-def new_run(job: Job, run_id: str, now: datetime) -> Run:
-    """A pending run of a job as it is configured now, to be launched at once."""
+def new_run(job: Job, run_id: str, now: datetime, by: Mapping[str, str | None]) -> Run:
+    """A pending run of a job as it is configured now, to be launched at once; `by` is its
+    `triggered_by`."""
     spec = job.spec
     return Run(
         job.job_id,
@@ -24,6 +27,7 @@ def new_run(job: Job, run_id: str, now: datetime) -> Run:
         job_version=job.version,
         status=PENDING,
         trigger="manual",
+        triggered_by=dict(by),
         live=True,
         listed=listed(job.pk, run_id),
         look_at=now + time_limits.LAUNCH_LEASE,
@@ -42,7 +46,7 @@ def new_run(job: Job, run_id: str, now: datetime) -> Run:
 
 def slot_run(job: Job, slot: datetime, now: datetime) -> Run:
     """The run of a slot: always the same id."""
-    run = new_run(job, ids.of_slot(job.job_id, int(job.schedule_version), slot), now)
+    run = new_run(job, ids.of_slot(job.job_id, int(job.schedule_version), slot), now, SCHEDULE)
     run.trigger = "schedule"
     run.scheduled_for = slot
     return run

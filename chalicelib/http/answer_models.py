@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from chalicelib.domain.notices import Kind
+from chalicelib.http.answer_types import Answered, Count, Cursor, JobId, RunId, Time
+from chalicelib.http.trail_models import BySchedule, ByToken
 
-TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"
-Time = Annotated[str, Field(pattern=TIME, json_schema_extra={"format": "date-time"})]
-JobId = Annotated[str, Field(pattern="^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
-RunId = Annotated[str, Field(pattern="^run_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 Status = Literal["pending", "running", "succeeded", "failed", "cancelled"]
 ErrorCode = Literal[
     "nonzero_exit",
@@ -33,14 +31,6 @@ ErrorCode = Literal[
     "missed_deadline",
     "job_deleted",
 ]
-Count = Annotated[int, Field(ge=0)]
-Cursor = Annotated[str | None, Field(description="Opaque; null at the end.")]
-
-
-class Answered(BaseModel):
-    """Part of an answer."""
-
-    model_config = ConfigDict(strict=True)
 
 
 class Job(Answered):
@@ -142,6 +132,10 @@ class Run(Answered):
     job_version: int
     status: Annotated[Status, Field(description="The last three are terminal: they never change.")]
     trigger: Literal["manual", "schedule"]
+    triggered_by: Annotated[
+        ByToken | BySchedule | None,
+        Field(description="Null in a run of a version that did not record it."),
+    ]
     scheduled_for: Time | None
     attempt: Annotated[int, Field(ge=1)]
     max_attempts: Annotated[int, Field(ge=1)]

@@ -166,9 +166,7 @@ class Api(Chalice):
         _check_forms(request)
         line |= request.path  # ids, now that they look like ones
         if request.parameters:
-            from chalicelib.http import queries
-
-            request.query(queries.named(endpoint.query))
+            request.asked  # noqa: B018 - checked before the handler acts
         own = {"workspace_id", "project_id"}
         arguments = {name: value for name, value in request.path.items() if name not in own}
         return endpoint.handler(request, **arguments)
@@ -197,6 +195,7 @@ class Api(Chalice):
             now=self.system.clock.now(),
             request_id=request_id,
             system=self.system,
+            query_model=endpoint.query,
         )
 
     def _authorized(self, request: Request, role: str, line: dict[str, Any]) -> Request:

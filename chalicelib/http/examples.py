@@ -59,6 +59,7 @@ _RUN = {
     "job_version": 1,
     "status": "failed",
     "trigger": "schedule",
+    "triggered_by": {"kind": "schedule"},
     "scheduled_for": _AT,
     "attempt": 1,
     "max_attempts": 1,

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from chalicelib.domain.job_spec import JobCreate, JobPatch, RunOverrides
 from chalicelib.http import answer_models
+from chalicelib.http.answer_types import Answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Operation:
     """What the route table does not know about a handler."""
 
     summary: str
-    data: type[answer_models.Answered] | None = None
+    data: type[Answered] | None = None
     """Of its success; None: null."""
     success: Mapping[int, str] = field(default_factory=lambda: {200: "As asked"})
     body: type[BaseModel] | None = None

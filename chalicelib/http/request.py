@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from chalicelib.domain.actor import Actor
     from chalicelib.domain.fields import Tenancy
     from chalicelib.http.queries import Query
     from chalicelib.system import System
@@ -57,6 +58,8 @@ class Request:
     """Everything that handlers act through."""
     caller: Caller | None = None
     """Whose token it is; None on a public route."""
+    query_model: str = "Query"
+    """The route's model of its query parameters, by its name in `http/queries.py`."""
 
     @property
     def workspace_id(self) -> str:
@@ -72,9 +75,22 @@ class Request:
         return f"{self.workspace_id}#{self.project_id}"
 
     @property
+    def actor(self) -> Actor:
+        """Who is recorded as the one who asked; a public route has nobody."""
+        assert self.caller is not None, "a public route changes nothing"
+        return self.caller.actor
+
+    @property
     def tenancy(self) -> Tenancy:
         """What the caller's workspace may name on this stage."""
         return self.system.settings.tenancy(self.workspace_id)
+
+    @property
+    def asked(self) -> Any:
+        """The query parameters as the model that the route names."""
+        from chalicelib.http import queries
+
+        return self.query(queries.named(self.query_model))
 
     def parse(self, model: type[M]) -> M:
         """

@@ -74,6 +74,7 @@ def run(record: Run) -> dict[str, Any]:
         "job_version": int(record.job_version),
         "status": record.status,
         "trigger": record.trigger,
+        "triggered_by": record.triggered_by,
         "scheduled_for": iso(record.scheduled_for),
         "attempt": int(record.attempt),
         "max_attempts": int(record.max_attempts),

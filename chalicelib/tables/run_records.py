@@ -75,6 +75,8 @@ class Run(SortedRecord):
     job_version = whole()
     status = UnicodeAttribute()
     trigger = UnicodeAttribute()
+    triggered_by = maybe(JSONAttribute(null=True))
+    """Who or what triggered it, as it is shown; absent in a run that an older version claimed."""
     scheduled_for = maybe(UTCDateTimeAttribute(null=True))
 
     live = maybe(BooleanAttribute(null=True))

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chalicelib import log
+from chalicelib.domain.actor import Actor
 from chalicelib.domain.errors import Unauthenticated, Unavailable
 from chalicelib.tables.records import Token
 from chalicelib.tables.tokens import TokensTable
@@ -52,7 +53,7 @@ class Tokens:
         if token is None or token.is_expired(now):
             raise Unauthenticated("The token is unknown, expired or revoked: ask for a new one.")
         projects = None if token.projects is None else frozenset(token.projects)
-        return Caller(token.token_id, token.workspace_id, projects, token.role)
+        return Caller(token.token_id, token.workspace_id, projects, token.role, token.name)
 
     def _lookup(self, digest: str, now: datetime) -> Token | None:
         read_at, token = self._cache.get(digest, (None, None))
@@ -129,6 +130,11 @@ class Caller:
     projects: frozenset[str] | None
     """None: every project of the workspace."""
     role: str
+    token_name: str
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.token_id, self.token_name)
 
     def may(self, workspace_id: str, project_id: str, role: str) -> bool:
         """Whether this token allows what `role` may do, in that project."""

@@ -12,6 +12,7 @@ from chalicelib import log
 from chalicelib.clock import Clock
 from chalicelib.cloud.ecs import MAX_OVERRIDES
 from chalicelib.domain import ids
+from chalicelib.domain.actor import Actor
 from chalicelib.domain.errors import Conflict, FieldError, InvalidFields, NotFound, Unavailable
 from chalicelib.engine import contention
 from chalicelib.engine.lifecycle import Lifecycle
@@ -107,7 +108,7 @@ class Runs:
         return Page([run for run in runs if status is None or run.status == status], last)
 
     def trigger(
-        self, project: str, job_id: str, wanted: RunOverrides, once: Once | None
+        self, project: str, job_id: str, wanted: RunOverrides, once: Once | None, by: Actor
     ) -> tuple[Run, bool]:
         """
         Start a run of a job by hand: the run, and whether this call made it.
@@ -127,7 +128,8 @@ class Runs:
             if made is not None:
                 return self._replayed(job_id, made), False
             check_overrides(wanted, job.spec["secrets"])
-            run = _overridden(new_run(job, ids.new_run(now), now), wanted)
+            run = new_run(job, ids.new_run(now), now, by.as_trigger())
+            run = _overridden(run, wanted)
             failed = self.runs_table.claim(
                 run,
                 job,

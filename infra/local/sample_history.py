@@ -16,6 +16,7 @@ from typing import Any
 
 from chalicelib.clock import Clock
 from chalicelib.domain import ids
+from chalicelib.domain.actor import Actor
 from chalicelib.domain.job_spec import JobSpec
 from chalicelib.domain.schedule import Schedule
 from chalicelib.engine.new_run import new_run, slot_run
@@ -45,6 +46,10 @@ class Past(Clock):
 
     def now(self) -> datetime:
         return self._at
+
+
+BY_HAND = Actor("5a3b1ec0ffee", "alex").as_trigger()
+"""Who triggered the runs that no schedule did."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,7 @@ def _pending(job: Job, sample: SampleJob, created: datetime, now: datetime) -> I
     for number in range(sample.manual):
         at = created + (until - created) * (number + 1) / (sample.manual + 1)
         at = at.replace(microsecond=at.microsecond // 1000 * 1000)
-        yield new_run(job, ids.new_run(at), at)
+        yield new_run(job, ids.new_run(at), at, BY_HAND)
 
 
 def _cancelled(run: Run) -> list[dict[str, Any]]:

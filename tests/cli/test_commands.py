@@ -137,6 +137,7 @@ def test_show_prints_every_field_of_a_run(shell: Shell) -> None:
     shell("run", "bad", "--wait", status=9)
     run_id = shell("runs", "-o", "name").stdout.strip()
     shown = shell("show", run_id).stdout
+    assert "manual by " + shell.json("show", run_id)["triggered_by"]["name"] in shown
     for text in (run_id, "exit code", "9", "nonzero_exit", "hint", "0.25 vCPU, 512 MiB"):
         assert text in shown
 

@@ -71,6 +71,8 @@ def test_a_failed_run_says_why_in_plain_sight(tab: Tab, project: Project) -> Non
         expect(why(tab)).to_contain_text(part)
     expect(why(tab)).to_be_in_viewport(ratio=1)
     expect(state(tab)).to_have_text(re.compile("Failed"))
+    started_by = tab.page.locator(".facts div", has_text="Started by")
+    expect(started_by).to_contain_text(run["triggered_by"]["name"])
 
 
 def test_a_run_is_cancelled(tab: Tab, project: Project) -> None:

@@ -21,6 +21,7 @@ from moto.core.botocore_stubber import MockRawResponse
 
 import app
 from chalicelib.domain import ids
+from chalicelib.domain.actor import SCHEDULE
 from chalicelib.engine.new_run import new_run, slot_run
 from chalicelib.tables.records import SWEEP, Job
 from chalicelib.tables.shards import shard
@@ -123,7 +124,7 @@ def waiting_since(world: World, job: Job, number: int, minutes: int) -> list[str
     made = []
     for count in range(number):
         at = world.clock() - timedelta(minutes=minutes, seconds=-count)
-        run = new_run(job, ids.new_run(at), at)
+        run = new_run(job, ids.new_run(at), at, SCHEDULE)
         run.requested_at, run.look_at = None, at
         run.look_shard = shard(run.run_id, world.on.settings.shards, at)
         world.put(run)

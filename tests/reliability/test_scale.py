@@ -14,6 +14,7 @@ import pytest
 
 from chalicelib.cloud import aws
 from chalicelib.domain import ids, time_limits
+from chalicelib.domain.actor import SCHEDULE
 from chalicelib.engine import deletion, launcher, shard_sweep
 from chalicelib.engine.new_run import new_run
 from chalicelib.tables.records import Job
@@ -91,7 +92,7 @@ def seed(world: World, job: Job, number: int, **changes: Any) -> list[str]:
     made = []
     for count in range(number):
         at = world.clock() - timedelta(seconds=number - count)
-        run = new_run(job, ids.new_run(at), at)
+        run = new_run(job, ids.new_run(at), at, SCHEDULE)
         for name, value in changes.items():
             setattr(run, name, value)
         run.look_shard = shard(run.run_id, world.on.settings.shards, run.look_at)

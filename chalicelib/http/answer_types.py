@@ -1,0 +1,20 @@
+"""Types that models of answers share (see `answer_models`)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"
+Time = Annotated[str, Field(pattern=TIME, json_schema_extra={"format": "date-time"})]
+JobId = Annotated[str, Field(pattern="^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+RunId = Annotated[str, Field(pattern="^run_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+Count = Annotated[int, Field(ge=0)]
+Cursor = Annotated[str | None, Field(description="Opaque; null at the end.")]
+
+
+class Answered(BaseModel):
+    """Part of an answer."""
+
+    model_config = ConfigDict(strict=True)

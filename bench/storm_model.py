@@ -49,6 +49,8 @@ class Assumed:
     former peak within half an hour, 40,000 by quota."""
     shard_units: float = 1_000.0
     """A second, of a partition of a table or an index (the same page)."""
+    burst: float = 1.0
+    """° Seconds whose units may be written at once."""
     functions: float = 1_000.0
     """At once, in an account and region (Lambda quotas)."""
     vcpus: float = 1e9
@@ -84,6 +86,8 @@ class Outcome:
     launches: list[tuple[float, int]]
     function_seconds: float = 0.0
     functions: int = 0
+    parts: int = 0
+    """Those of the functions that a sweep handed something out to."""
     start: float = 0.0
 
     @property
@@ -106,16 +110,16 @@ class Outcome:
 
 
 class Units:
-    """Write units, so many a second and a second's worth at once."""
+    """Write units, so many a second, and of some seconds at once."""
 
-    def __init__(self, env: simpy.Environment, rate: float) -> None:
-        self._env, self._rate = env, rate
-        self._free_at = 0.0
+    def __init__(self, env: simpy.Environment, rate: float, burst: float) -> None:
+        self._env, self._rate, self._burst = env, rate, burst
+        self._free_at = -burst
 
     def delay(self, units: float) -> float:
         """Seconds until so many are there."""
         now = self._env.now
-        self._free_at = max(self._free_at, now - 1.0) + units / self._rate
+        self._free_at = max(self._free_at, now - self._burst) + units / self._rate
         return max(0.0, self._free_at - now)
 
 
@@ -130,8 +134,10 @@ class Storm:
         self.due = [share + (shard < more) for shard in range(assumed.shards)]
         self.waiting = 0
         self.is_launching = False
-        self.table = Units(self.env, assumed.write_units)
-        self.index = [Units(self.env, assumed.shard_units) for _ in range(assumed.shards)]
+        self.table = Units(self.env, assumed.write_units, assumed.burst)
+        self.index = [
+            Units(self.env, assumed.shard_units, assumed.burst) for _ in range(assumed.shards)
+        ]
         self.running = simpy.Resource(self.env, int(assumed.functions))
 
     def run(self) -> Outcome:
@@ -178,6 +184,7 @@ class Storm:
             yield place
             yield self.env.timeout(self.a.cold_start)
             began = self.env.now
+            self.outcome.parts += 1
             yield self.env.process(steps)
             self._used(self.env.now - began)
 

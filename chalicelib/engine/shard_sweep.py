@@ -32,6 +32,8 @@ SHARE = 0.4
 """Of a turn that the schedules may take at most; then the runs may take all but DELETES."""
 CLAIMS_SHARE = 0.7
 """The same of a part's turn: its runs have only to be asked about, and others launch them."""
+TRIES = 5
+"""How often a part's turn tries a schedule that fails, within its share."""
 DELETES = 10.0
 """Seconds of a turn kept for deletes, and what each may take at most."""
 
@@ -53,18 +55,21 @@ class ShardSweep:
         All that is due in a share of a shard; how many jobs and runs it looked at.
 
         The slots first: each run is claimed and left to the launcher, since one function cannot
-        both claim hundreds a second and keep the stage's pace. A turn that dies, or never comes,
+        both claim hundreds a second and keep the stage's pace. What fails, as it does while the
+        tables are throttled, is tried again in the same turn. A turn that dies, or never comes,
         leaves the rest in the index, for the next sweep; one that comes twice finds it done.
         """
         jobs = runs = 0
         deleting: list[Job] = []
+        failed: list[Job] = []
         with self.clock.deadline(seconds):
             with log.and_continue("jobs not swept"), self.clock.deadline(seconds * CLAIMS_SHARE):
                 for found in self._due_jobs(part, until):
                     jobs += len(found)
                     active = [job for job in found if job.is_active]
-                    self.schedules(active, until, leaves_launches=True)
+                    failed += self.schedules(active, until, leaves_launches=True)
                     deleting += [job for job in found if not job.is_active]
+                self._again(failed, until)
             left = self.clock.remaining() - DELETES
             with log.and_continue("runs not swept"), self.clock.deadline(left):
                 due = self.due_runs_table.all_due(part.shard, self.clock.now())
@@ -76,6 +81,16 @@ class ShardSweep:
                     self.due_runs.announce(over)
             self.deletes(deleting)
         return {"jobs": jobs, "runs": runs}
+
+    def _again(self, failed: list[Job], until: datetime) -> None:
+        """Advance the schedules that could not be, after pauses in which a throttle may pass."""
+        for number in self.clock.tries(TRIES, first=2.0, longest=8.0, spare=ENOUGH):
+            if number and failed:
+                keys = [(job.pk, job.job_id) for job in failed]
+                due = [job for job in self.still_due(keys, until) if job.is_active]
+                failed = self.schedules(due, until, leaves_launches=True)
+            if not failed:
+                return
 
     def _due_jobs(self, part: ShardPart, until: datetime) -> Iterator[list[Job]]:
         """The jobs of a share that are due, by the hundred, the projects taking turns."""
@@ -93,15 +108,22 @@ class ShardSweep:
 
     def schedules(
         self, jobs: Sequence[Job], until: datetime, *, leaves_launches: bool = False
-    ) -> None:
-        """Advance the schedules that have no rules, or whose rules did not fire."""
+    ) -> list[Job]:
+        """
+        Advance the schedules that have no rules, or whose rules did not fire; returns the jobs of
+        those that failed.
+        """
+        failed: list[Job] = []
 
         def advance(job: Job) -> None:
+            failed.append(job)
             with log.and_continue("schedule not swept", job_id=job.job_id):
                 self.scheduler.advance(job, until, leaves_launches=leaves_launches)
+                failed.remove(job)
 
         workers = min(self.workers, len(jobs) or 1)
         at_once.each(jobs, advance, workers=workers, clock=self.clock)
+        return failed
 
     def deletes(self, jobs: Sequence[Job]) -> None:
         """Go on with deletes, each for a while only."""

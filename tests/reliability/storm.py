@@ -72,7 +72,7 @@ class Outcome:
     """What a storm came to; times in seconds after the minute."""
 
     claimed_at: dict[str, float] = field(default_factory=dict)
-    """By the run's id, of the slots of the storm."""
+    """When the slot's run was stored, by the run's id."""
     launched: list[tuple[float, str, str]] = field(default_factory=list)
     """(when, project, run id) of each launch."""
     calls: Counter[str] = field(default_factory=Counter)
@@ -176,9 +176,7 @@ def run_storm(
     finally:
         lanes.close()
         world.ecs.on_run.remove(launched)
-    for run in world.runs():
-        if run.run_id in slots:
-            outcome.claimed_at[run.run_id] = (run.created_at - start).total_seconds()
+    outcome.claimed_at = {run: at for run, at in outcome.claimed_at.items() if run in slots}
     return outcome
 
 
@@ -201,6 +199,7 @@ def _event(start: datetime, minute: int) -> dict[str, Any]:
 def imitated(world: World, outcome: Outcome, run_task: tuple[float, float]) -> Iterator[None]:
     """AWS's latencies, and its throttling of RunTask and of writes to a new table."""
     buckets = {"RunTask": Bucket(*run_task), "TransactWriteItems": Bucket(*TRANSACTIONS)}
+    began = world.time.elapsed
 
     def count(model: Any, **_: Any) -> None:
         outcome.calls[model.name] += 1
@@ -210,6 +209,9 @@ def imitated(world: World, outcome: Outcome, run_task: tuple[float, float]) -> I
         world.time.sleep(LATENCY[service] / WORKERS)
         bucket = buckets.get(operation)
         if bucket is None or bucket.takes(world.time.elapsed):
+            if operation == "TransactWriteItems":
+                for run_id in _runs_put(request.body):
+                    outcome.claimed_at.setdefault(run_id, world.time.elapsed - began)
             return None
         outcome.throttled[operation] = bucket.refused
         error = json.dumps({"__type": "x#ThrottlingException", "message": "Rate exceeded"})
@@ -226,6 +228,14 @@ def imitated(world: World, outcome: Outcome, run_task: tuple[float, float]) -> I
         for events in hooks:
             events.unregister("before-call.*.*", count)
             events.unregister("before-send.*.*", attempt)
+
+
+def _runs_put(body: bytes) -> Iterator[str]:
+    """The ids of the runs that a transaction makes."""
+    for item in json.loads(body)["TransactItems"]:
+        made = item.get("Put", {}).get("Item", {}).get("sk", {}).get("S", "")
+        if made.startswith("run_"):
+            yield made
 
 
 def runs_by_slot(world: World) -> Counter[str]:

@@ -71,7 +71,9 @@ def test_a_storm_starts_every_slot_once_the_oldest_first_and_fair_by_project(
 
     many = [run_id for _, project, run_id in outcome.launched if project.endswith("#many")]
     assert set(old) <= set(many[: OLD + 5]), "what waits for an hour comes first"
-    early = {run_id for run_id, at in outcome.claimed_at.items() if at < 59}
+    refused = {run.run_id for run in world.runs() if run.launch > 1}
+    assert len(refused) < JOBS / 4, "RunTask is throttled for a while after each of them"
+    early = {run_id for run_id, at in outcome.claimed_at.items() if at < 59} - refused
     for name, number in SMALL.items():
         mine = [(at, run) for at, project, run in outcome.launched if project.endswith(f"#{name}")]
         ended = max((at for at, run in mine if run in early), default=0.0)
@@ -84,10 +86,13 @@ def test_a_storm_starts_every_slot_once_the_oldest_first_and_fair_by_project(
 def test_the_model_of_a_storm_agrees_with_the_handlers(world: World) -> None:
     """
     `bench/storm_model.py`, told the latencies and limits that this storm imitates, says within a
-    tenth when the last slot is claimed and the last run launched, and how many functions it takes.
+    tenth when the last run is launched, within a fifth when the last slot is claimed (it leaves out
+    that who is throttled waits), and how many functions it takes.
     """
     world.fresh()
     outcome = run_storm(world, slots_due(world, {"many": JOBS}))
+    if "JOBYARD_STORM" in os.environ:
+        print(f"\nundisturbed: {outcome.words(JOBS)}", file=sys.stderr)
     call = LATENCY["dynamodb"] / WORKERS
     modelled = model(
         JOBS,
@@ -102,12 +107,14 @@ def test_the_model_of_a_storm_agrees_with_the_handlers(world: World) -> None:
             workers=1,
             cpu=0.0,
             write_units=TRANSACTIONS[0],
+            burst=TRANSACTIONS[1] / TRANSACTIONS[0],
             claim_units=1.0,
             units=2.0,
         ),
     )
-    assert modelled.last_claim == pytest.approx(outcome.last_claim, rel=0.1)
+    assert modelled.last_claim == pytest.approx(outcome.last_claim, rel=0.2)
     assert modelled.last_launch == pytest.approx(outcome.last_launch, rel=0.1)
-    assert modelled.functions - 1 == outcome.parts
-    assert outcome.calls["TransactWriteItems"] == 2 * JOBS, "as many a slot as the model takes"
+    assert modelled.parts == outcome.parts
+    if not outcome.throttled:
+        assert outcome.calls["TransactWriteItems"] == 2 * JOBS, "as many a slot as in the model"
     assert outcome.calls["RunTask"] == JOBS

@@ -16,7 +16,7 @@ from tests.reliability import invariants
 from tests.reliability.cases import at_every_call
 from tests.reliability.intruders import Meeting
 from tests.reliability.operations.sweeps import due_everywhere
-from tests.reliability.wire import Death, die
+from tests.reliability.wire import Death, die, throttled
 from tests.reliability.world import World
 
 
@@ -89,6 +89,24 @@ def test_two_of_the_same_part_at_once_claim_and_launch_each_run_once(world: Worl
         return meeting.met
 
     at_every_call(meet, lambda: invariants.hold_at_rest(world))
+
+
+def test_a_slot_whose_write_is_throttled_is_claimed_in_the_same_turn(world: World) -> None:
+    """A part tries again, after pauses, what it could not claim; the next sweep has nothing left."""
+    handed_out(world)
+    refused: list[str] = []
+
+    def throttle_the_first(_: int, name: str) -> object:
+        if name == "dynamodb.TransactWriteItems" and len(refused) < 2:
+            refused.append(name)
+            return throttled(name)
+        return None
+
+    with world.wire.failing(asking=throttle_the_first):
+        world.yard.deliver_parts()
+    assert len(refused) == 2
+    (slot,) = [run for run in world.runs() if run.scheduled_for is not None]
+    invariants.hold_at_rest(world)
 
 
 @pytest.mark.parametrize("taken", [0, 1])

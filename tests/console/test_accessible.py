@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.console.project import Json, Project
-from tests.console.tab import Tab
+from tests.console.tab import Tab, opened
 
 WIDTHS = [360, 1024, 1920]
 
@@ -102,6 +102,16 @@ def test_no_page_is_wider_than_the_window(
         tab.page.wait_for_load_state("networkidle")
         wider[name] = tab.overflow()
     assert wider == dict.fromkeys(PAGES, 0)
+
+
+def test_a_job_that_fails_again_and_again_fits_into_a_phone(
+    browser: Browser, demo: Project
+) -> None:
+    """Its state has more words than that of any other."""
+    with opened(browser, demo, viewport={"width": min(WIDTHS), "height": 800}) as tab:
+        tab.open()
+        expect(tab.page.get_by_text("Failing, 3 in a row")).to_be_visible()
+        assert tab.overflow() == 0
 
 
 def press(tab: Tab, *keys: str) -> None:

@@ -32,8 +32,6 @@ SHARE = 0.4
 """Of a turn that the schedules may take at most; then the runs may take all but DELETES."""
 CLAIMS_SHARE = 0.7
 """The same of a part's turn: its runs have only to be asked about, and others launch them."""
-TRIES = 5
-"""How often a part's turn tries a schedule that fails, within its share."""
 DELETES = 10.0
 """Seconds of a turn kept for deletes, and what each may take at most."""
 
@@ -83,8 +81,8 @@ class ShardSweep:
         return {"jobs": jobs, "runs": runs}
 
     def _again(self, failed: list[Job], until: datetime) -> None:
-        """Advance the schedules that could not be, after pauses in which a throttle may pass."""
-        for number in self.clock.tries(TRIES, first=2.0, longest=8.0, spare=ENOUGH):
+        """Advance the schedules that could not be, after pauses, while there is time for them."""
+        for number in self.clock.tries(None, first=2.0, longest=8.0, spare=ENOUGH):
             if number and failed:
                 keys = [(job.pk, job.job_id) for job in failed]
                 due = [job for job in self.still_due(keys, until) if job.is_active]

@@ -23,7 +23,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 help:
 	@echo "Try it on this machine"
 	@echo "  make up       start a local stack (PORT=8000 ENGINE=auto|docker|process CAP=20 OUTPUT_MB=64)"
-	@echo "                DEMO=1: with a dozen jobs and a month of runs"
+	@echo "                DEMO=1: with a dozen jobs and a month of runs; NOTIFY=http://127.0.0.1:9000/:"
+	@echo "                a webhook that is told when jobs fail, recover or miss slots"
 	@echo "  make demo     two jobs on a stack of their own, and everything that happens to them"
 	@echo
 	@echo "Change it"
@@ -51,7 +52,8 @@ help:
 
 up: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local --port $(PORT) --engine $(or $(ENGINE),auto) --cap $(CAP) \
-	$(if $(OUTPUT_MB),--output-mb $(OUTPUT_MB)) $(if $(DEMO),--demo)
+	$(if $(OUTPUT_MB),--output-mb $(OUTPUT_MB)) $(if $(DEMO),--demo) \
+	$(if $(NOTIFY),--notify "$(NOTIFY)")
 
 demo: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local.demo --engine $(or $(ENGINE),process)

@@ -46,6 +46,7 @@ def main() -> int:
                 directory=DIRECTORY,
                 output_mb=options.output_mb,
                 demo=options.demo,
+                notify=options.notify,
             )
         except NoEngine as error:
             print(error, file=sys.stderr)
@@ -129,7 +130,17 @@ def _options() -> argparse.Namespace:
         "--output-mb", type=_count, default=OUTPUT_MB, help="output kept; the oldest goes first"
     )
     parser.add_argument("--demo", action="store_true", help="a month of runs in the project demo")
+    parser.add_argument("--notify", type=_webhook, help="http address here, told of failing jobs")
     return parser.parse_args()
+
+
+def _webhook(text: str) -> str:
+    from infra.local.notifier import webhook
+
+    try:
+        return webhook(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _count(text: str) -> int:

@@ -126,8 +126,11 @@ def target_input(target: TargetOutputTypeDef, event: dict[str, Any]) -> dict[str
     if constant := target.get("Input"):
         return dict(json.loads(constant))
     transformer = target.get("InputTransformer")
-    if transformer is None:
-        return event
+    return event if transformer is None else dict(transformed(transformer, event))
+
+
+def transformed(transformer: Mapping[str, Any], event: dict[str, Any]) -> Any:
+    """What an input transformer makes of an event: a template of JSON with the event's values."""
     paths = transformer.get("InputPathsMap", {})
     values = {name: _at(event, path) for name, path in paths.items()}
     template = transformer["InputTemplate"]
@@ -138,7 +141,7 @@ def target_input(target: TargetOutputTypeDef, event: dict[str, Any]) -> dict[str
         is_in_string = len(re.findall(r'(?<!\\)"', template[: match.start()])) % 2 == 1
         return str(value) if is_in_string else json.dumps(value)
 
-    return dict(json.loads(re.sub(r"<([\w.-]+)>", fill, template)))
+    return json.loads(re.sub(r"<([\w.-]+)>", fill, template))
 
 
 def _at(event: dict[str, Any], path: str) -> Any:

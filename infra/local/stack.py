@@ -25,6 +25,7 @@ from infra.local.fargate import Fargate
 from infra.local.gateway import Gateway
 from infra.local.invoker import Invoker
 from infra.local.lambda_context import Context
+from infra.local.notifier import Notifier
 from infra.local.owner import Owner
 
 STAGE = "local"
@@ -92,6 +93,7 @@ class Stack:
         directory: Path,
         output_mb: int = OUTPUT_MB,
         demo: bool = False,
+        notify: str | None = None,
     ) -> None:
         """
         1. Drop what the shell knows of AWS, before anything could use it.
@@ -110,6 +112,8 @@ class Stack:
             self.aws.fidelity.metrics.limit = METRIC_POINTS
             os.environ["AWS_ENDPOINT_URL"] = self.aws.url
             os.environ.update(provision.create(STAGE))
+            if notify is not None:
+                os.environ["JOBYARD_EVENT_BUS"] = "default"
             app = importlib.import_module("app")
             self.engine = choose(engine, _task_environment(self.aws.url))
             fargate = Fargate(
@@ -129,9 +133,19 @@ class Stack:
             self._start_events(app, started)
             gateway = Gateway(app.app, app.app.routes, port)
             started.callback(gateway.close)
+            if notify is not None:
+                self._tell(notify, gateway.url, started)
             self._system = app.app.system
             self.access = Access(gateway.url, _token(app.app.system), self.aws.url, REGION)
             self._started = started.pop_all()
+
+    def _tell(self, address: str, api_url: str, started: ExitStack) -> None:
+        """Deliver what people are told of jobs to a webhook."""
+        notifier = Notifier(address, api_url, STAGE)
+        started.callback(notifier.close)
+        subscribers = self.aws.fidelity.events.subscribers
+        subscribers.append(notifier.take)
+        started.callback(subscribers.remove, notifier.take)
 
     def jobs(self, project: str) -> list[Any]:
         """The records of a project's jobs, newest first."""

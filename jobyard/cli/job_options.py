@@ -46,7 +46,12 @@ _OPTIONS = (
     ),
     click.option("--jitter", "jitter_seconds", type=Duration(), help="Spreads the starts."),
     click.option("--capacity", help="on_demand, spot or spot_then_on_demand."),
-    click.option("--notify", multiple=True, help="failing, every_failure, recovered, missed."),
+    click.option(
+        "--notify",
+        multiple=True,
+        metavar="EVENT",
+        help="failing, every_failure, recovered, missed; or none.",
+    ),
 )
 
 
@@ -65,6 +70,8 @@ def fields(given: dict[str, Any], command: tuple[str, ...]) -> dict[str, Any]:
             continue
         if isinstance(value, timedelta):
             found[name] = int(value.total_seconds())
+        elif name == "notify" and value == ("none",):
+            found[name] = []
         elif name in ("env", "secrets"):
             found[name] = dict(value)
         else:

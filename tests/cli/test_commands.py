@@ -85,6 +85,17 @@ def test_a_job_can_be_created_changed_paused_and_deleted(shell: Shell) -> None:
     assert shell.json("jobs")["jobs"] == []
 
 
+def test_notify_is_set_emptied_and_reset(shell: Shell) -> None:
+    """The option is repeated for each event; `none` is no event at all."""
+    shell("create", "told", "--image", "x", "--notify", "missed", "--notify", "every_failure")
+    assert shell.json("get", "told")["notify"] == ["missed", "every_failure"]
+    assert "missed" in shell("get", "told").stdout
+    shell("update", "told", "--notify", "none")
+    assert shell.json("get", "told")["notify"] == []
+    shell("update", "told", "--unset", "notify")
+    assert shell.json("get", "told")["notify"] == ["failing", "recovered", "missed"]
+
+
 def test_delete_asks_before_it_deletes(shell: Shell) -> None:
     """Without a terminal nobody can be asked, so --yes is required."""
     shell.create("kept", "true")

@@ -30,7 +30,7 @@ FUNCTION_ROLES = (
     "AuditRole",
     "JobResourceRole",
 )
-ROLES = (*FUNCTION_ROLES, "ExecutionRole")
+ROLES = (*FUNCTION_ROLES, "ExecutionRole", "NotifyRole")
 
 SERVICES_OF_AWS: dict[str, Any] = json.loads(
     (files.files("cfnlint") / "data" / "AdditionalSpecs" / "Policies.json").read_text()
@@ -172,6 +172,7 @@ def _applies(action: str, arn: str) -> bool:
         "${TokensTable.Arn}": ("dynamodb", "table"),
         "${Logs.Arn}": ("logs", "log-stream"),
         "${FailedEvents.Arn}": ("sqs", "queue"),
+        "${NotifyDestination.Arn}": ("events", "api-destination"),
         "${ExecutionRole.Arn}": ("iam", "role"),
         "${DefaultTaskRoleArn}": ("iam", "role"),
         "${AWS::NoValue}": ("iam", "role"),

@@ -59,6 +59,8 @@ class EventsFidelity(Overlay):
         super().__init__()
         self.rules_per_bus = rules_per_bus
         self._failures: deque[tuple[str, str]] = deque()
+        self.subscribers: list[Callable[[dict[str, Any]], None]] = []
+        """Called with each event that PutEvents takes, as a rule's target would get it."""
 
     @classmethod
     def install(cls, rules_per_bus: int = RULES_PER_BUS) -> EventsFidelity:
@@ -67,6 +69,7 @@ class EventsFidelity(Overlay):
         fidelity = cls(rules_per_bus)
         fidelity._wrap(EventsBackend, "put_rule", fidelity._put_rule)
         fidelity._wrap(EventsHandler, "put_targets", fidelity._put_targets)
+        fidelity._wrap(EventsHandler, "put_events", fidelity._put_events)
         return fidelity
 
     def fail_targets_next(self, code: str, message: str, *, times: int = 1) -> None:
@@ -103,6 +106,19 @@ class EventsFidelity(Overlay):
                 "The requested resource exceeds the maximum number allowed.",
             )
         return original(backend, name, **request)
+
+    def _put_events(self, original: Callable[..., Any], handler: Any) -> Any:
+        answer = original(handler)
+        for entry in handler._get_param("Entries") if self.subscribers else ():
+            event = {
+                "source": entry["Source"],
+                "detail-type": entry["DetailType"],
+                "resources": entry.get("Resources", []),
+                "detail": json.loads(entry["Detail"]),
+            }
+            for subscriber in list(self.subscribers):
+                subscriber(event)
+        return answer
 
     def _put_targets(self, original: Callable[..., Any], handler: Any) -> Any:
         targets = handler._get_param("Targets")

@@ -105,7 +105,7 @@ def deployed(
 def stage(aws: str, made: package.Package) -> Iterator[Stage]:
     where = account.announce(STAGE, "deploying")
     account.prepare(where)
-    deploy.deploy(STAGE, [], where, made)
+    deploy.deploy(STAGE, ["EventBus=default"], where, made)
     tokens = tokens_in(f"jobyard-{STAGE}-tokens", where.region)
     token, _ = tokens.create(
         "acme", "write", projects=None, name="e2e", life=None, now=datetime.now(UTC)

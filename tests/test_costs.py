@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.yard import Yard
 GET, PUT = "dynamodb.GetItem", "dynamodb.TransactWriteItems"
 BATCH, QUERY, UPDATE = "dynamodb.BatchGetItem", "dynamodb.Query", "dynamodb.UpdateItem"
 DESCRIBE, RUN_TASK = "ecs.DescribeTasks", "ecs.RunTask"
+PUT_EVENTS = "events.PutEvents"
 
 
 @pytest.fixture
@@ -156,6 +158,30 @@ def test_the_runs_of_a_project_cost_the_same_whatever_their_number(warm: Yard) -
     assert cost(warm, read) == {QUERY: 4, BATCH: 1}
     running = lambda: warm.call("GET", "/runs", query={"status": "running"})  # noqa: E731
     assert cost(warm, running) == {QUERY: 1}
+
+
+def test_the_calls_of_announcing_a_run_and_of_telling_people(warm: Yard) -> None:
+    """
+    The notification goes with the run's event. What the job wants to be told of is read only for
+    failed runs and those that ended a series, and a series that goes on, or ends, takes a second
+    transaction.
+    """
+    warm.set_up(replace(warm.system.settings, event_bus="default"))
+    warm.call("GET", "/jobs")
+    job = warm.create()
+
+    def ends(exit_code: int) -> dict[str, int]:
+        run = warm.trigger(job)
+        warm.aws.ecs.stop(warm.task_of(run), exit_code=exit_code)
+        stopped = warm.take_events()[-1]
+        return cost(warm, lambda: warm.deliver(stopped))
+
+    usual = {GET: 1, PUT: 1, PUT_EVENTS: 1, UPDATE: 1}
+    assert ends(0) == usual
+    assert ends(1) == usual | {BATCH: 1}
+    assert ends(1) == usual | {BATCH: 1, PUT: 2}
+    assert ends(0) == usual | {BATCH: 1, PUT: 2}
+    assert ends(0) == usual
 
 
 @pytest.mark.parametrize(("policy", "queries"), [("allow", 0), ("forbid", 1), ("replace", 1)])

@@ -32,6 +32,11 @@ def test_a_job_is_created(tab: Tab, project: Project) -> None:
     field(tab, "memory_mib").fill("2048")
     field(tab, "max_retries").fill("2")
     field(tab, "tags").fill("team=data nightly")
+    told = tab.page.get_by_role("group", name="Notify when")
+    for kind in ("failing", "recovered", "missed"):
+        expect(told.get_by_label(kind, exact=True)).to_be_checked()
+    told.get_by_label("recovered").uncheck()
+    told.get_by_label("every_failure").check()
     tab.button("Add a variable").click()
     tab.page.get_by_label("Name 1").fill("MODE")
     tab.page.get_by_label("Value 1").fill("full")
@@ -50,6 +55,7 @@ def test_a_job_is_created(tab: Tab, project: Project) -> None:
         "tags": ["team=data", "nightly"],
         "env": {"MODE": "full"},
     }
+    assert set(job["notify"]) == {"failing", "every_failure", "missed"}
     assert job.items() >= made.items()
     tab.is_at(f"/jobs/{job['id']}")
 

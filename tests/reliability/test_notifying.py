@@ -9,6 +9,7 @@ from pynamodb.attributes import JSONAttribute
 
 from chalicelib.tables.records import Job
 from tests.reliability import invariants
+from tests.reliability.operations.operation import just_before
 from tests.reliability.wire import Death, Failing, die, throttled
 from tests.reliability.world import World
 
@@ -113,6 +114,35 @@ def test_of_two_runs_that_fail_at_once_one_is_the_first(world: World) -> None:
     assert kinds(world) == []
     invariants.hold_in_the_end(world)
     assert kinds(world) == ["failing"]
+
+
+@pytest.mark.parametrize(
+    ("first", "code", "meanwhile", "expected"),
+    [
+        (3, 3, 0, ["failing", "recovered", "failing"]),
+        (3, 0, 0, ["failing", "recovered"]),
+        (0, 3, 3, ["failing"]),
+        (0, 0, 3, ["failing", "recovered"]),
+    ],
+)
+def test_a_run_that_is_counted_between_the_two_tries_of_another_is_noticed(
+    world: World, first: int, code: int, meanwhile: int, expected: list[str]
+) -> None:
+    """What was not so at the first try may not be so at the second either: then it starts anew."""
+    job = world.job(name="a")
+    ends(world, job, first)
+    runs = [world.yard.trigger(job) for _ in range(2)]
+    events = []
+    for run, exit_code in zip(runs, (code, meanwhile), strict=True):
+        world.ecs.stop(world.yard.task_of(run), exit_code=exit_code)
+        events.append(world.yard.take_events()[-1])
+    event, other = events
+    twice = "dynamodb.TransactWriteItems"
+    between = lambda: just_before(world, twice, lambda: world.deliver([other]))  # noqa: E731
+    just_before(world, twice, between if first else lambda: world.deliver([other]))
+    world.deliver([event])
+    invariants.hold_in_the_end(world)
+    assert sorted(kinds(world)) == sorted(expected)
 
 
 def test_a_recovery_that_could_not_be_told_at_once_is_told_later(world: World) -> None:

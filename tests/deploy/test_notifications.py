@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from chalicelib.cloud.bus import NOTIFICATION, SOURCE
+from infra import package
 from infra.local.clock import transformed
 from infra.local.template import resolve
 from tests.deploy.test_dead_letters import may_send
@@ -171,3 +176,41 @@ def test_telling_people_needs_a_bus(template: dict[str, Any]) -> None:
     for name in ("NotifyEmail", "NotifyTopicArn", "NotifyWebhook"):
         assert name in json.dumps(rule["RuleCondition"])
         assert name in assertion["AssertDescription"]
+
+
+def example() -> dict[str, Any]:
+    """The template that docs/notifications.md shows: PagerDuty's, and the pings' beside it."""
+    page = (package.ROOT / "docs" / "notifications.md").read_text()
+    pagerduty, pings = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    loaded: dict[str, Any] = yaml.safe_load(pagerduty + pings)
+    return loaded
+
+
+def test_cfn_lint_finds_nothing_in_the_page_s_example(tmp_path: Path) -> None:
+    """Whoever copies it can deploy it."""
+    template = tmp_path / "template.json"
+    template.write_text(json.dumps(example()))
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", "eu-central-1"]
+    done = subprocess.run(
+        [*command, "--template", str(template)], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_the_page_s_example_makes_what_pagerduty_takes() -> None:
+    """Its Events API v2 wants a key, an action, and a summary of at most 1,024 characters."""
+    event = {"detail": {"text": TEXT, "run": {"job_id": "job_1"}}}
+    made = {
+        name: transformed(resolve(target["InputTransformer"], {"Key": "k"}), event)
+        for name in ("Triggers", "Resolves")
+        for target in example()["Resources"][name]["Properties"]["Targets"]
+    }
+    assert made == {
+        "Triggers": {
+            "routing_key": "k",
+            "event_action": "trigger",
+            "dedup_key": "job_1",
+            "payload": {"summary": TEXT, "source": "jobyard", "severity": "error"},
+        },
+        "Resolves": {"routing_key": "k", "event_action": "resolve", "dedup_key": "job_1"},
+    }

@@ -162,10 +162,12 @@ class Storm:
         due = sum(min(found, sweep.PER_SHARD) for found in self.due)
         if due > sweep.MOST_JOBS or self.waiting > sweep.MOST_RUNS:
             parts = []
+            waiting = self.waiting / a.shards
             for shard, found in enumerate(self.due):
-                of = sweep.SHARES if found >= sweep.PER_SHARD else 1
-                shares = [found // of + (n < found % of) for n in range(of)]
-                parts += [(shard, share) for share in shares if share]
+                most = max(found, waiting)
+                of = sweep.SHARES if most >= sweep.PER_SHARD else 1
+                shares = [found // of + (n < found % of) for n in range(of if most else 0)]
+                parts += [(shard, share) for share in shares]
             yield self.env.timeout(a.invoke)
             self.env.process(self._function(self._launcher()))
             for shard, share in parts:
@@ -194,8 +196,10 @@ class Storm:
 
     def _part(self, shard: int, share: int) -> Steps:
         a = self.a
-        # the index's page, and the jobs by the hundred, each read before its claims
-        yield self.env.timeout(2 * a.dynamodb)
+        # the index's page, and the jobs by the hundred, each read before its claims; and the same
+        # of the runs that wait
+        looks = 1 + self.waiting / a.shards / sweep.SHARES / due_runs.AT_ONCE
+        yield self.env.timeout((2 + looks) * a.dynamodb)
         yield self.env.process(
             self._claims(shard, share, shard_sweep.TURN * shard_sweep.CLAIMS_SHARE)
         )

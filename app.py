@@ -78,7 +78,9 @@ def create_job(request: Request) -> Answer:
     from chalicelib.domain.job_spec import JobCreate
 
     spec = request.parse(JobCreate)
-    job, is_new = request.system.jobs.create(request.project, spec, request.once(spec))
+    job, is_new = request.system.jobs.create(
+        request.project, spec, request.once(spec), request.actor
+    )
     shown = views.job(job)
     if not is_new:
         return tagged(replayed("The job was created before.", shown), job.version)
@@ -96,15 +98,15 @@ def get_job(request: Request, job_id: str) -> Answer:
 def update_job(request: Request, job_id: str) -> Answer:
     from chalicelib.domain.job_spec import JobPatch
 
-    condition, patch = request.if_match, request.parse(JobPatch)
-    job = request.system.jobs.update(request.project, job_id, patch, condition)
+    condition, patch, by = request.if_match, request.parse(JobPatch), request.actor
+    job = request.system.jobs.update(request.project, job_id, patch, by, condition)
     updated = ok("The job was updated; it takes effect on the next run.", views.job(job))
     return tagged(updated, job.version)
 
 
 @app.delete(JOB, role="write")
 def delete_job(request: Request, job_id: str) -> Answer:
-    request.system.jobs.delete(request.project, job_id, request.if_match)
+    request.system.jobs.delete(request.project, job_id, request.actor, request.if_match)
     return ok("The job was deleted.")
 
 
@@ -187,8 +189,17 @@ def get_run(request: Request, job_id: str, run_id: str) -> Answer:
 @app.post(f"{RUN}/cancel", role="run")
 @app.delete(RUN, role="run")
 def cancel_run(request: Request, job_id: str, run_id: str) -> Answer:
-    request.system.runs.cancel(request.project, job_id, run_id)
+    request.system.runs.cancel(request.project, job_id, run_id, request.actor)
     return ok("The run was cancelled.")
+
+
+@app.get(f"{PROJECT}/audit", role="write", query="AuditQuery")
+def list_audit_entries(request: Request) -> Answer:
+    query: queries.AuditQuery = request.asked
+    listing = lists.of_audit_entries(request.project, query.cursor)
+    span, before, fits = (query.since, query.until), listing.before, listing.room.fits
+    page = request.system.trail.list_page(request.project, span, query.limit, before, fits)
+    return listing.answer(page)
 
 
 @app.get(f"{JOB}/logs", role="read", query="LogsQuery")

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from chalicelib.tables.project_runs import ProjectRuns
     from chalicelib.tables.runs import RunsTable
     from chalicelib.tables.tokens import TokensTable
+    from chalicelib.tables.trail import TrailTable
     from chalicelib.usecases.access import Tokens
     from chalicelib.usecases.activity import Activities
     from chalicelib.usecases.jobs import Jobs
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from chalicelib.usecases.runs import Runs
     from chalicelib.usecases.schedules import Schedules
     from chalicelib.usecases.stack_jobs import StackJobs
+    from chalicelib.usecases.trail import Trail
 
 
 class System:
@@ -64,6 +66,7 @@ class System:
     project_runs: ProjectRuns
     tokens_table: TokensTable
     leases_table: LeasesTable
+    trail_table: TrailTable
     ecs: Ecs
     functions: Functions
     rules: Rules
@@ -87,6 +90,7 @@ class System:
     jobs: Jobs
     activities: Activities
     schedules: Schedules
+    trail: Trail
     stack_jobs: StackJobs
     logs: JobLogs
     metrics: JobMetrics
@@ -129,6 +133,7 @@ _PARTS = {
     "project_runs": "tables.project_runs:ProjectRuns",
     "tokens_table": "tables.tokens:TokensTable",
     "leases_table": "tables.leases:LeasesTable",
+    "trail_table": "tables.trail:TrailTable",
     "ecs": "cloud.ecs:Ecs",
     "functions": "cloud.functions:Functions",
     "rules": "cloud.rules:Rules",
@@ -153,6 +158,7 @@ _PARTS = {
     "jobs": "usecases.jobs:Jobs",
     "activities": "usecases.activity:Activities",
     "schedules": "usecases.schedules:Schedules",
+    "trail": "usecases.trail:Trail",
     "stack_jobs": "usecases.stack_jobs:StackJobs",
     "logs": "usecases.logs:JobLogs",
     "metrics": "usecases.metrics:JobMetrics",

@@ -16,10 +16,11 @@ from chalicelib.tables.tokens import TokensTable
 from chalicelib.usecases.access import Tokens
 
 
-def tokens_in(table: str, region: str) -> Tokens:
-    """The tokens in a table of that name."""
+def tokens_in(stage: str, region: str) -> Tokens:
+    """The tokens of a stage, whose jobs table holds the audit trail."""
     clock = Clock()
-    database = Database({"tokens": table}, region, Clients(region, clock), clock)
+    names = {table: f"jobyard-{stage}-{table}" for table in ("jobs", "tokens")}
+    database = Database(names, region, Clients(region, clock), clock)
     return Tokens(TokensTable(database))
 
 
@@ -28,7 +29,7 @@ def temporary_token(
     stage: str, region: str, workspace: str, *, projects: list[str] | None, name: str
 ) -> Iterator[str]:
     """A token that may write; it is removed at the end, and expires within the hour in any case."""
-    tokens = tokens_in(f"jobyard-{stage}-tokens", region)
+    tokens = tokens_in(stage, region)
     text, token = tokens.create(
         workspace,
         "write",
@@ -41,6 +42,6 @@ def temporary_token(
         yield text
     finally:
         try:
-            tokens.revoke(token)
+            tokens.revoke(token, Clock().now())
         except (PynamoDBException, Unavailable) as error:
             print(f"The token {token.token_id} could not be removed ({error}); it expires in 1 h.")

@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.domain import fields, ids
+from chalicelib.domain.actor import Actor
 from chalicelib.domain.errors import Unavailable
 from chalicelib.http import queries
 from chalicelib.tables.records import Token
@@ -57,7 +58,16 @@ def connect(stage: str) -> Tokens:
             raise Refused(f"there is no {table} in {region}: is {stage} deployed?") from error
         raise
     print(found["Table"]["TableArn"], file=sys.stderr)
-    return tokens_in(table, region)
+    return tokens_in(stage, region)
+
+
+def operator() -> Actor:
+    """
+    Who the shell's credentials belong to, for the audit trail: the user or role, as IAM names it,
+    without the account. GetCallerIdentity needs no permission.
+    """
+    arn = boto3.client("sts").get_caller_identity()["Arn"]
+    return Actor(None, f"operator {arn.split(':', 5)[5]}")
 
 
 def create(
@@ -67,6 +77,7 @@ def create(
     projects: list[str] | None,
     life: timedelta | None,
     name: str,
+    by: Actor,
 ) -> str:
     """The text of a new token."""
     for given in (workspace, *(projects or ())):
@@ -78,7 +89,9 @@ def create(
     except ValueError as error:
         raise Refused(f"NAME {error}") from error
     now = datetime.now(UTC)
-    text, made = tokens.create(workspace, role, projects=projects, name=name, life=life, now=now)
+    text, made = tokens.create(
+        workspace, role, projects=projects, name=name, life=life, now=now, by=by
+    )
     print(_line(*COLUMNS), _row(made), sep="\n", file=sys.stderr)
     print("The token is shown this once. It is sent as: Authorization: Bearer …", file=sys.stderr)
     return text
@@ -90,7 +103,7 @@ def listed(tokens: Tokens, workspace: str | None) -> list[Token]:
     return sorted(found, key=lambda one: (one.workspace_id, one.created_at))
 
 
-def revoke(tokens: Tokens, given: str) -> Token:
+def revoke(tokens: Tokens, given: str, by: Actor) -> Token:
     """
     Revoke the token with that id or that text.
 
@@ -102,7 +115,7 @@ def revoke(tokens: Tokens, given: str) -> Token:
     found = [one for one in tokens.every() if one.pk.startswith(start)]
     if len(found) != 1:
         raise Refused(f"{len(found)} tokens have that id")
-    tokens.revoke(found[0])
+    tokens.revoke(found[0], datetime.now(UTC), by)
     return found[0]
 
 
@@ -155,11 +168,11 @@ def main(argv: Sequence[str]) -> int:
         if asked.command == "create":
             projects = asked.projects.split(",") if asked.projects else None
             life, name = asked.expires, asked.name
-            print(create(tokens, asked.workspace, asked.role, projects, life, name))
+            print(create(tokens, asked.workspace, asked.role, projects, life, name, operator()))
         elif asked.command == "list":
             print(_line(*COLUMNS), *map(_row, listed(tokens, asked.workspace or None)), sep="\n")
         else:
-            print(f"revoked, within 30 s: {_row(revoke(tokens, asked.id))}")
+            print(f"revoked, within 30 s: {_row(revoke(tokens, asked.id, operator()))}")
     except (Refused, Unavailable, BotoCoreError, ClientError, PynamoDBException) as error:
         print(f"tokens: {error}", file=sys.stderr)
         return 1

@@ -73,25 +73,28 @@ def test_the_calls_of_reading_jobs(warm: Yard) -> None:
 
 
 def test_the_calls_of_updating_a_job(warm: Yard) -> None:
-    """Only a changed container is registered, and only a changed schedule changes the rule."""
+    """
+    Only a changed container is registered, and only a changed schedule changes the rule. One
+    transaction stores the job and its entry in the audit trail.
+    """
     job = warm.create()
     path = f"/jobs/{job['id']}"
-    assert cost(warm, lambda: warm.call("PATCH", path, {"tags": ["a"]})) == {GET: 1, UPDATE: 1}
+    assert cost(warm, lambda: warm.call("PATCH", path, {"tags": ["a"]})) == {GET: 1, PUT: 1}
     assert cost(warm, lambda: warm.call("PATCH", path, {"name": "other"})) == {GET: 1, PUT: 1}
     assert cost(warm, lambda: warm.call("PATCH", path, {"command": ["a"]})) == {
         GET: 1,
-        UPDATE: 1,
+        PUT: 1,
         "ecs.RegisterTaskDefinition": 1,
     }
     assert cost(warm, lambda: warm.call("PATCH", path, {"schedule": "5 * * * *"})) == {
         GET: 1,
-        UPDATE: 1,
+        PUT: 1,
         "events.PutRule": 1,
         "events.PutTargets": 1,
     }
     assert cost(warm, lambda: warm.call("PATCH", path, {"paused": True})) == {
         GET: 1,
-        UPDATE: 1,
+        PUT: 1,
         "events.PutRule": 1,
         "events.PutTargets": 1,
     }
@@ -128,6 +131,14 @@ def test_the_calls_of_a_trigger_with_a_key(warm: Yard) -> None:
     send = lambda: warm.call("POST", path, headers=key)  # noqa: E731 - the same request, twice
     assert cost(warm, send) == {BATCH: 1, PUT: 2, RUN_TASK: 1}
     assert cost(warm, send) == {BATCH: 1, GET: 1, DESCRIBE: 1}
+
+
+def test_the_calls_of_reading_the_audit_trail(warm: Yard) -> None:
+    """A query for the project's entries and one for those about tokens."""
+    for number in range(20):
+        warm.create(name=f"job {number}")
+    read = lambda: warm.call("GET", "/audit", query={"limit": 10})  # noqa: E731
+    assert cost(warm, read) == {QUERY: 2}
 
 
 def test_status_costs_the_same_whatever_the_number_of_runs(warm: Yard) -> None:

@@ -108,10 +108,14 @@ def test_a_trigger_that_dynamodb_refuses_is_answered_by_name(
 def test_an_update_that_dynamodb_refuses_is_answered_by_name(
     yard: Yard, capsys: pytest.CaptureFixture[str], code: str
 ) -> None:
-    """A write of one item is refused by other codes than a transaction."""
-    job = yard.create()
+    """
+    A write of one item, here that of the cursor behind a slot that is due, is refused by other
+    codes than a transaction.
+    """
+    job = yard.create(schedule="*/5 * * * *")
+    yard.clock.move(minutes=5)
     with refusing(yard, "UpdateItem", {"Code": code}):
-        answer = yard.call("PATCH", f"/jobs/{job['id']}", {"tags": ["a"]})
+        answer = yard.call("PATCH", f"/jobs/{job['id']}", {"schedule": "0 3 * * *"})
     assert (answer.status, answer.envelope["code"]) == (503, "unavailable")
     assert logged(capsys) == [("warning", code)]
 

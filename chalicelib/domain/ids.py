@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 _ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 JOB = re.compile(f"job_{_ULID}")
 RUN = re.compile(f"run_{_ULID}")
+ENTRY = re.compile(f"entry_{_ULID}")
 """What ids look like; a text of another form is the id of nothing."""
 TENANT = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 """What a workspace and a project may be called."""
+LAST_ENTRY = "entry_~"
+"""Sorts after the ids of all entries of the audit trail."""
 _TO_BASE_32 = str.maketrans("ABCDEFGHJKMNPQRSTVWXYZ", "abcdefghijklmnopqrstuv")
 """From a ULID's digits to those of int(); the library's own reading costs 40 ms to import."""
 
@@ -26,6 +29,11 @@ def new_job(now: datetime) -> str:
 
 def new_run(now: datetime) -> str:
     return f"run_{_ulid().from_datetime(now)}"
+
+
+def new_entry(now: datetime) -> str:
+    """The id of an entry of the audit trail."""
+    return f"entry_{_ulid().from_datetime(now)}"
 
 
 def of_slot(job_id: str, schedule_version: int, slot: datetime) -> str:
@@ -43,8 +51,17 @@ def of_slot(job_id: str, schedule_version: int, slot: datetime) -> str:
 
 def first_run_at(at: datetime) -> str:
     """The id that sorts before those of all runs made, or due, from `at` on."""
+    return f"run_{_first_at(at)}"
+
+
+def first_entry_at(at: datetime) -> str:
+    """The id that sorts before those of all entries made from `at` on."""
+    return f"entry_{_first_at(at)}"
+
+
+def _first_at(at: datetime) -> ULID:
     milliseconds = int(at.timestamp() * 1000)
-    return f"run_{_ulid().from_bytes(milliseconds.to_bytes(6, 'big') + bytes(10))}"
+    return _ulid().from_bytes(milliseconds.to_bytes(6, "big") + bytes(10))
 
 
 def run_as_bytes(run_id: str) -> bytes:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from chalicelib.domain.attempt import Attempt, backoff
+from chalicelib.domain.change import Change
 from chalicelib.domain.run_errors import RunError
 from chalicelib.domain.run_states import FAILED, PENDING, RUNNING, SUCCEEDED
 from chalicelib.domain.times import iso
@@ -61,6 +62,8 @@ class Step:
     """Set when the run becomes terminal: what to count it as."""
     stop: str | None = None
     """ARN of a task that must not go on."""
+    change: Change | None = None
+    """What the audit trail tells of it, where a caller asked for it."""
     releases_waiting_runs: bool = False
     """A cancelled run's container has ended: runs that waited for it may be launched."""
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain import ids
+from chalicelib.domain.actor import Actor
 from chalicelib.domain.errors import FieldError, InvalidFields
 
 if TYPE_CHECKING:
@@ -65,6 +66,16 @@ class StackRequest:
         return _project(self.old_properties)
 
     @property
+    def stack_name(self) -> str:
+        stack = self.stack_id.rpartition(":")[2].split("/")
+        return stack[1] if len(stack) > 1 else stack[0]
+
+    @property
+    def actor(self) -> Actor:
+        """Who changes the job: CloudFormation does not say who changed the stack."""
+        return Actor(None, f"CloudFormation stack {self.stack_name}")
+
+    @property
     def owner(self) -> str:
         """
         The job's `managed_by`: this resource of this stack, and no other one.
@@ -72,10 +83,8 @@ class StackRequest:
         Readable as far as 128 characters allow. The hash tells apart what is clipped, and a stack
         from an earlier one of its name.
         """
-        stack = self.stack_id.rpartition(":")[2].split("/")
-        name = stack[1] if len(stack) > 1 else stack[0]
         exact = hashlib.sha256(f"{self.stack_id}/{self.logical_id}".encode()).hexdigest()[:12]
-        return f"cloudformation/{name[:_CLIPPED]}/{self.logical_id[:_CLIPPED]}/{exact}"
+        return f"cloudformation/{self.stack_name[:_CLIPPED]}/{self.logical_id[:_CLIPPED]}/{exact}"
 
     @property
     def key(self) -> str:

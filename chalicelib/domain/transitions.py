@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.domain import ecs_task, verdicts
+from chalicelib.domain.change import Change
 from chalicelib.domain.ecs_task import Task
 from chalicelib.domain.run_errors import error
 from chalicelib.domain.run_states import CANCELLED, CANCELLING, RUNNING, TERMINAL
@@ -124,9 +125,9 @@ def _stopped(run: RunLike, task: Task, now: datetime, known: Mapping[str, Any]) 
     return ended(run, verdict, now, task.stopped_at or now, changes)
 
 
-def cancelled(run: RunLike, reason: str, now: datetime) -> Step:
+def cancelled(run: RunLike, reason: str, now: datetime, change: Change | None = None) -> Step:
     """
-    A run is cancelled for `reason`, at once and for good.
+    A run is cancelled for `reason`, at once and for good; `change` is for the audit trail.
 
     It stays live until its task is known to have stopped. If no task was ever requested, it is over
     at once. If ECS has not answered the launch yet, the sweep looks for a task and stops it.
@@ -144,8 +145,9 @@ def cancelled(run: RunLike, reason: str, now: datetime) -> Step:
     }
     if run.task_arn is None and run.requested_at is None:
         changes |= {"live": None, "look_at": None, "finished_at": now}
-        return Step(changes, outcome=CANCELLED)
-    return Step({**changes, "look_at": now + LOOK_SOON}, outcome=CANCELLED, stop=run.task_arn)
+        return Step(changes, outcome=CANCELLED, change=change)
+    changes["look_at"] = now + LOOK_SOON
+    return Step(changes, outcome=CANCELLED, stop=run.task_arn, change=change)
 
 
 def _cancel_message(reason: str) -> str:

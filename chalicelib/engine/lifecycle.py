@@ -16,6 +16,7 @@ from chalicelib import log
 from chalicelib.clock import Clock
 from chalicelib.cloud.ecs import Described, Ecs, task_tags
 from chalicelib.domain import ecs_task, run_states, run_step, time_limits, transitions
+from chalicelib.domain.change import Change
 from chalicelib.domain.ecs_task import Task
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.refusals import Refusal
@@ -52,8 +53,7 @@ class Lifecycle:
         2. Stop the task that must not go on. Dying before it is fine: the run is live and has a
            `look_at`, and the sweep stops it again.
         3. Announce a run that became terminal, and launch what waited for it. Dying before is fine
-        too: `announce` keeps the run in the sweep's index, and `waits_for` keeps the waiting run
-        there.
+        too: `announce` keeps the run in the sweep's index, and `waits_for` the one that waits.
 
         Once the step is stored, no failure is raised to the caller any more.
         """
@@ -85,7 +85,7 @@ class Lifecycle:
             finished_at = changes.get("finished_at") or run.finished_at or self.clock.now()
             changes["expires"] = expiry(finished_at, self.settings.run_retention_days)
         if step.outcome is not None:
-            return self.runs_table.finish(run, changes, step.outcome)
+            return self.runs_table.finish(run, changes, step.outcome, step.change)
         return self.runs_table.change(run, changes)
 
     def _follow(self, run: Run, step: Step) -> None:
@@ -273,17 +273,17 @@ class Lifecycle:
             after.observed_at = now
         return after
 
-    def cancel(self, run: Run, reason: str) -> Run | None:
+    def cancel(self, run: Run, reason: str, change: Change | None = None) -> Run | None:
         """
         Cancel a run that is not over; a terminal one stays as it is. Of a cancel and a finish, the
         one that is stored first decides. The stop reason is stored before StopTask is called, so
         dying in between leaves a live run that the sweep stops.
         """
-
-        def decide(r: Run) -> Step | None:
-            return None if r.is_terminal else transitions.cancelled(r, reason, self.clock.now())
-
-        return self.settle(run, decide)
+        now = self.clock.now()
+        return self.settle(
+            run,
+            lambda r: None if r.is_terminal else transitions.cancelled(r, reason, now, change),
+        )
 
     def release(self, project: str, job_id: str) -> None:
         """

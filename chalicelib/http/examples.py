@@ -120,6 +120,21 @@ EXAMPLES: dict[str, Any] = {
     "JobList": {"jobs": [_JOB | {"activity": _ACTIVITY}], "next_cursor": None},
     "Run": _RUN,
     "RunList": {"runs": [_RUN], "next_cursor": None},
+    "AuditEntryList": {
+        "entries": [
+            {
+                "at": _AT,
+                "token_id": "1f2e3d4c5b6a",
+                "token_name": "ci",
+                "action": "update_job",
+                "target": _JOB_ID,
+                "target_name": _JOB["name"],
+                "job_id": _JOB_ID,
+                "fields": ["image", "schedule"],
+            }
+        ],
+        "next_cursor": None,
+    },
     "Schedule": {
         "text": _JOB["schedule_text"],
         "timezone": _JOB["timezone"],

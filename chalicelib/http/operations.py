@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from chalicelib.domain.job_spec import JobCreate, JobPatch, RunOverrides
-from chalicelib.http import answer_models
+from chalicelib.http import answer_models, trail_models
 from chalicelib.http.answer_types import Answered
 
 
@@ -101,6 +101,10 @@ OPERATIONS = {
         "Cancel a run that is pending or running",
         success={200: "Cancelled"},
         conflict="The run is over already (`run_already_finished`).",
+    ),
+    "list_audit_entries": Operation(
+        "List who changed jobs, cancelled runs, and made or revoked tokens, newest first",
+        trail_models.AuditEntryList,
     ),
     "get_job_logs": Operation("Lines of all runs of a job", answer_models.Logs),
     "get_run_logs": Operation("Lines of one run", answer_models.Logs),

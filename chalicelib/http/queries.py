@@ -223,6 +223,15 @@ class ListProjectRuns(ListRuns):
     until: Annotated[Back | None, Field(description="Runs before it.")] = None
 
 
+class AuditQuery(Query):
+    """Entries of the audit trail by their time."""
+
+    limit: Limit | None = None
+    cursor: Cursor | None = None
+    since: Back | None = None
+    until: Annotated[Back | None, Field(description="Entries before it.")] = None
+
+
 class PreviewQuery(Query):
     """A schedule as a job would have it; whether it is a valid one, is not decided here."""
 

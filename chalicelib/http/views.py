@@ -11,7 +11,7 @@ from chalicelib.domain.times import iso
 
 if TYPE_CHECKING:
     from chalicelib.tables.recent_runs import RecentRun
-    from chalicelib.tables.records import Job
+    from chalicelib.tables.records import AuditEntry, Job
     from chalicelib.tables.run_records import Run, Stats
     from chalicelib.usecases.activity import JobActivity, JobStatus
     from chalicelib.usecases.logs import Line
@@ -121,6 +121,20 @@ def _attempts(record: Run) -> list[dict[str, Any]]:
             }
         )
     return attempts
+
+
+def audit_entry(record: AuditEntry) -> dict[str, Any]:
+    """Who changed what."""
+    return {
+        "at": iso(record.at),
+        "token_id": record.token_id,
+        "token_name": record.token_name,
+        "action": record.action,
+        "target": record.target,
+        "target_name": record.target_name,
+        "job_id": record.job_id,
+        "fields": record.fields,
+    }
 
 
 def status(found: JobStatus) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pynamodb.expressions.condition import Condition
 
+from chalicelib.domain.change import Change
 from chalicelib.settings import Settings
 from chalicelib.tables.database import Database
 from chalicelib.tables.expressions import actions_of, just_below
@@ -17,6 +18,7 @@ from chalicelib.tables.recent_runs import none_yet
 from chalicelib.tables.records import ACTIVE, DELETING, Job, JobKey, Name, Place
 from chalicelib.tables.run_records import Stats
 from chalicelib.tables.shards import shard
+from chalicelib.tables.trail import entry_in_project
 from chalicelib.tables.transaction import Transaction
 
 _FIRST, _LAST = "job_", "job_~"
@@ -75,8 +77,11 @@ class JobsTable:
         found = self.database.query(Job, project, sort=between, newest_first=True, limit=limit)
         return (job for job in found if job.is_active)
 
-    def create(self, job: Job, key: JobKey | None, now: datetime) -> frozenset[str]:
-        """Store a new job with its name and its counts; the labels that failed: `name`, `key`."""
+    def create(self, job: Job, key: JobKey | None, now: datetime, change: Change) -> frozenset[str]:
+        """
+        Store a new job with its name, its counts and its entry in the audit trail; the labels that
+        failed: `name`, `key`.
+        """
         job.work_shard = self._shard_of(job, job.work_at)
         transaction = Transaction(self.database)
         transaction.put("job", job, Job.pk.does_not_exist())
@@ -86,13 +91,14 @@ class JobsTable:
         transaction.put("stats", stats, Stats.pk.does_not_exist())
         if key is not None:
             transaction.put("key", key, _unused(now))
+        transaction.put("entry", entry_in_project(job.pk, change), None)
         return transaction.commit()
 
-    def update(self, job: Job, changes: dict[str, Any]) -> frozenset[str]:
+    def update(self, job: Job, changes: dict[str, Any], change: Change) -> frozenset[str]:
         """
-        Store a new version of a job that is still the one that was read, and swap the record of
-        its name where the name changed. The labels that failed: `job` (changed meanwhile, or
-        gone), `name` (taken); none: stored, and `job` is up to date.
+        Store a new version of a job that is still the one that was read, with its entry in the
+        audit trail, and swap the record of its name where the name changed. The labels that failed:
+        `job` (changed meanwhile, or gone), `name` (taken); none: stored, and `job` is up to date.
         """
         changes = {**changes, "version": job.version + 1}
         if "work_at" in changes:
@@ -102,15 +108,14 @@ class JobsTable:
             unchanged &= Job.next_slot == job.next_slot
         actions = actions_of(Job, changes)
         new_name = changes.get("spec", job.spec)["name"]
-        if new_name == job.name:
-            stored = self.database.update(job, actions, unchanged)
-            return frozenset() if stored else frozenset({"job"})
         transaction = Transaction(self.database)
         transaction.update("job", job, actions, unchanged)
-        old = Name(job.pk, name_key(job.name))
-        transaction.delete("job", old, Name.job_id == job.job_id)
-        taken = Name(job.pk, name_key(new_name), job_id=job.job_id)
-        transaction.put("name", taken, Name.pk.does_not_exist())
+        transaction.put("entry", entry_in_project(job.pk, change), None)
+        if new_name != job.name:
+            old = Name(job.pk, name_key(job.name))
+            transaction.delete("job", old, Name.job_id == job.job_id)
+            taken = Name(job.pk, name_key(new_name), job_id=job.job_id)
+            transaction.put("name", taken, Name.pk.does_not_exist())
         failed = transaction.commit()
         if not failed:
             job.apply(changes)
@@ -135,10 +140,11 @@ class JobsTable:
         changes = {**changes, "work_at": work_at, "work_shard": self._shard_of(job, work_at)}
         return self.database.update(job, actions_of(Job, changes), here)
 
-    def mark_deleting(self, job: Job, now: datetime) -> bool:
+    def mark_deleting(self, job: Job, now: datetime, change: Change) -> bool:
         """
-        Make a job invisible and free its name; the sweep does the rest. False: the job has another
-        version than the one read (its name may have changed), or is gone already.
+        Make a job invisible and free its name, with an entry in the audit trail; the sweep does
+        the rest. False: the job has another version than the one read (its name may have changed),
+        or is gone already.
         """
         transaction = Transaction(self.database)
         changes = {
@@ -153,6 +159,7 @@ class JobsTable:
         transaction.update("job", job, actions_of(Job, changes), unchanged)
         name = Name(job.pk, name_key(job.name))
         transaction.delete("job", name, Name.job_id == job.job_id)
+        transaction.put("entry", entry_in_project(job.pk, change), None)
         if transaction.commit():
             return False
         job.apply(changes)

@@ -153,6 +153,24 @@ class JobKey(Key):
     table = "jobs"
 
 
+class AuditEntry(SortedRecord):
+    """`pk = audit#<project>` or `audit#<workspace>#`, `sk = entry_…`: see `trail`."""
+
+    table = "jobs"
+    at = UTCDateTimeAttribute()
+    token_id = maybe(UnicodeAttribute(null=True))
+    """Absent: who acted has no token."""
+    token_name = UnicodeAttribute()
+    action = UnicodeAttribute()
+    target = UnicodeAttribute()
+    target_name = UnicodeAttribute()
+    job_id = maybe(UnicodeAttribute(null=True))
+    fields = JSONAttribute()
+    projects = maybe(JSONAttribute(null=True))
+    """Of a token: the projects that it is valid in; absent: all of the workspace's."""
+    expires = TTLAttribute()
+
+
 class Place(SortedRecord):
     """`pk = audit, sk = <part>` in the jobs table: where a part of the audit goes on."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
+from chalicelib.domain.change import Change
 from chalicelib.domain.run_states import SUCCEEDED
 from chalicelib.tables import outcomes
 from chalicelib.tables.database import Database
@@ -17,6 +18,7 @@ from chalicelib.tables.expressions import actions_of, just_below
 from chalicelib.tables.records import ACTIVE, Job
 from chalicelib.tables.run_records import Live, Run, RunKey, Stats, TaskOwner
 from chalicelib.tables.shards import shard
+from chalicelib.tables.trail import entry_in_project
 from chalicelib.tables.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -134,9 +136,12 @@ class RunsTable:
             return not write.commit()
         return self.database.update(run, actions_of(Run, write.changes), _unchanged(run))
 
-    def finish(self, run: Run, changes: dict[str, Any], outcome: str) -> bool:
+    def finish(
+        self, run: Run, changes: dict[str, Any], outcome: str, change: Change | None = None
+    ) -> bool:
         """
-        Make a run terminal and count it, in one transaction; `outcome` is its status, or `skipped`.
+        Make a run terminal and count it, in one transaction; `outcome` is its status, or `skipped`,
+        and `change` is for the audit trail.
 
         A run that will be announced also notes whether its job begins to fail with it, or recovers
         (`outcomes`). The usual case is tried first, and nothing is read for it; a job that goes on
@@ -151,6 +156,8 @@ class RunsTable:
             noted = {**changes, "notice": case.notice} if case.notice else changes
             write = self._write(run, noted)
             outcomes.count(write.transaction, write.after, outcome, condition=case.condition)
+            if change is not None:
+                write.transaction.put("entry", entry_in_project(run.project, change), None)
             failed = write.commit()
             if not failed:
                 return True

@@ -19,10 +19,13 @@ from datetime import datetime, timedelta
 
 from chalicelib import log
 from chalicelib.domain.actor import Actor
+from chalicelib.domain.change import Change
 from chalicelib.domain.errors import Unauthenticated, Unavailable
 from chalicelib.tables.records import Token
 from chalicelib.tables.tokens import TokensTable
 
+OPERATOR = Actor(None, "operator")
+"""Whoever has AWS credentials for the stage's tables: no token makes or revokes another."""
 ROLES = ("read", "run", "write")
 """Each may do what those before it may."""
 CACHE_LIFE = timedelta(seconds=30)
@@ -91,6 +94,7 @@ class Tokens:
         name: str,
         life: timedelta | None,
         now: datetime,
+        by: Actor = OPERATOR,
     ) -> tuple[str, Token]:
         """
         A new token: its text, which cannot be read again later, and its stored record. `projects`
@@ -109,16 +113,20 @@ class Tokens:
             expires_at=expires_at,
             expires=expires_at and expires_at + _LISTED_AFTER_EXPIRY,
         )
-        self.tokens_table.put(token)
+        limits = {"projects": projects, "expires_at": expires_at}
+        given = ["name", "role", *(field for field, value in limits.items() if value is not None)]
+        self.tokens_table.put(
+            token, Change(by, "create_token", token.token_id, name, now, fields=given)
+        )
         return text, token
 
     def every(self) -> Iterator[Token]:
         """All tokens of the stage, in no order."""
         return self.tokens_table.every()
 
-    def revoke(self, token: Token) -> None:
+    def revoke(self, token: Token, now: datetime, by: Actor = OPERATOR) -> None:
         """Take a token back; it may go on working for CACHE_LIFE in a warm function."""
-        self.tokens_table.delete(token)
+        self.tokens_table.delete(token, Change(by, "revoke_token", token.token_id, token.name, now))
 
 
 @dataclass(frozen=True, slots=True)

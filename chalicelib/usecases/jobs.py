@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import log
 from chalicelib.clock import Clock
 from chalicelib.domain import ids
+from chalicelib.domain.actor import Actor
+from chalicelib.domain.change import Change
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.preconditions import ANY, IfMatch
 from chalicelib.engine import contention
@@ -69,7 +71,7 @@ class Jobs:
         job = self.jobs_table.get(project, owner.job_id) if owner else None
         return [job] if job is not None and job.is_active else []
 
-    def create(self, project: str, spec: JobSpec, once: Once | None) -> tuple[Job, bool]:
+    def create(self, project: str, spec: JobSpec, once: Once | None, by: Actor) -> tuple[Job, bool]:
         """
         Create a job: the job, and whether this call made it.
 
@@ -100,7 +102,9 @@ class Jobs:
             wake = self.job_resources.put_new_rules(job_id, project, stored, rules)
             job = _new_job(project, job_id, stored, definition, self.clock.now(), wake)
             record = once.record(JobKey, project, job_id, now) if once else None
-            failed = self.jobs_table.create(job, record, now)
+            given = spec.model_dump(exclude_defaults=True)
+            change = Change(by, "create_job", job_id, job.name, job.created_at, job_id, given)
+            failed = self.jobs_table.create(job, record, now, change)
         except Conflict:
             self.job_resources.take_back(job_id, definition, rules)
             raise
@@ -131,7 +135,9 @@ class Jobs:
             raise key_reused("the job that it made was deleted")
         return job
 
-    def update(self, project: str, job_id: str, patch: JobPatch, if_match: IfMatch = ANY) -> Job:
+    def update(
+        self, project: str, job_id: str, patch: JobPatch, by: Actor, if_match: IfMatch = ANY
+    ) -> Job:
         """
         Change a job; it takes effect on the next run.
 
@@ -168,12 +174,14 @@ class Jobs:
             if is_due and _schedule(spec) != _schedule(old):
                 self.scheduler.advance(job, now)
                 continue
-            if self._stored(job, old, spec, now):
+            if self._stored(job, old, spec, now, by):
                 return job
             asked = (int(job.version) + 1, spec, now)
         raise contention.gave_up()
 
-    def _stored(self, job: Job, old: dict[str, Any], spec: dict[str, Any], now: datetime) -> bool:
+    def _stored(
+        self, job: Job, old: dict[str, Any], spec: dict[str, Any], now: datetime, by: Actor
+    ) -> bool:
         from chalicelib.domain.job_spec import CONTAINER_FIELDS
 
         changes: dict[str, Any] = {"spec": spec, "updated_at": now}
@@ -186,7 +194,9 @@ class Jobs:
             made = self.job_resources.put_rules(job.job_id, job.pk, new)
             is_swept = spec["schedule"] is not None and (not after or made < len(new))
             changes |= _woken(job, spec, SWEEP if is_swept else None, now)
-            failed = self.jobs_table.update(job, changes)
+            changed = [name for name in spec if spec[name] != old[name]]
+            change = Change(by, "update_job", job.job_id, spec["name"], now, job.job_id, changed)
+            failed = self.jobs_table.update(job, changes, change)
         except Conflict:
             self.job_resources.put_back(job, before, after, changes.get("task_definition"))
             raise
@@ -201,7 +211,7 @@ class Jobs:
         log.info("job updated", job_id=job.job_id, version=int(job.version), wake=job.woken_by)
         return True
 
-    def delete(self, project: str, job_id: str, if_match: IfMatch = ANY) -> None:
+    def delete(self, project: str, job_id: str, by: Actor, if_match: IfMatch = ANY) -> None:
         """
         Delete a job: gone for every reader at once, then cleared up within bounded turns.
 
@@ -212,7 +222,9 @@ class Jobs:
         for _ in contention.tries(self.clock):
             job = self.get(project, job_id)
             if_match.check(int(job.version))
-            if self.jobs_table.mark_deleting(job, self.clock.now()):
+            now = self.clock.now()
+            change = Change(by, "delete_job", job_id, job.name, now, job_id)
+            if self.jobs_table.mark_deleting(job, now, change):
                 log.info("job deleted", job_id=job_id)
                 left = log.and_continue("delete left to the sweep", job_id=job_id)
                 with left, self.clock.deadline(INLINE_DELETE):

@@ -13,6 +13,7 @@ from chalicelib.clock import Clock
 from chalicelib.cloud.ecs import MAX_OVERRIDES
 from chalicelib.domain import ids
 from chalicelib.domain.actor import Actor
+from chalicelib.domain.change import Change
 from chalicelib.domain.errors import Conflict, FieldError, InvalidFields, NotFound, Unavailable
 from chalicelib.engine import contention
 from chalicelib.engine.lifecycle import Lifecycle
@@ -161,12 +162,14 @@ class Runs:
             raise key_reused("what it made was removed")
         return next(iter(self.refreshed([run])), run)
 
-    def cancel(self, project: str, job_id: str, run_id: str) -> None:
+    def cancel(self, project: str, job_id: str, run_id: str, by: Actor) -> None:
         """Cancel a run that is not over: 409 `run_already_finished` where it is."""
         run = self.find(project, job_id, run_id)
         if run.is_terminal:
             raise _finished(run.status)
-        after = self.lifecycle.cancel(run, "cancelled_by_user")
+        now = self.clock.now()
+        change = Change(by, "cancel_run", run_id, run.job_name, now, job_id)
+        after = self.lifecycle.cancel(run, "cancelled_by_user", change)
         if after is None:
             raise no_such_run(run_id)
         if after.stop_reason != "cancelled_by_user" or after.status != "cancelled":

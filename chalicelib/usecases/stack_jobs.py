@@ -52,7 +52,7 @@ class StackJobs:
         assert request.project is not None  # else `spec` has refused
         if request.kind == CREATE:
             once = Once(request.key, body_hash(spec))
-            job, _ = self.jobs.create(request.project, spec, once)
+            job, _ = self.jobs.create(request.project, spec, once, request.actor)
             return job
         return self._update(request, request.project, spec)
 
@@ -86,26 +86,26 @@ class StackJobs:
         if not is_known or request.identity != request.old_identity:
             return None
         try:
-            return self._changed(project, request.physical_id, spec)
+            return self._changed(request, project, request.physical_id, spec)
         except NotFound:
             return None
 
-    def _changed(self, project: str, job_id: str, spec: JobSpec) -> Job:
+    def _changed(self, request: StackRequest, project: str, job_id: str, spec: JobSpec) -> Job:
         from chalicelib.domain.job_spec import JobPatch
         from chalicelib.domain.validation import validate
 
         tenancy = self.settings.tenancy(project.partition("#")[0])
         patch = validate(JobPatch, spec.model_dump(), tenancy)
-        return self.jobs.update(project, job_id, patch)
+        return self.jobs.update(project, job_id, patch, request.actor)
 
     def _other(self, request: StackRequest, project: str, spec: JobSpec, once: Once) -> Job:
         try:
-            job, _ = self.jobs.create(project, spec, once)
+            job, _ = self.jobs.create(project, spec, once, request.actor)
         except Conflict as conflict:
             owned = self._owned(project, spec.name, request.owner)
             if conflict.code != "job_name_taken" or owned is None:
                 raise
-            return self._changed(project, owned.job_id, spec)
+            return self._changed(request, project, owned.job_id, spec)
         return job
 
     def _owned(self, project: str, name: str, owner: str) -> Job | None:
@@ -120,7 +120,7 @@ class StackJobs:
         project, name = request.old_project, str(request.old_identity[-1])
         left = self._owned(project, name, request.owner) if project else None
         if left is not None and left.job_id not in (request.physical_id, current.job_id):
-            self._gone(left.pk, left.job_id)
+            self._gone(request, left.pk, left.job_id)
 
     def _delete(self, request: StackRequest) -> None:
         """
@@ -134,28 +134,30 @@ class StackJobs:
         if ids.JOB.fullmatch(request.physical_id):
             job = self.jobs_table.of_ids([request.physical_id])[request.physical_id]
             if job is not None:
-                self._gone(job.pk, job.job_id)
+                self._gone(request, job.pk, job.job_id)
             return
         project = request.project
         if project is None:
             return  # no request with such properties has made anything
         if request.key_of_failed_create is not None:
-            self._delete_made(project, Once(request.key_of_failed_create, ""))
+            self._delete_made(request, project)
             return
         owned = self._owned(project, str(request.identity[-1]), request.owner)
         if owned is not None:
-            self._gone(project, owned.job_id)
+            self._gone(request, project, owned.job_id)
 
-    def _delete_made(self, project: str, once: Once) -> None:
-        """What the Create of that key has made, or may still make."""
+    def _delete_made(self, request: StackRequest, project: str) -> None:
+        """What the Create that failed has made, or may still make."""
+        assert request.key_of_failed_create is not None  # the caller has looked
+        once = Once(request.key_of_failed_create, "")
         self._note(project, once, NOTHING)
         key = self.jobs_table.key(project, once.key_id)
         if key is not None and key.made != NOTHING:
-            self._gone(project, key.made)
+            self._gone(request, project, key.made)
 
-    def _gone(self, project: str, job_id: str) -> None:
+    def _gone(self, request: StackRequest, project: str, job_id: str) -> None:
         try:
-            self.jobs.delete(project, job_id)
+            self.jobs.delete(project, job_id, request.actor)
         except NotFound:
             log.info("job of a stack was gone already", job_id=job_id)
 

@@ -25,6 +25,7 @@ from chalicelib.system import System
 from chalicelib.tables import recent_runs
 from chalicelib.tables.records import Job
 from chalicelib.tables.run_records import Run, TaskOwner
+from chalicelib.usecases.access import OPERATOR
 from infra.local.sample_jobs import JOBS, MISSED, SKIPPED, WORKED, SampleJob
 from infra.local.sample_runs import Life
 from infra.local.sampling import Point, Source, publish
@@ -68,7 +69,7 @@ class History:
     def _write_job(self, sample: SampleJob, now: datetime) -> int:
         created = now - timedelta(days=sample.days)
         past = System(self.system.settings, Past(created))
-        job, _ = past.jobs.create(self.project, JobSpec.model_validate(sample.spec), None)
+        job, _ = past.jobs.create(self.project, JobSpec.model_validate(sample.spec), None, OPERATOR)
         lives = list(self._lives(job, sample, created, now))
         for life in lives:
             self.system.database.put(life.run)

@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "The project": {
         "status": ("overview:status", "Show the state of a job, or of the whole project."),
         "upcoming": ("overview:upcoming", "List the next fires of all jobs."),
+        "audit": ("audit:audit", "List who changed what, newest first."),
         "open": ("overview:open_console", "Open the console in the browser."),
     },
     "Jobs as code": {

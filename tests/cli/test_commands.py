@@ -199,6 +199,21 @@ def test_status_of_the_project_names_the_failing_jobs(shell: Shell) -> None:
     assert "2 in a row" in shell("status", "bad").stdout
 
 
+def test_audit_lists_who_changed_what(shell: Shell) -> None:
+    """With the names of fields, newest first, within a span of time."""
+    shell.create("nightly", "true")
+    shell("update", "nightly", "--cpu", "0.5", "--memory", "1024")
+    entries = shell.json("audit")["entries"]
+    about = [entry for entry in entries if entry["target_name"] == "nightly"]
+    assert [entry["action"] for entry in about] == ["update_job", "create_job"]
+    assert about[0]["fields"] == ["cpu", "memory_mib"]
+    shown = shell("audit", "--limit", "1").stdout
+    for text in (about[0]["token_name"], "update_job", about[0]["target"], "cpu, memory_mib"):
+        assert text in shown
+    assert shell.json("audit", "--until", "1h")["entries"] == []
+    assert len(shell.json("audit", "--since", "1h", "--limit", "2")["entries"]) == 2
+
+
 def test_upcoming_lists_slots_in_ascending_order(shell: Shell) -> None:
     """It lists the slots up to --until."""
     shell.create("soon", "true", "-s", "* * * * *")

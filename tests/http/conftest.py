@@ -63,7 +63,7 @@ def system(stack: None, clock: Clock) -> Iterator[System]:
     made = System(read_settings(provision.settings(stage="test")), clock)
     yield made
     for left in made.tokens.every():
-        made.tokens.revoke(left)
+        made.tokens.revoke(left, NOW)
 
 
 def token(

@@ -177,7 +177,7 @@ def test_a_revoked_token_stops_working_within_30_seconds(system: System) -> None
     """Until then the cache may still accept it."""
     text = token(system)
     system.tokens.authenticate(header(text), NOW)
-    system.tokens.revoke(next(system.tokens.every()))
+    system.tokens.revoke(next(system.tokens.every()), NOW)
     system.tokens.authenticate(header(text), NOW + 29 * SECOND)
     with pytest.raises(Unauthenticated):
         system.tokens.authenticate(header(text), NOW + 30 * SECOND)
@@ -191,7 +191,7 @@ def test_recording_a_use_does_not_restore_a_revoked_token(system: System) -> Non
     """
     token(system)
     (stored,) = system.tokens.every()
-    system.tokens.revoke(stored)
+    system.tokens.revoke(stored, NOW)
     assert not system.tokens_table.touch(stored, "2026-11-23")
     assert list(system.tokens.every()) == []
 

@@ -182,14 +182,15 @@ def test_a_repeated_write_after_a_lost_answer_does_not_conflict_with_itself(
     def answered_a_repeat(**_: Any) -> None:
         if not lost:
             lost.append("once")
-            error: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": ""}}
-            raise ClientError(error, "UpdateItem")
+            error: Any = {"Error": {"Code": "TransactionCanceledException", "Message": ""}}
+            error["CancellationReasons"] = [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}]
+            raise ClientError(error, "TransactWriteItems")
 
-    events.register("after-call.dynamodb.UpdateItem", answered_a_repeat)
+    events.register("after-call.dynamodb.TransactWriteItems", answered_a_repeat)
     try:
         answer = send(yard, "PATCH", path, {"tags": ["x"]}, '"1"')
     finally:
-        events.unregister("after-call.dynamodb.UpdateItem", answered_a_repeat)
+        events.unregister("after-call.dynamodb.TransactWriteItems", answered_a_repeat)
     assert lost
     assert (answer.status, answer.data["version"], answer.data["tags"]) == (200, 2, ["x"])
 

@@ -98,7 +98,7 @@ def world() -> Iterator[World]:
         revoked = _made(yard, "write")
         digest = access.digest_of(revoked)
         tokens = yard.system.tokens
-        tokens.revoke(next(one for one in tokens.every() if one.pk == digest))
+        tokens.revoke(next(one for one in tokens.every() if one.pk == digest), START)
         made = {role: _made(yard, role, projects=["etl"]) for role in access.ROLES}
         made |= {
             "write everywhere in acme": _made(yard, "write"),

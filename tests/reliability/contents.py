@@ -12,7 +12,7 @@ from moto.logs.models import logs_backends
 from pynamodb.models import Model
 
 from chalicelib.system import System
-from chalicelib.tables.records import Job, JobKey, Name
+from chalicelib.tables.records import AuditEntry, Job, JobKey, Name
 from chalicelib.tables.run_records import Live, Run, RunKey, Stats
 from infra.local import REGION
 from infra.local.fidelity.events import RULES_PER_BUS
@@ -91,6 +91,10 @@ class Contents:
 
     def job_keys(self) -> list[JobKey]:
         return self._records(self.on.settings.jobs_table, JobKey, "key#")
+
+    def entries(self) -> list[AuditEntry]:
+        """The audit trail."""
+        return self._records(self.on.settings.jobs_table, AuditEntry, "entry_")
 
     def runs(self) -> list[Run]:
         return self._records(self.on.settings.runs_table, Run, "run_")

@@ -81,7 +81,7 @@ def _touch(world: World) -> Callable[[], Any]:
 
 def _delete(world: World) -> Callable[[], Any]:
     made = _token(world)
-    return lambda: world.on.tokens_table.delete(made)
+    return lambda: world.on.tokens.revoke(made, world.clock())
 
 
 FAILURES: dict[str, Callable[[int, str], Any]] = {

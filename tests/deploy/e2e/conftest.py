@@ -106,7 +106,7 @@ def stage(aws: str, made: package.Package) -> Iterator[Stage]:
     where = account.announce(STAGE, "deploying")
     account.prepare(where)
     deploy.deploy(STAGE, ["EventBus=default"], where, made)
-    tokens = tokens_in(f"jobyard-{STAGE}-tokens", where.region)
+    tokens = tokens_in(STAGE, where.region)
     token, _ = tokens.create(
         "acme", "write", projects=None, name="e2e", life=None, now=datetime.now(UTC)
     )

@@ -58,6 +58,7 @@ def _written(world: World) -> tuple[str, str]:
 def read_everything(world: World) -> Act:
     job, run = _written(world)
     reads = ["/jobs", job, f"{job}/status", f"{job}/runs", run, "/upcoming", f"{job}/upcoming"]
+    reads.append("/audit")
 
     def act() -> None:
         for path in reads:

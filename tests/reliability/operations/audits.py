@@ -113,6 +113,6 @@ def audit_a_revision_that_was_never_stored(world: World) -> Act:
     """An update died between the registration and its own write."""
     job = world.job(name="a")
     update = request(world, "PATCH", f"/jobs/{job['id']}", {"command": ["b"]})
-    die_at(world, "dynamodb.UpdateItem", update)
+    die_at(world, "dynamodb.TransactWriteItems", update)
     world.clock.move(minutes=61)
     return world.audit

@@ -142,6 +142,7 @@ def _reads(
         "a schedule's next slots", "GET", f"{PROJECT}/schedule", query={"expression": "0 3 * * 1-5"}
     )
     yield over("upcoming", "GET", f"{PROJECT}/upcoming")
+    yield over("the audit trail", "GET", f"{PROJECT}/audit")
     yield over(f"list a project's runs, {page}", "GET", f"{PROJECT}/runs", query=limit)
     yield over("a job's upcoming", "GET", f"{JOB}/upcoming")
     yield over("run metrics", "GET", f"{RUN}/metrics")

@@ -49,6 +49,8 @@ class Settings:
     """Partitions of the sweep's two sparse indexes: enough for 8,000 writes a second, which is
     4,000 claims. A table's quota of 40,000 write units takes 3,000."""
 
+    allowed_origins: tuple[str, ...] = ()
+    """Origins whose pages may call the API from a browser; `*`: all."""
     aws_endpoint: str | None = None
     """Where AWS answers, as every AWS SDK reads it from AWS_ENDPOINT_URL; unset: its own hosts."""
 
@@ -106,6 +108,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         log_retention_days=int(environ.get("JOBYARD_LOG_RETENTION_DAYS", "30")),
         run_retention_days=max(3, int(retention)) if retention else None,
         secret_prefixes=_list(environ.get("JOBYARD_SECRET_PREFIXES", "")),
+        allowed_origins=_list(environ.get("JOBYARD_ALLOWED_ORIGINS", "")),
         wake=environ.get("JOBYARD_WAKE") or "rules",
         aws_endpoint=environ.get("AWS_ENDPOINT_URL") or None,
         sweep_part_function=environ.get("JOBYARD_SWEEP_PART_FUNCTION") or None,

@@ -113,7 +113,7 @@ def test_the_page_of_costs_says_what_operations_take() -> None:
             assert f"| {name} | {words} | " in text, again
     else:
         # job, name and counts, each counted twice in a transaction
-        assert column(table, "WCU")["create a job"] == "6"
+        assert column(table, "WCU")["create a job"] == "8"
         written = text.partition(cost_page.BEGIN)[2].partition(cost_page.END)[0]
         assert written.strip() == cost_page.render(Table(**table)).strip(), again
 

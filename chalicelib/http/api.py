@@ -21,7 +21,7 @@ from chalicelib import log
 from chalicelib.cloud import aws
 from chalicelib.domain import ids
 from chalicelib.domain.errors import Forbidden, Internal, JobyardError, MethodNotAllowed, NotFound
-from chalicelib.http import gateway_events
+from chalicelib.http import cors, gateway_events
 from chalicelib.http.answer import Answer, refused
 from chalicelib.http.request import Request
 from chalicelib.usecases.access import ROLES
@@ -138,23 +138,27 @@ class Api(Chalice):
         """
         Answer an event of API Gateway, always with an envelope. In this order, within one deadline:
         the route, the token, its tenancy and role, the query parameters; then the handler, which
-        reads the body.
+        reads the body. A browser's preflight needs none of these.
         """
         clock = self.system.clock
         started = clock.monotonic()
         request_id = str(getattr(context, "aws_request_id", ""))
         log.bind(request_id)
         line: dict[str, Any] = {}
+        origins, method = self.system.settings.allowed_origins, gateway_events.method(event)
+        sent = gateway_events.headers(event) if origins else {}
+        shared = cors.headers(sent, origins)
         try:
             with clock.deadline(_seconds(context)), aws.translated("answer this request"):
-                answer = self._answer(event, request_id, line)
-            response = gateway_events.response(answer, request_id)
+                asked = cors.preflight(method, sent, origins)
+                answer = asked or self._answer(event, request_id, line)
+            response = gateway_events.response(answer, request_id, shared)
         except JobyardError as error:
             line["code"] = error.code
-            response = gateway_events.response(refused(error), request_id)
+            response = gateway_events.response(refused(error), request_id, shared)
         except Exception:  # noqa: BLE001 - the last resort: the caller gets no traceback, the log does
             log.exception("a defect", doing="answer a request", **line)
-            response = gateway_events.response(refused(Internal()), request_id)
+            response = gateway_events.response(refused(Internal()), request_id, shared)
         ms = round((clock.monotonic() - started) * 1000)
         log.info("request", **line, status=response["statusCode"], ms=ms)
         return response

@@ -105,12 +105,15 @@ def body(event: Mapping[str, Any]) -> bytes:
     return given if isinstance(given, bytes) else str(given).encode("utf-8", "surrogatepass")
 
 
-def response(answer: Answer, request_id: str) -> dict[str, Any]:
-    """ValueError for an answer that Lambda could not carry: lists have to end before that."""
+def response(answer: Answer, request_id: str, more: Mapping[str, str]) -> dict[str, Any]:
+    """
+    An answer with `more` headers; ValueError for one that Lambda could not carry: lists have to end
+    before that.
+    """
     text = answer.text
     if len(text) > LAMBDA_BYTES // 12 and len(json.dumps(text)) > LAMBDA_BYTES:
         raise ValueError(f"the answer of {len(text)} characters is too large for Lambda")
-    sent = {**_ALWAYS, "X-Request-Id": request_id, **answer.headers}
+    sent = {**_ALWAYS, "X-Request-Id": request_id, **answer.headers, **more}
     return {
         "statusCode": answer.status,
         "headers": {name: _NOT_IN_A_HEADER.sub("", str(value)) for name, value in sent.items()},

@@ -47,6 +47,7 @@ def main() -> int:
                 output_mb=options.output_mb,
                 demo=options.demo,
                 notify=options.notify,
+                origins=options.origins,
             )
         except NoEngine as error:
             print(error, file=sys.stderr)
@@ -131,6 +132,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--demo", action="store_true", help="a month of runs in the project demo")
     parser.add_argument("--notify", type=_webhook, help="http address here, told of failing jobs")
+    parser.add_argument("--origins", default="", help="of pages that may call the API, by comma")
     return parser.parse_args()
 
 

@@ -13,6 +13,7 @@ import gzip
 import io
 import json
 import logging
+import os
 import re
 import socket
 import threading
@@ -243,4 +244,7 @@ def _multi(items: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _refusal(status: int, code: str, message: str) -> Response:
     envelope = {"status": "error", "message": message, "code": code, "data": None}
-    return Response(json.dumps(envelope), status=status, content_type="application/json")
+    response = Response(json.dumps(envelope), status=status, content_type="application/json")
+    if os.environ.get("JOBYARD_ALLOWED_ORIGINS"):  # as the stack's GatewayResponses do
+        response.headers["Access-Control-Allow-Origin"] = "*"
+    return response

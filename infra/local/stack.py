@@ -94,6 +94,7 @@ class Stack:
         output_mb: int = OUTPUT_MB,
         demo: bool = False,
         notify: str | None = None,
+        origins: str = "",
     ) -> None:
         """
         1. Drop what the shell knows of AWS, before anything could use it.
@@ -114,6 +115,7 @@ class Stack:
             os.environ.update(provision.create(STAGE))
             if notify is not None:
                 os.environ["JOBYARD_EVENT_BUS"] = "default"
+            os.environ["JOBYARD_ALLOWED_ORIGINS"] = origins
             app = importlib.import_module("app")
             self.engine = choose(engine, _task_environment(self.aws.url))
             fargate = Fargate(

@@ -26,7 +26,9 @@ def audit(session: Session, since: timedelta | None, until: timedelta | None, li
     revoked: with the names of the fields, never their values. It needs a token that may write.
     """
     now = datetime.now(UTC)
-    start, end = (None if ago is None else durations.write_time(now - ago) for ago in (since, until))
+    start, end = (
+        None if ago is None else durations.write_time(now - ago) for ago in (since, until)
+    )
     found = list(session.client.audit(since=start, until=end, limit=limit))
 
     def table() -> None:

@@ -44,6 +44,43 @@ def test_a_pull_through_prefix_cannot_be_a_wildcard(
     assert (re.fullmatch(pattern, prefix) is not None) == is_taken
 
 
+@pytest.mark.parametrize(
+    ("origins", "is_taken"),
+    [
+        ("", True),
+        ("*", True),
+        ("https://app.example.com", True),
+        ("https://app.example.com,http://localhost:3000", True),
+        ("https://app.example.com/", False),
+        ("https://App.example.com", False),
+        ("app.example.com", False),
+        ("https://*.example.com", False),
+        ("*,https://app.example.com", False),
+    ],
+)
+def test_allowed_origins_are_as_browsers_send_them(
+    template: dict[str, Any], origins: str, is_taken: bool
+) -> None:
+    """They are compared as text, so one in another form would never match."""
+    pattern = template["Parameters"]["AllowedOrigins"]["AllowedPattern"]
+    assert (re.fullmatch(pattern, origins) is not None) == is_taken
+
+
+def test_pages_may_read_the_gateways_own_errors_once_an_origin_is_named(
+    template: dict[str, Any],
+) -> None:
+    """Without AllowedOrigins they have no CORS header; the function's own come from its setting."""
+    rest = template["Resources"]["RestAPI"]["Properties"]
+    origin = {"Fn::If": ["HasAllowedOrigins", "'*'", {"Ref": "AWS::NoValue"}]}
+    for kind, response in rest["GatewayResponses"].items():
+        headers = response["ResponseParameters"]["Headers"]
+        assert headers["Access-Control-Allow-Origin"] == origin, kind
+    is_empty = {"Fn::Equals": [{"Ref": "AllowedOrigins"}, ""]}
+    assert template["Conditions"]["HasAllowedOrigins"] == {"Fn::Not": [is_empty]}
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["JOBYARD_ALLOWED_ORIGINS"] == {"Ref": "AllowedOrigins"}
+
+
 def test_the_page_on_operating_has_every_parameter_with_its_default(
     template: dict[str, Any],
 ) -> None:

@@ -121,7 +121,7 @@ def test_a_response_is_what_api_gateway_takes() -> None:
     answer = Answer(
         200, "ok", {"a": 1}, {"Location": "jobs/1\r\nSet-Cookie: x", "Retry-After": "5"}
     )
-    response = gateway_events.response(answer, "r-1")
+    response = gateway_events.response(answer, "r-1", {})
     assert response == {
         "statusCode": 200,
         "headers": {
@@ -140,6 +140,6 @@ def test_a_response_is_what_api_gateway_takes() -> None:
 
 def test_an_answer_over_lambdas_limit_raises_an_error_in_the_function() -> None:
     """Lambda's encoding doubles each quote: 1.6 million of them pass the 6 MB limit."""
-    gateway_events.response(Answer(200, "ok", "x" * 5_000_000), "r-1")
+    gateway_events.response(Answer(200, "ok", "x" * 5_000_000), "r-1", {})
     with pytest.raises(ValueError, match="too large"):
-        gateway_events.response(Answer(200, "ok", '"' * 1_600_000), "r-1")
+        gateway_events.response(Answer(200, "ok", '"' * 1_600_000), "r-1", {})

@@ -17,7 +17,7 @@ export const OUTCOMES = {
   retrying: { label: "Waits for its retry", sign: "↻" },
 };
 
-const BY_ERROR = { skipped_overlap: "skipped", missed_deadline: "missed" };
+const BY_ERROR = { skipped_overlap: "skipped", skipped_queue_full: "skipped", missed_deadline: "missed" };
 
 /** The outcome of a run, or of an entry of `recent_runs`. */
 export function outcomeOf(run) {
@@ -75,6 +75,7 @@ const ERROR_LABELS = {
   cancelled_by_user: "cancelled by a user",
   replaced: "replaced by a newer run",
   skipped_overlap: "an earlier run was in flight",
+  skipped_queue_full: "too many runs were waiting",
   missed_deadline: "noticed too late",
   job_deleted: "its job was deleted",
   spot_interrupted: "Spot capacity was taken back",

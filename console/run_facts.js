@@ -66,6 +66,8 @@ export function detailsOf(run) {
     ["Created", both(run.created_at)],
     ["Started", both(run.started_at)],
     ["Finished", both(run.finished_at)],
+    run.waits_for && ["Waits for", run.waits_for.map((id) =>
+      h("div", { key: id }, h("code", null, id)))],
     ["Image", h("code", null, run.image)],
     ["Command", run.command ? h("code", null, join(run.command)) : "The image's own"],
     ["CPU and memory", `${run.cpu} vCPU, ${bytes(run.memory_mib * MIB)}`],

@@ -45,6 +45,7 @@ class Run:
     finished_at: datetime | None = None
     created_at: datetime = NOW
     scheduled_for: datetime | None = None
+    released_at: datetime | None = None
     # stored by the transitions, but not read by them
     look_at: datetime | None = NOW
     observed_at: datetime | None = None

@@ -195,13 +195,28 @@ def test_the_calls_of_announcing_a_run_and_of_telling_people(warm: Yard) -> None
     assert ends(0) == usual
 
 
-@pytest.mark.parametrize(("policy", "queries"), [("allow", 0), ("forbid", 1), ("replace", 1)])
+@pytest.mark.parametrize(
+    ("policy", "queries"), [("allow", 0), ("forbid", 1), ("replace", 1), ("queue", 1)]
+)
 def test_the_calls_of_a_scheduled_fire(warm: Yard, policy: str, queries: int) -> None:
-    """A fire costs a trigger and moving the cursor; `forbid` and `replace` add a query."""
+    """A fire costs a trigger and moving the cursor; every policy but `allow` adds a query."""
     job = warm.create(schedule="* * * * *", concurrency_policy=policy)
     warm.clock.move(minutes=1)
     expected = {GET: 1, PUT: 2, RUN_TASK: 1, UPDATE: 1}
     assert cost(warm, lambda: warm.fire(job)) == expected | ({QUERY: queries} if queries else {})
+
+
+def test_the_calls_of_a_queue(warm: Yard) -> None:
+    """
+    A trigger that starts at once costs a query more than others, and so does its end. One that
+    waits costs two queries and a read of what waits, and no launch; that comes with the end of the
+    run before it.
+    """
+    job = warm.create(concurrency_policy="queue")
+    first: list[dict[str, Any]] = []
+    at_once = cost(warm, lambda: first.append(warm.trigger(job)))
+    assert at_once == {GET: 1, QUERY: 1, PUT: 2, RUN_TASK: 1}
+    assert cost(warm, lambda: warm.trigger(job)) == {GET: 1, QUERY: 2, BATCH: 1, PUT: 1}
 
 
 def test_a_fire_that_is_not_due_costs_one_read(warm: Yard) -> None:

@@ -130,8 +130,13 @@ class JobSpec(_Body):
         None, description="Five-field cron, or a macro such as @daily; null: on demand."
     )
     paused: bool = Field(False, description="The schedule does not fire; manual runs still work.")
-    concurrency_policy: Literal["allow", "forbid", "replace"] = Field(
-        "allow", description="What a due slot does while a run is in flight."
+    concurrency_policy: Literal["allow", "forbid", "replace", "queue"] = Field(
+        "allow",
+        description="What a due slot does while max_concurrent_runs are in flight: start, be "
+        "skipped, replace the oldest, or wait for its turn; `queue` lets triggered runs wait too.",
+    )
+    max_concurrent_runs: Annotated[int, Field(ge=1, le=1_000), body_types.WHOLE] = Field(
+        1, description="How many may be in flight before forbid, replace and queue act."
     )
     starting_deadline_seconds: Annotated[int, Field(ge=300, le=86_400), body_types.WHOLE] = Field(
         3_600, description="A slot noticed later than this is recorded as missed."

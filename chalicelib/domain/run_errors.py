@@ -36,7 +36,14 @@ _HINTS = {
     "lost": "ECS no longer knows the task; whether the command finished cannot be said.",
     "cancelled_by_user": "It was cancelled through the API.",
     "replaced": "A newer slot of the schedule took its place (concurrency_policy replace).",
-    "skipped_overlap": "An earlier run was still in flight (concurrency_policy forbid).",
+    "skipped_overlap": (
+        "As many runs as may be were still in flight (concurrency_policy forbid, "
+        "max_concurrent_runs)."
+    ),
+    "skipped_queue_full": (
+        "The line was full (concurrency_policy queue): make the command faster, raise "
+        "max_concurrent_runs, or schedule it less often."
+    ),
     "missed_deadline": "Its slot was noticed too late to start; see starting_deadline_seconds.",
     "job_deleted": "Its job was deleted.",
 }

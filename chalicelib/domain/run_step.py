@@ -51,6 +51,7 @@ class RunLike(Protocol):
     created_at: Any
     scheduled_for: Any
     look_at: Any
+    released_at: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,11 @@ def next_look(run: RunLike, started_at: datetime, now: datetime) -> datetime:
 
 
 def start_delay(run: RunLike) -> float | None:
-    """Seconds from when a run was triggered, or due, to the start of its first container."""
+    """Seconds from when a run was triggered, or due, or its turn came, to the start of its first
+    container."""
     if run.started_at is None:
         return None
-    delay: timedelta = run.started_at - (run.scheduled_for or run.created_at)
+    delay: timedelta = run.started_at - (run.released_at or run.scheduled_for or run.created_at)
     return delay.total_seconds()
 
 

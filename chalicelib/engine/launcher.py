@@ -152,11 +152,21 @@ class Launcher:
                 self.lifecycle.launch(run)
 
     def _held(self, run: Run) -> None:
-        """A run that takes the place of others, which must stop first."""
-        self.scheduler.replace(run)
+        """
+        A run that waits for others. In a line, the further back it stands the later it is looked
+        at again; whoever ends launches the next, so this is only for ends that nobody followed.
+        """
+        self.scheduler.let_wait(run)
         fresh = self.runs_table.get(run.job_id, run.run_id)
-        if fresh is not None and fresh.waits_for:
-            self.runs_table.change(fresh, {"look_at": self.clock.now() + run_step.LOOK_SOON})
+        if fresh is None or not fresh.waits_for:
+            return
+        live = self.runs_table.live(run.project, run.job_id)
+        if not fresh.is_held(live):  # more are pending than `release` looks at
+            self.lifecycle.launch(fresh)
+            return
+        behind = 1 + fresh.ahead(live) - fresh.at_most if fresh.at_most else 1
+        delay = min(run_step.LOOK_SOON * behind, run_step.LOOK_LATER)
+        self.runs_table.change(fresh, {"look_at": self.clock.now() + delay})
 
     def _unanswered(self, run: Run) -> None:
         """A launch whose answer never came: look for its task by what it was started by."""

@@ -49,9 +49,8 @@ class Lifecycle:
         afterwards.
 
         1. Store the step, on condition that the run is as `decide` saw it; else read it again and
-           decide again. None: the run was deleted with its job.
-        2. Stop the task that must not go on. Dying before it is fine: the run is live and has a
-           `look_at`, and the sweep stops it again.
+        decide again. None: the run was deleted with its job.
+        2. Stop the task that must not go on. Dying before it is fine: the sweep stops it again.
         3. Announce a run that became terminal, and launch what waited for it. Dying before is fine
         too: `announce` keeps the run in the sweep's index, and `waits_for` the one that waits.
 
@@ -96,7 +95,7 @@ class Lifecycle:
             log.info("run finished", **run.log_ids, status=run.status, start_delay_seconds=delay)
             with log.and_continue("announcing left to the sweep", **run.log_ids):
                 self.announce(run)
-        if step.releases_waiting_runs:
+        if step.releases_waiting_runs or (run.at_most and "live" in step.changes):
             with log.and_continue("launching what waited left to the sweep", job_id=run.job_id):
                 self.release(run.project, run.job_id)
 
@@ -155,6 +154,8 @@ class Lifecycle:
                 "waits_for": None,
                 "look_at": now + time_limits.LAUNCH_LEASE,
             }
+            if run.waits_for:  # no time limit counts what it waited for others
+                taken |= {"waiting_since": now, "released_at": now}
             if not self.runs_table.change(run, taken):
                 # another launcher, or a cancel, was first
                 return self.runs_table.get(run.job_id, run.run_id)
@@ -287,13 +288,13 @@ class Lifecycle:
 
     def release(self, project: str, job_id: str) -> None:
         """
-        Launch those runs of a job that waited for others to stop, if these have stopped.
-
-        Called when a cancelled run's container has ended. Dying before the launch leaves the
-        waiting run its `look_at`, and the sweep calls this too.
+        Launch those runs of a job whose turn has come, in the order of their claims, which is that
+        of how many stand before each. Called when a run has ended. Dying before the launch leaves
+        the waiting run its `look_at`, and the sweep calls this too.
         """
         live = self.runs_table.live(project, job_id)
-        pending = [run_id for run_id, status in live if status == run_states.PENDING][:AT_ONCE]
-        for run in self.runs_table.of_job(job_id, pending):
-            if run.waits_for and not run.is_terminal and not run.is_held(live):
+        pending = [run_id for run_id, status in live if status == run_states.PENDING][-AT_ONCE:]
+        waiting = [r for r in self.runs_table.of_job(job_id, pending) if r.waits_for]
+        for run in sorted(waiting, key=lambda r: r.ahead(live)):
+            if not run.is_terminal and not run.is_held(live):
                 self.launch(run)

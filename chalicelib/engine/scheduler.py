@@ -16,7 +16,7 @@ from chalicelib import log
 from chalicelib.clock import Clock
 from chalicelib.domain import notices, run_errors, run_states, schedule
 from chalicelib.domain.times import iso
-from chalicelib.engine import contention
+from chalicelib.engine import concurrency, contention
 from chalicelib.engine.lifecycle import Lifecycle
 from chalicelib.engine.new_run import slot_run
 from chalicelib.settings import Settings
@@ -141,19 +141,27 @@ class Scheduler:
         Claim and launch a slot's run, as the job's concurrency policy says; False: the job changed.
         A run that is left to the launcher is due at once, and nothing has been asked of ECS for it.
 
-        `forbid` and `replace` read the gate, then what is in flight, and claim on condition of the
+        The other policies read the gate, then what is in flight, and claim on condition of the
         gate: every claim in between, manual or scheduled, has raised it.
         """
         policy = job.spec["concurrency_policy"]
         now = self.clock.now()
         run = slot_run(job, slot, now)
         in_flight = [] if policy == "allow" else self._in_flight(job, run)
-        if policy == "forbid" and in_flight:
-            why = f"The slot was skipped: {in_flight[0]} was still in flight."
+        surplus = concurrency.surplus(job, in_flight)
+        if policy == "forbid" and surplus:
+            others = f"{surplus[0]} was" if len(in_flight) == 1 else f"{len(in_flight)} runs were"
+            why = f"The slot was skipped: {others} still in flight."
             self._record(job, slot, "skipped_overlap", why, 1)
             return True
-        if policy == "replace" and in_flight:
-            run.waits_for = in_flight
+        if policy == "queue" and concurrency.is_line_full(job, in_flight):
+            why = f"The slot was skipped: {concurrency.LONGEST_LINE} runs were waiting already."
+            self._record(job, slot, "skipped_queue_full", why, 1)
+            return True
+        if policy == "replace":
+            run.waits_for = surplus or None
+        if policy == "queue":
+            concurrency.line_up(run, job, in_flight, now)
         if run.waits_for or leaves_launch:
             run.requested_at = None
             run.look_at = now
@@ -173,17 +181,18 @@ class Scheduler:
             job.gate += 1
         log.info("slot claimed", **run.log_ids, slot=slot)
         if run.waits_for:
-            self.replace(run)
+            self.let_wait(run)
         elif not leaves_launch:
             self.lifecycle.launch(run)
         return True
 
     def _in_flight(self, job: Job, run: Run) -> list[str]:
         """
-        Ids of a job's other runs in flight. ECS is asked about them first, since a run whose event
-        was lost must not block the slot.
+        Ids of a job's other runs in flight, the cancelled ones first, then the oldest. ECS is asked
+        about them, since a run whose event was lost must not block the slot.
         """
         live = self.runs_table.live(job.pk, job.job_id)
+        live.sort(key=lambda one: one[1] not in run_states.TERMINAL)
         others = [run_id for run_id, _ in live if run_id != run.run_id]
         if not others:
             return []
@@ -192,14 +201,16 @@ class Scheduler:
         still = {r.run_id for r in self.lifecycle.refresh(found) if r.live}
         return [run_id for run_id in asked if run_id in still] + rest
 
-    def replace(self, run: Run) -> None:
+    def let_wait(self, run: Run) -> None:
         """
-        Cancel the runs that a slot's run replaces, and launch it once they have stopped. The sweep
-        repeats this until it is launched, so dying between two cancels is fine.
+        Cancel the runs that a slot's run replaces, and launch those whose turn has come: what it
+        waits for may have ended while it was claimed. The sweep repeats this until it is launched,
+        so dying between any two of these is fine.
         """
-        first = (run.waits_for or [])[:ASKED_AT_ONCE]
-        for other in self.runs_table.of_job(run.job_id, first):
-            self.lifecycle.cancel(other, "replaced")
+        if run.at_most is None:
+            first = (run.waits_for or [])[:ASKED_AT_ONCE]
+            for other in self.runs_table.of_job(run.job_id, first):
+                self.lifecycle.cancel(other, "replaced")
         self.lifecycle.release(run.project, run.job_id)
 
 

@@ -28,6 +28,7 @@ ErrorCode = Literal[
     "cancelled_by_user",
     "replaced",
     "skipped_overlap",
+    "skipped_queue_full",
     "missed_deadline",
     "job_deleted",
 ]
@@ -52,7 +53,8 @@ class Job(Answered):
     ]
     timezone: str
     paused: bool
-    concurrency_policy: Literal["allow", "forbid", "replace"]
+    concurrency_policy: Literal["allow", "forbid", "replace", "queue"]
+    max_concurrent_runs: int
     starting_deadline_seconds: int
     cpu: Annotated[float, Field(description="vCPU")]
     memory_mib: int
@@ -140,6 +142,13 @@ class Run(Answered):
     attempt: Annotated[int, Field(ge=1)]
     max_attempts: Annotated[int, Field(ge=1)]
     retry_at: Time | None
+    waits_for: Annotated[
+        list[RunId] | None,
+        Field(
+            description="While it waits for its turn (`queue`) or for those that it replaces: the "
+            "first ten of the runs that were in its way when it was made. Null: for no run."
+        ),
+    ]
     created_at: Time
     started_at: Time | None
     finished_at: Time | None

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from chalicelib.usecases.schedules import Preview, Upcoming
 
 
+SHOWN = 10
+"""Of the runs that a run waits for, how many are named."""
+
+
 def job(record: Job) -> dict[str, Any]:
     """A job as it is configured."""
     return {
@@ -28,6 +32,7 @@ def job(record: Job) -> dict[str, Any]:
         # absent in a job that was stored before these fields existed
         "managed_by": None,
         "notify": list(DEFAULT),
+        "max_concurrent_runs": 1,
         **record.spec,
         "schedule_text": _in_words(record.spec["schedule"]),
         "version": int(record.version),
@@ -79,6 +84,7 @@ def run(record: Run) -> dict[str, Any]:
         "attempt": int(record.attempt),
         "max_attempts": int(record.max_attempts),
         "retry_at": iso(record.retry_at),
+        "waits_for": record.waits_for[:SHOWN] if record.waits_for else None,
         "created_at": iso(record.created_at),
         "started_at": iso(started),
         "finished_at": iso(ended),

@@ -111,7 +111,12 @@ class Run(SortedRecord):
     waiting_since = UTCDateTimeAttribute()
     """When the current attempt became due to be launched."""
     waits_for = maybe(JSONAttribute(null=True))
-    """`replace`: ids of the runs that must have stopped before it is launched."""
+    """Ids of the runs that it waits for: those that it replaces, or all that stood before it in the
+    line of a `queue` job."""
+    at_most = maybe(whole(null=True))
+    """Of a `queue` job: how many may be in flight, it among them. Its end launches what waits."""
+    released_at = maybe(UTCDateTimeAttribute(null=True))
+    """When it had waited for others long enough; its times to start are counted from here."""
     requested_at = maybe(UTCDateTimeAttribute(null=True))
     """First RunTask of the current launch; absent: none was sent."""
     refusal = maybe(JSONAttribute(null=True))
@@ -168,9 +173,13 @@ class Run(SortedRecord):
         """Whether it is terminal and no container of it can be left."""
         return self.is_terminal and self.live is None
 
+    def ahead(self, live: Sequence[tuple[str, str]]) -> int:
+        """How many of the runs that this one waits for are in flight, as (run id, status)."""
+        return len({run_id for run_id, _ in live}.intersection(self.waits_for or []))
+
     def is_held(self, live: Sequence[tuple[str, str]]) -> bool:
-        """Whether any of the runs that this one waits for is in flight, as (run id, status)."""
-        return not {run_id for run_id, _ in live}.isdisjoint(self.waits_for or [])
+        """Whether too many of the runs that this one waits for are in flight."""
+        return self.ahead(live) >= (self.at_most or 1)
 
     def is_expired(self, now: datetime) -> bool:
         """Whether TTL should have removed it: DynamoDB may take two days to."""

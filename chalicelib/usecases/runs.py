@@ -15,7 +15,7 @@ from chalicelib.domain import ids
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.change import Change
 from chalicelib.domain.errors import Conflict, FieldError, InvalidFields, NotFound, Unavailable
-from chalicelib.engine import contention
+from chalicelib.engine import concurrency, contention
 from chalicelib.engine.lifecycle import Lifecycle
 from chalicelib.engine.new_run import new_run
 from chalicelib.engine.overrides import run_overrides
@@ -118,8 +118,9 @@ class Runs:
            if the job has changed: the answer is what it made.
         2. Claim the run, on condition that the job is still that version and the key still
            unused; else all of it is repeated, after a pause, on what they are now.
-        3. Launch it. Whatever ECS answers, the run is claimed and will end: dying here leaves it to
-           the sweep. The answer is the pending run that was claimed.
+        3. Launch it, unless it has to wait for its turn. Whatever ECS answers, the run is claimed
+           and will end: dying here leaves it to the sweep. The answer is the pending run that was
+           claimed.
         """
         from chalicelib.domain.job_spec import check_overrides
 
@@ -131,20 +132,34 @@ class Runs:
             check_overrides(wanted, job.spec["secrets"])
             run = new_run(job, ids.new_run(now), now, by.as_trigger())
             run = _overridden(run, wanted)
+            policy = job.spec["concurrency_policy"]
+            if policy == "queue":
+                self._line_up(run, job, now)
             failed = self.runs_table.claim(
                 run,
                 job,
-                gate=None,
-                counts_as_overlap=job.spec["concurrency_policy"] != "allow",
+                gate=int(job.gate) if policy == "queue" else None,
+                counts_as_overlap=policy != "allow",
                 key=once.record(RunKey, job_id, run.run_id, now) if once else None,
                 now=now,
             )
             if not failed:
                 claimed = run.copy()
                 with log.and_continue("launch left to the sweep", **run.log_ids):
-                    self.lifecycle.launch(run)
+                    if run.waits_for:  # what it waits for may have ended meanwhile
+                        self.lifecycle.release(project, job_id)
+                    else:
+                        self.lifecycle.launch(run)
                 return claimed, True
         raise contention.gave_up()
+
+    def _line_up(self, run: Run, job: Job, now: datetime) -> None:
+        """Let the run wait for its turn; 409 `queue_full` where as many wait as may."""
+        in_flight = [run_id for run_id, _ in self.runs_table.live(job.pk, job.job_id)]
+        if concurrency.is_line_full(job, in_flight):
+            waiting = f"{concurrency.LONGEST_LINE} runs of the job are waiting already"
+            raise Conflict(f"{waiting}. Cancel some, or try again later.", code="queue_full")
+        concurrency.line_up(run, job, in_flight, now)
 
     def _job_and_made(
         self, project: str, job_id: str, once: Once | None, now: datetime

@@ -75,6 +75,8 @@ def waits_for(run: Json) -> str:
     """A run's state, and what it waits for."""
     status = str(run["status"])
     if status == "pending":
+        if others := run.get("waits_for"):  # a stage of an older version does not say it
+            return f"pending, waits for {others[0]}" + (" and others" if len(others) > 1 else "")
         if run["task_arn"] is None:
             return "pending, waits for capacity"
         return "pending, its task starts: network and image"

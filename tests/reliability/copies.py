@@ -13,7 +13,7 @@ from chalicelib.tables.run_records import Live, Run
 from chalicelib.tables.shards import listed
 from tests.reliability.world import World
 
-NO_TASK_NEEDED = frozenset({"skipped_overlap", "missed_deadline"})
+NO_TASK_NEEDED = frozenset({"skipped_overlap", "skipped_queue_full", "missed_deadline"})
 """The errors of slots that were recorded without being started."""
 DELAYED = timedelta(minutes=3)
 """Longer than an operation is held up while it meets another (`intruders.a_sweep`)."""

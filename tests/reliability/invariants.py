@@ -1,5 +1,5 @@
 """
-Invariants 1 to 6 and 8, which must hold once nothing changes any more. They are checked in the
+Invariants 1 to 6, 8 and 9, which must hold once nothing changes any more. They are checked in the
 tables, the tasks, the rules, the log groups and the task definitions.
 
 Each function yields what is wrong, in words; it yields nothing if all is well.
@@ -16,7 +16,7 @@ from chalicelib.domain import ecs_task, schedule
 from chalicelib.tables.records import SWEEP, Job
 from chalicelib.tables.run_records import Run
 from infra.local.fidelity.tasks import Task
-from tests.reliability import copies, notifications, told
+from tests.reliability import copies, lines, notifications, told
 from tests.reliability.copies import NO_TASK_NEEDED
 from tests.reliability.world import ScheduleSeen, World
 
@@ -63,6 +63,7 @@ def wrong(world: World) -> list[str]:
         *rules_fit(world),
         *ends_are_announced(world),
         *notifications.fit(world),
+        *lines.hold(world),
     ]
 
 

@@ -39,7 +39,8 @@ STEPS = int(os.environ.get("JOBYARD_WALK_STEPS", "30"))
 
 SCHEDULES = pick(None, None, "*/5 * * * *", "*/7 * * * *", "0 * * * *", "0 13 1 * 1")
 NAMES = pick("a", "b", "c", "d")
-POLICIES = pick("allow", "forbid", "replace")
+POLICIES = pick("allow", "forbid", "replace", "queue", "queue")
+AT_MOST = pick(1, 1, 2)
 PATCHES = st.fixed_dictionaries(
     {},
     optional={
@@ -48,6 +49,7 @@ PATCHES = st.fixed_dictionaries(
         "command": pick(["a"], ["b"], None),
         "paused": pick(True, False),
         "concurrency_policy": POLICIES,
+        "max_concurrent_runs": AT_MOST,
         "max_retries": pick(0, 1, 2),
     },
 )
@@ -59,6 +61,7 @@ SPECS = st.fixed_dictionaries(
         "name": NAMES,
         "schedule": SCHEDULES,
         "concurrency_policy": POLICIES,
+        "max_concurrent_runs": AT_MOST,
         "max_retries": pick(0, 1, 2),
         "timeout_seconds": pick(60, 86400),
         "notify": NOTIFY,

@@ -97,6 +97,30 @@ def event_of_a_cancelled_one(world: World) -> Act:
 
 
 @operation(again=True)
+def event_that_lets_the_next_in_line_start(world: World) -> Act:
+    job = world.job(name="a", concurrency_policy="queue")
+    run = world.yard.trigger(job)
+    for _ in range(2):
+        world.yard.trigger(job)
+    return _ends(world, run, exit_code=0)
+
+
+@operation(again=True)
+def event_of_a_failure_in_a_line_of_two_at_once(world: World) -> Act:
+    job = world.job(name="a", concurrency_policy="queue", max_concurrent_runs=2)
+    run = world.yard.trigger(job)
+    for _ in range(3):
+        world.yard.trigger(job)
+    return _ends(world, run, exit_code=1)
+
+
+def _ends(world: World, run: dict[str, Any], *, exit_code: int) -> Act:
+    world.ecs.stop(world.yard.task_of(run), exit_code=exit_code)
+    event = world.yard.take_events()[-1]
+    return lambda: world.deliver([event])
+
+
+@operation(again=True)
 def event_before_the_launch_was_answered(world: World) -> Act:
     launch_unanswered(world, world.job(name="a"))
     world.ecs.start(world.ecs.tasks[0].arn)

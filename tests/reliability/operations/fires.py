@@ -54,6 +54,37 @@ def fire_replacing(world: World) -> Act:
 
 
 @operation(again=True)
+def fire_that_waits_for_its_turn(world: World) -> Act:
+    job, act = fire_when_due(world, concurrency_policy="queue")
+    world.ecs.start(world.yard.task_of(world.yard.trigger(job)))
+    world.yard.trigger(job)
+    return act
+
+
+@operation(again=True)
+def fire_whose_turn_comes_while_it_is_claimed(world: World) -> Act:
+    """The run before it ends after it was counted, so its end does not see the new run."""
+    job, act = fire_when_due(world, concurrency_policy="queue")
+    run = world.yard.trigger(job)
+
+    def end() -> None:
+        world.ecs.stop(world.yard.task_of(run), exit_code=0)
+        world.deliver(world.yard.take_events())
+
+    just_before(world, "dynamodb.TransactWriteItems", end)
+    return act
+
+
+@operation(again=True)
+def fire_replacing_the_oldest_of_two(world: World) -> Act:
+    job, act = fire_when_due(world, concurrency_policy="replace", max_concurrent_runs=2)
+    for _ in range(2):
+        world.ecs.start(world.yard.task_of(world.yard.trigger(job)))
+        world.clock.move(seconds=1)
+    return act
+
+
+@operation(again=True)
 def fire_whose_task_is_recorded_by_its_event(world: World) -> Act:
     """The task's event is handled between RunTask and the write that records the task."""
     _, act = fire_when_due(world)

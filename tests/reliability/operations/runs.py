@@ -31,6 +31,20 @@ def trigger_one_that_must_not_overlap(world: World) -> Act:
     return request(world, "POST", f"/jobs/{job['id']}/runs")
 
 
+@operation(api=True)
+def trigger_one_that_waits_for_its_turn(world: World) -> Act:
+    job = world.job(name="a", concurrency_policy="queue")
+    world.yard.trigger(job)
+    return request(world, "POST", f"/jobs/{job['id']}/runs")
+
+
+@operation(api=True, again=True)
+def cancel_one_that_waits_for_its_turn(world: World) -> Act:
+    job = world.job(name="a", concurrency_policy="queue")
+    world.yard.trigger(job)
+    return cancel_request(world, world.yard.trigger(job))
+
+
 @operation(api=True, again=True)
 def trigger_with_a_key(world: World) -> Act:
     job = world.job(name="a")

@@ -155,6 +155,20 @@ def sweep_a_held_run(world: World) -> Act:
     return _sweep(world, minutes=2)
 
 
+@operation()
+def sweep_a_line_whose_first_has_ended(world: World) -> Act:
+    """The process that saw the end died before it launched the next."""
+    job = world.job(name="a", concurrency_policy="queue")
+    run = world.yard.trigger(job)
+    for _ in range(2):
+        world.yard.trigger(job)
+    world.ecs.stop(world.yard.task_of(run), exit_code=0)
+    event = world.yard.take_events()[-1]
+    die_at(world, "dynamodb.Query", lambda: world.deliver([event]))
+    assert len(world.made) == 1
+    return _sweep(world, minutes=4)
+
+
 @operation(bus=True)
 def sweep_an_unfinished_delete(world: World) -> Act:
     job = world.job(name="a", schedule=DAILY)

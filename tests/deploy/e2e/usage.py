@@ -40,7 +40,7 @@ def finished(stage: Stage, run: str) -> dict[str, Any]:
 
 def leftovers(stage: Stage) -> list[str]:
     """
-    The names of everything in AWS that belongs to a job of the stage.
+    The names of everything in AWS that belongs to a job of the stage, and should go with it.
 
     An Idempotency-Key of a create outlives its job on purpose, until TTL removes it: it is what
     answers a repeated create with 409.
@@ -57,6 +57,7 @@ def leftovers(stage: Stage) -> list[str]:
         for table in ("jobs", "runs")
         for item in dynamodb.scan(TableName=f"{prefix}-{table}")["Items"]
         if item["pk"]["S"] not in ("audit", "lease")  # the stage's own
+        if not item["sk"]["S"].startswith("entry_")  # of the audit trail, which outlives its job
         if not (table == "jobs" and item["sk"]["S"].startswith("key#") and "expires" in item)
     ]
     return [

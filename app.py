@@ -137,6 +137,12 @@ def list_job_upcoming(request: Request, job_id: str) -> Answer:
     return ok(f"{len(found.slots)} slot(s).", views.upcoming(found))
 
 
+@app.get(f"{PROJECT}/cost", role="read", query="CostQuery")
+def get_cost(request: Request) -> Answer:
+    found = request.system.costs.of_month(request.project, request.asked.month)
+    return ok("An estimate of what the month's runs cost.", views.month_cost(found))
+
+
 @app.post(RUNS, role="run")
 def trigger_run(request: Request, job_id: str) -> Answer:
     from chalicelib.domain.job_spec import RunOverrides
@@ -257,8 +263,7 @@ def task_changed(event: Any) -> dict[str, Any]:
 @app.lambda_function()
 def fire(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A schedule's rule fired."""
-    slot = times.read(event["time"])
-    ids = {"job_id": event["job"], "slot": event["time"]}
+    slot, ids = times.read(event["time"]), {"job_id": event["job"], "slot": event["time"]}
     with log.reported("fire not handled", **ids), app.system.clock.deadline(EVENT_SECONDS):
         outcome = app.system.scheduler.fired(event["project"], event["job"], slot)
     log.info("fired", **ids, outcome=outcome)

@@ -11,22 +11,24 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.costs import measure
 from bench.plan import FULL
 from bench.report import Table
+from chalicelib.domain import prices, run_cost
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "costs.md"
 BEGIN, END = "<!-- make costs -->", "<!-- end of what it writes -->"
 
-HOURS = 730
+HOURS = prices.HOURS
 DAYS = HOURS / 24
 WRITE_UNIT, READ_UNIT = 0.625e-6, 0.125e-6
-VCPU_HOUR, GB_HOUR, ADDRESS_HOUR = 0.04048, 0.004445, 0.005
 GB_SECOND, INVOCATION, GATEWAY_REQUEST, LOG_GB = 0.0000133334, 0.2e-6, 3.5e-6, 0.5
-INSIGHTS_BY_JOB, INSIGHTS_BY_RUN = 0.30, 0.07
-"""US dollars of us-east-1, as docs/operating.md names them with where they are from."""
+INSIGHTS_BY_JOB = 0.30
+"""US dollars of us-east-1, as docs/operating.md names them with where they are from. Those of a
+task are in chalicelib/domain/prices.py, for the estimates of runs."""
 
 SWEEPS, AUDITS = 43_200, 4_320
 """In a month: each minute, and every ten minutes."""
@@ -96,10 +98,9 @@ def _idle(sweep: str) -> Table:
 def _runs(units: Units) -> Table:
     write = sum(units[one][1] for one in LIFE)
     read = sum(units[one][0] for one in LIFE + READS)
-    fargate = BILLED_SECONDS / 3600 * (0.25 * VCPU_HOUR + 0.5 * GB_HOUR)
     each = {
-        f"Fargate: {BILLED_SECONDS} s of 0.25 vCPU and 0.5 GB": fargate,
-        f"public address: {BILLED_SECONDS} s": BILLED_SECONDS / 3600 * ADDRESS_HOUR,
+        f"Fargate: {BILLED_SECONDS} s of 0.25 vCPU and 0.5 GB": estimated(has_address=False),
+        f"public address: {BILLED_SECONDS} s": estimated() - estimated(has_address=False),
         f"DynamoDB: {write:g} write and {read:g} read units": (
             write * WRITE_UNIT + read * READ_UNIT
         ),
@@ -113,10 +114,23 @@ def _runs(units: Units) -> Table:
     rows.append(["**without Container Insights**", *together])
     by_job = [_usd(12 * INSIGHTS_BY_JOB / HOURS * min(count, HOURS)) for count in counts]
     rows.append(["Container Insights, `enabled`: 12 metrics of the job, by the hour", *by_job])
-    by_run = [_usd(25 * INSIGHTS_BY_RUN / HOURS * count) for count in counts]
+    metrics = estimated(has_task_metrics=True) - estimated()
+    by_run = [_usd(metrics * count) for count in counts]
     rows.append(["Container Insights, `enhanced`: 25 metrics of each task, an hour", *by_run])
     columns = ["", "1 run a day", "1,000", "100,000"]
     return Table("Runs of a minute, USD a month", columns, rows)
+
+
+def estimated(*, has_address: bool = True, has_task_metrics: bool = False) -> float:
+    """US dollars of the run in the table, as the API estimates it in us-east-1."""
+    spec = {"cpu": 0.25, "memory_mib": 512, "architecture": "x86_64"}
+    kept = run_cost.rates(
+        spec, "us-east-1", has_address=has_address, has_task_metrics=has_task_metrics
+    )
+    began = datetime(2026, 11, 23, tzinfo=UTC)
+    bill = run_cost.bill(kept, began, began + timedelta(seconds=BILLED_SECONDS))
+    assert bill.nano_usd is not None  # the region's price is known
+    return bill.nano_usd / prices.NANO
 
 
 def _usd(amount: float) -> str:

@@ -120,5 +120,5 @@ def _is_beside_its_run(job: Job, yard: Yard) -> bool:
     from chalicelib.tables.shards import shard
 
     assert job.next_slot is not None  # it has a schedule
-    run = slot_run(job, job.next_slot, job.next_slot)
+    run = slot_run(job, job.next_slot, job.next_slot, yard.system.settings)
     return shard(run.run_id, yard.system.settings.shards, job.next_slot) == job.work_shard

@@ -141,6 +141,7 @@ def _reads(
     yield over(
         "a schedule's next slots", "GET", f"{PROJECT}/schedule", query={"expression": "0 3 * * 1-5"}
     )
+    yield over("a month's cost", "GET", f"{PROJECT}/cost")
     yield over("upcoming", "GET", f"{PROJECT}/upcoming")
     yield over("the audit trail", "GET", f"{PROJECT}/audit")
     yield over(f"list a project's runs, {page}", "GET", f"{PROJECT}/runs", query=limit)

@@ -38,6 +38,8 @@ class Settings:
     secret_prefixes: tuple[str, ...]
     """ARN prefixes that `secrets` may name; `{workspace}` stands for the job's workspace."""
     region: str
+    container_insights: str = "disabled"
+    """What the cluster measures, as ECS names it: `disabled`, `enabled` or `enhanced`."""
     wake: str = "rules"
     """
     What wakes schedules: `rules`, EventBridge's, as far as the account has room for them, or
@@ -109,6 +111,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         run_retention_days=max(3, int(retention)) if retention else None,
         secret_prefixes=_list(environ.get("JOBYARD_SECRET_PREFIXES", "")),
         allowed_origins=_list(environ.get("JOBYARD_ALLOWED_ORIGINS", "")),
+        container_insights=environ.get("JOBYARD_CONTAINER_INSIGHTS") or "disabled",
         wake=environ.get("JOBYARD_WAKE") or "rules",
         aws_endpoint=environ.get("AWS_ENDPOINT_URL") or None,
         sweep_part_function=environ.get("JOBYARD_SWEEP_PART_FUNCTION") or None,

@@ -39,12 +39,14 @@ if TYPE_CHECKING:
     from chalicelib.tables.due_runs import DueRunsTable
     from chalicelib.tables.jobs import JobsTable
     from chalicelib.tables.leases import LeasesTable
+    from chalicelib.tables.month_costs import MonthCosts
     from chalicelib.tables.project_runs import ProjectRuns
     from chalicelib.tables.runs import RunsTable
     from chalicelib.tables.tokens import TokensTable
     from chalicelib.tables.trail import TrailTable
     from chalicelib.usecases.access import Tokens
     from chalicelib.usecases.activity import Activities
+    from chalicelib.usecases.costs import Costs
     from chalicelib.usecases.jobs import Jobs
     from chalicelib.usecases.logs import JobLogs
     from chalicelib.usecases.metrics import JobMetrics
@@ -64,6 +66,7 @@ class System:
     runs_table: RunsTable
     due_runs_table: DueRunsTable
     project_runs: ProjectRuns
+    month_costs: MonthCosts
     tokens_table: TokensTable
     leases_table: LeasesTable
     trail_table: TrailTable
@@ -89,6 +92,7 @@ class System:
     runs_of_projects: RunsOfProjects
     jobs: Jobs
     activities: Activities
+    costs: Costs
     schedules: Schedules
     trail: Trail
     stack_jobs: StackJobs
@@ -130,6 +134,7 @@ _PARTS = {
     "jobs_table": "tables.jobs:JobsTable",
     "runs_table": "tables.runs:RunsTable",
     "due_runs_table": "tables.due_runs:DueRunsTable",
+    "month_costs": "tables.month_costs:MonthCosts",
     "project_runs": "tables.project_runs:ProjectRuns",
     "tokens_table": "tables.tokens:TokensTable",
     "leases_table": "tables.leases:LeasesTable",
@@ -157,6 +162,7 @@ _PARTS = {
     "runs_of_projects": "usecases.project_runs:RunsOfProjects",
     "jobs": "usecases.jobs:Jobs",
     "activities": "usecases.activity:Activities",
+    "costs": "usecases.costs:Costs",
     "schedules": "usecases.schedules:Schedules",
     "trail": "usecases.trail:Trail",
     "stack_jobs": "usecases.stack_jobs:StackJobs",

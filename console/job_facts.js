@@ -5,7 +5,7 @@ import { errorLabel, isInFlight, isSlotOnly, outcomeOf } from "./outcomes.js";
 import { link } from "./routes.js";
 import { join } from "./shell_words.js";
 import { dateTime, duration, millis, ticking, timeOf, viewerZone } from "./times.js";
-import { bytes } from "./words.js";
+import { bytes, usd } from "./words.js";
 
 const MIB = 1024 * 1024;
 
@@ -42,6 +42,12 @@ export function scheduleLine(job, meaning) {
     job.schedule_text ?? meaning?.text ?? h("code", null, job.schedule),
     " ", h("span", { class: "faint" }, `(${job.timezone})`),
     job.paused ? h("strong", null, " · paused") : next !== null && [" · next ", ticking("until", next)]);
+}
+
+/** What the runs that ended this month cost; nothing where the price is not known. */
+export function costLine(status) {
+  const cost = status.cost_this_month ?? null;
+  return cost !== null && h("p", { class: "cost-line" }, `About ${usd(cost)} this month, estimated`);
 }
 
 /** The next fires, in the job's zone and in the viewer's. */

@@ -4,7 +4,7 @@ import { confirm } from "./dialogs.js";
 import { h } from "./dom.js";
 import { durations, legend, titleOf } from "./durations.js";
 import { heatmap } from "./heatmap.js";
-import { definition, failingPanel, nextFires, scheduleLine } from "./job_facts.js";
+import { costLine, definition, failingPanel, nextFires, scheduleLine } from "./job_facts.js";
 import { jobOutput, jobUsage } from "./job_parts.js";
 import { JobRuns } from "./job_runs.js";
 import { RunsPart } from "./job_runs_part.js";
@@ -112,6 +112,7 @@ class JobPage {
     return [
       this.heading(),
       scheduleLine(job, this.meaning),
+      costLine(status),
       failingPanel(page.route, status, runs.runs, runs.isComplete),
       (runs.runs.length > 0 || job.schedule) && this.overview(),
       h("div", { class: "tabs", role: "group", "aria-label": "Parts of the job" },

@@ -33,6 +33,8 @@ class JobActivity:
     run_counts: Json
     consecutive_failures: int
     last_succeeded_at: str | None
+    cost_this_month: float | None
+    """US dollars, estimated; None: not known."""
 
     @property
     def is_failing(self) -> bool:
@@ -51,6 +53,7 @@ class JobActivity:
             "run_counts": self.run_counts,
             "consecutive_failures": self.consecutive_failures,
             "last_succeeded_at": self.last_succeeded_at,
+            "cost_this_month": self.cost_this_month,
             "next_run_at": self.job["next_run_at"],
         }
 
@@ -87,6 +90,7 @@ def _activity(client: Client, job: Json) -> JobActivity | None:
         known["run_counts"],
         known["consecutive_failures"],
         known["last_succeeded_at"],
+        known.get("cost_this_month"),
     )
 
 

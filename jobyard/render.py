@@ -191,9 +191,12 @@ def megabytes(value: float) -> str:
 
 def usd(cost: Any) -> str:
     """What a run cost, where the API says so."""
-    if not isinstance(cost, dict) or cost.get("usd") is None:
-        return ""
-    return f"${float(cost['usd']):.4f}"
+    return dollars(cost.get("usd") if isinstance(cost, dict) else None)
+
+
+def dollars(amount: float | None) -> str:
+    """An amount in US dollars; "" where it is not known."""
+    return "" if amount is None else f"${amount:,.4f}"
 
 
 def quiet_after_closed_pipe() -> None:

@@ -32,6 +32,9 @@ class Run:
     event_version: int | None = None
     started_at: datetime | None = None
     attempt_started_at: datetime | None = None
+    rates: list[Any] | None = None
+    pull_started_at: datetime | None = None
+    billed: list[Any] | None = None
     past_attempts: list[dict[str, Any]] | None = None
     spent_tasks: list[str] | None = None
     stop_reason: str | None = None
@@ -46,9 +49,9 @@ class Run:
     created_at: datetime = NOW
     scheduled_for: datetime | None = None
     released_at: datetime | None = None
+    observed_at: datetime | None = None
     # stored by the transitions, but not read by them
     look_at: datetime | None = NOW
-    observed_at: datetime | None = None
     retry_at: datetime | None = None
     waits_for: list[str] | None = None
     exit_code: int | None = None

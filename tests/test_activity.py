@@ -32,6 +32,7 @@ def test_a_job_that_never_ran_says_so(yard: Yard) -> None:
         "last_succeeded_at": None,
         "in_flight": 0,
         "recent_runs": [],
+        "cost_this_month": 0,
     }
     assert "activity" not in yard.call("GET", "/jobs").data["jobs"][0]
     assert yard.call("GET", "/jobs", query={"include": "runs"}).status == 400

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -116,6 +117,21 @@ def test_the_page_of_costs_says_what_operations_take() -> None:
         assert column(table, "WCU")["create a job"] == "8"
         written = text.partition(cost_page.BEGIN)[2].partition(cost_page.END)[0]
         assert written.strip() == cost_page.render(Table(**table)).strip(), again
+
+
+def test_the_page_of_costs_the_estimate_of_a_run_and_the_example_agree() -> None:
+    """To the cent of a month's sum, and to the billionth of a dollar for one run."""
+    text = cost_page.PAGE.read_text()
+    amounts = re.findall(r"^\| [^|]+ \| 90 \| (\S+)(?: \S (\S+))? \| (\S+) \|$", text, re.M)
+    exact = [Decimal(count) * Decimal(price or 1) * 90 / 3600 for count, price, _ in amounts]
+    assert exact == [Decimal(written) for _, _, written in amounts]
+    (said,) = re.findall(r"\*\*`cost.usd`\*\*, rounded \| \| \| \*\*(\S+)\*\* \|", text)
+    usd = sum(exact, Decimal(0)).quantize(Decimal("1e-9"), ROUND_HALF_UP)
+    assert Decimal(said) == usd == Decimal(str(cost_page.estimated()))
+    runs = 1_000 * Decimal(cost_page.HOURS) / 24
+    month = re.findall(r"^\| (?:Fargate|public address): 90 s[^|]* \|[^|]+\| (\S+) \|", text, re.M)
+    (sentence,) = re.findall(r"1,000 such runs a day for a month are (\S+) USD", text)
+    assert round(sum(exact) * runs, 2) == Decimal(sentence) == sum(map(Decimal, month))
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])

@@ -19,13 +19,13 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
 )
 
-from chalicelib.tables import records, run_records
+from chalicelib.tables import month_costs, records, run_records
 from chalicelib.tables.item_reading import record_of
 from chalicelib.tables.records import Record
 
 MODELS = [
     model
-    for module in (records, run_records)
+    for module in (records, run_records, month_costs)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, Record) and model.__module__ == module.__name__
 ]

@@ -253,7 +253,9 @@ def test_a_deleted_job_is_gone_at_once_and_leaves_nothing(yard: Yard, runs: int)
     dynamodb = boto3.client("dynamodb")
     items = {t: dynamodb.scan(TableName=f"jobyard-test-{t}")["Items"] for t in ("jobs", "runs")}
     left = [item for table in items.values() for item in table]
-    assert {item["pk"]["S"].partition("#")[0] for item in left} == {"audit"}
+    # who did it stays, and what its runs of the month cost
+    kept = {item["sk"]["S"] for item in left if not item["pk"]["S"].startswith("audit#")}
+    assert kept == ({f"cost#2026-11#{job['id']}"} if runs else set())
     assert boto3.client("events").list_rules()["Rules"] == []
     assert boto3.client("logs").describe_log_groups()["logGroups"] == []
     ecs = boto3.client("ecs")

@@ -28,6 +28,10 @@ class Attempt:
     task_arn: str | None = None
     event_version: int | None = None
     """Version of the newest description of the task that was applied."""
+    pull_started_at: datetime | None = None
+    """When Fargate began to bill its task."""
+    billed: list[Any] | None = None
+    """What those of its tasks cost that have stopped: a `run_cost.Bill`."""
     attempt_started_at: datetime | None = None
     spent_tasks: list[str] | None = None
     """ARNs of its tasks that did not start and were launched again."""

@@ -27,6 +27,10 @@ class Task:
     stopped_reason: str
     exit_code: int | None
     container_reason: str
+    pull_started_at: datetime | None = None
+    """When Fargate began to bill it."""
+    terminated_at: datetime | None = None
+    """When it was STOPPED, and no longer billed."""
 
     @property
     def is_stopped(self) -> bool:
@@ -64,6 +68,8 @@ def read_task(raw: Mapping[str, Any]) -> Task:
         stopped_reason=raw.get("stoppedReason") or "",
         exit_code=main.get("exitCode"),
         container_reason=main.get("reason") or "",
+        pull_started_at=_time(raw.get("pullStartedAt")),
+        terminated_at=_time(raw.get("stoppedAt")),
     )
 
 

@@ -37,6 +37,9 @@ class RunLike(Protocol):
     event_version: Any
     started_at: Any
     attempt_started_at: Any
+    rates: Any
+    pull_started_at: Any
+    billed: Any
     past_attempts: Any
     spent_tasks: Any
     stop_reason: Any
@@ -46,6 +49,7 @@ class RunLike(Protocol):
     refusal: Any
     timeout_seconds: Any
     seen_at: Any
+    observed_at: Any
     missing_at: Any
     finished_at: Any
     created_at: Any
@@ -89,6 +93,7 @@ def relaunch(run: RunLike, now: datetime, why: RunError | None, *, delay: float)
         "status": RUNNING if run.past_attempts else PENDING,
         "task_arn": None,
         "event_version": None,
+        "pull_started_at": None,
         "launch": run.launch + 1,
         "requested_at": None,
         "refusal": why.as_dict() if why else None,
@@ -114,6 +119,9 @@ def ended(
         "exit_code": verdict.exit_code,
         "error": verdict.error.as_dict() if verdict.error else None,
     }
+    billed = changes.pop("billed", run.billed)
+    if billed is not None:
+        record["billed"] = billed
     past = [*(run.past_attempts or []), record]
     changes["past_attempts"] = past
     if not verdict.succeeded and run.attempt < run.max_attempts:
@@ -132,5 +140,6 @@ def ended(
         "look_at": None,
         "retry_at": None,
         "refusal": None,
+        "billed": None,  # it is in the attempt's record now
     }
     return Step(changes, outcome=status)

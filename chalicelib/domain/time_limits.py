@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from chalicelib.domain import run_cost
 from chalicelib.domain.refusals import Refusal
 from chalicelib.domain.run_errors import error
 from chalicelib.domain.run_states import TERMINAL
@@ -65,10 +66,13 @@ def missing(run: RunLike, now: datetime) -> Step | None:
         return Step({"missing_at": now, "observed_at": now, "look_at": look_at})
     if now - run.missing_at < LOST_BETWEEN or now - last_seen <= LOST_AFTER_SEEN:
         return Step({"observed_at": now, "look_at": look_at})
+    # it stopped at some time before ECS first did not know it
+    billed = {"billed": run_cost.until(run, run.pull_started_at, run.missing_at)}
     if run.status in TERMINAL:
-        return Step({"live": None, "look_at": None, "finished_at": now}, releases_waiting_runs=True)
+        over = {"live": None, "look_at": None, "finished_at": now}
+        return Step(over | billed, releases_waiting_runs=True)
     why = f"ECS has not known the task since {iso(run.missing_at)}."
-    return ended(run, Verdict(False, None, error("lost", why)), now, now)
+    return ended(run, Verdict(False, None, error("lost", why)), now, now, billed)
 
 
 def overdue(run: RunLike, now: datetime) -> Step | None:

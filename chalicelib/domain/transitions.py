@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain import ecs_task, verdicts
+from chalicelib.domain import ecs_task, run_cost, verdicts
 from chalicelib.domain.change import Change
 from chalicelib.domain.ecs_task import Task
 from chalicelib.domain.run_errors import error
@@ -55,6 +55,7 @@ def seen(run: RunLike, task: Task, now: datetime) -> Step | None:
             "status": RUNNING,
             "attempt_started_at": started,
             "started_at": run.started_at or started,
+            "pull_started_at": task.pull_started_at or started,
             "seen_at": now,
             "observed_at": now,
             "retry_at": None,
@@ -97,6 +98,7 @@ def _container_ended(run: RunLike, task: Task, now: datetime, known: Mapping[str
         "exit_code": task.exit_code,
         "attempt_started_at": run.attempt_started_at or task.started_at,
         "started_at": run.started_at or task.started_at,
+        "billed": run_cost.with_task(run, task, now),
     }
     return Step(changes, releases_waiting_runs=True)
 
@@ -108,6 +110,7 @@ def _stopped(run: RunLike, task: Task, now: datetime, known: Mapping[str, Any]) 
         **known,
         "attempt_started_at": started,
         "started_at": run.started_at or started,
+        "billed": run_cost.with_task(run, task, now),
         "observed_at": now,
         "seen_at": now,
     }

@@ -41,3 +41,15 @@ class Window:
 
 def _before(start: timedelta | datetime | None, end: datetime) -> datetime | None:
     return end - start if isinstance(start, timedelta) else start
+
+
+PATTERN_CHARACTERS = 1_024
+"""CloudWatch's limit for a filter pattern, into which the text goes quoted."""
+
+
+def fits_a_pattern(text: str) -> str:
+    """The text of a filter, if it fits into a pattern of CloudWatch's; else ValueError."""
+    quoted = len(text) + text.count('"') + text.count("\\") + 2
+    if quoted > PATTERN_CHARACTERS:
+        raise ValueError("must be at most 1,022 characters, each quote and backslash counted twice")
+    return text

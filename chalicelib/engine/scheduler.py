@@ -123,7 +123,7 @@ class Scheduler:
     ) -> None:
         """Record a slot that does not start in the history; `notice`: what people are told."""
         now = self.clock.now()
-        run = slot_run(job, slot, now)
+        run = slot_run(job, slot, now, self.settings)
         run.status = run_states.CANCELLED
         run.error = run_errors.error(code, message).as_dict()
         run.finished_at = now
@@ -146,7 +146,7 @@ class Scheduler:
         """
         policy = job.spec["concurrency_policy"]
         now = self.clock.now()
-        run = slot_run(job, slot, now)
+        run = slot_run(job, slot, now, self.settings)
         in_flight = [] if policy == "allow" else self._in_flight(job, run)
         surplus = concurrency.surplus(job, in_flight)
         if policy == "forbid" and surplus:

@@ -12,26 +12,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from chalicelib.domain.notices import Kind
-from chalicelib.http.answer_types import Answered, Count, Cursor, JobId, RunId, Time
+from chalicelib.http.answer_types import (
+    Answered,
+    Count,
+    Cursor,
+    ErrorCode,
+    JobId,
+    RunId,
+    Status,
+    Time,
+)
+from chalicelib.http.cost_models import CostOrNull, MonthlyUsd
 from chalicelib.http.trail_models import BySchedule, ByToken
-
-Status = Literal["pending", "running", "succeeded", "failed", "cancelled"]
-ErrorCode = Literal[
-    "nonzero_exit",
-    "out_of_memory",
-    "timed_out",
-    "image_pull_failed",
-    "start_failed",
-    "capacity_unavailable",
-    "infrastructure",
-    "lost",
-    "cancelled_by_user",
-    "replaced",
-    "skipped_overlap",
-    "skipped_queue_full",
-    "missed_deadline",
-    "job_deleted",
-]
 
 
 class Job(Answered):
@@ -123,6 +115,7 @@ class Attempt(Answered):
     finished_at: Time | None
     exit_code: int | None
     error: RunError | None
+    cost: CostOrNull
 
 
 class Run(Answered):
@@ -161,6 +154,7 @@ class Run(Answered):
     cpu: float
     memory_mib: int
     task_arn: str | None
+    cost: CostOrNull
     observed_at: Annotated[Time | None, Field(description="When the backend was last asked.")]
 
 
@@ -213,6 +207,7 @@ class Activity(Answered):
         list[RecentRun],
         Field(description="Newest first, at most 20: in flight, and those that finished last."),
     ]
+    cost_this_month: MonthlyUsd
 
 
 class ListedJob(Job):
@@ -236,6 +231,7 @@ class JobStatus(Answered):
     run_counts: RunCounts
     consecutive_failures: Count
     last_succeeded_at: Time | None
+    cost_this_month: MonthlyUsd
     schedule: Annotated[
         str | None, Field(description="Null without a schedule, as are the next three.")
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,23 @@ JobId = Annotated[str, Field(pattern="^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 RunId = Annotated[str, Field(pattern="^run_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 Count = Annotated[int, Field(ge=0)]
 Cursor = Annotated[str | None, Field(description="Opaque; null at the end.")]
+Status = Literal["pending", "running", "succeeded", "failed", "cancelled"]
+ErrorCode = Literal[
+    "nonzero_exit",
+    "out_of_memory",
+    "timed_out",
+    "image_pull_failed",
+    "start_failed",
+    "capacity_unavailable",
+    "infrastructure",
+    "lost",
+    "cancelled_by_user",
+    "replaced",
+    "skipped_overlap",
+    "skipped_queue_full",
+    "missed_deadline",
+    "job_deleted",
+]
 
 
 class Answered(BaseModel):

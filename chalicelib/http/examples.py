@@ -45,6 +45,13 @@ _ERROR = {
     "message": "Essential container in task exited",
     "hint": "The container exited with 1: read the run's logs.",
 }
+_COST = {
+    "usd": 0.000402917,
+    "vcpu_seconds": 18.75,
+    "gib_seconds": 37.5,
+    "price_date": "2026-11-28",
+    "is_estimate": True,
+}
 _ATTEMPT = {
     "attempt": 1,
     "task_arn": _TASK,
@@ -52,6 +59,7 @@ _ATTEMPT = {
     "finished_at": "2026-11-23T03:00:33.400Z",
     "exit_code": 1,
     "error": _ERROR,
+    "cost": _COST,
 }
 _RUN = {
     "id": _RUN_ID,
@@ -78,6 +86,7 @@ _RUN = {
     "cpu": 0.25,
     "memory_mib": 512,
     "task_arn": _TASK,
+    "cost": _COST,
     "observed_at": "2026-11-23T03:00:34.100Z",
 }
 _COUNTS = {
@@ -105,6 +114,7 @@ _ACTIVITY = {
             "finished_at": _ATTEMPT["finished_at"],
         }
     ],
+    "cost_this_month": 0.0173,
 }
 EXAMPLES: dict[str, Any] = {
     "JobSpec": {
@@ -146,12 +156,26 @@ EXAMPLES: dict[str, Any] = {
         "slots": [{"job_id": _JOB_ID, "job_name": "nightly", "scheduled_for": _JOB["next_run_at"]}],
         "is_complete": True,
     },
+    "ProjectCost": {
+        "month": "2026-11",
+        "jobs": [
+            {
+                "job_id": _JOB_ID,
+                "job_name": "nightly",
+                "usd": 0.0173,
+                "runs": 43,
+                "runs_without_price": 0,
+            }
+        ],
+        "usd": 0.0173,
+    },
     "JobStatus": {
         "job_id": _JOB_ID,
         "latest_run": _RUN,
         "run_counts": _COUNTS,
         "consecutive_failures": 1,
         "last_succeeded_at": "2026-11-20T03:01:02.000Z",
+        "cost_this_month": 0.0173,
         "schedule": _JOB["schedule"],
         "timezone": _JOB["timezone"],
         "paused": False,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from chalicelib.domain.job_spec import JobCreate, JobPatch, RunOverrides
-from chalicelib.http import answer_models, trail_models
+from chalicelib.http import answer_models, cost_models, trail_models
 from chalicelib.http.answer_types import Answered
 
 
@@ -78,6 +78,9 @@ OPERATIONS = {
     ),
     "list_upcoming": Operation("The next slots of all jobs, ascending", answer_models.Upcoming),
     "list_job_upcoming": Operation("The next slots of a job, ascending", answer_models.Upcoming),
+    "get_cost": Operation(
+        "What the runs of a project cost in a month, estimated", cost_models.ProjectCost
+    ),
     "trigger_run": Operation(
         "Trigger a run",
         answer_models.Run,

@@ -19,10 +19,8 @@ from pydantic.json_schema import WithJsonSchema
 
 from chalicelib.domain import fields
 from chalicelib.domain.body_types import TAG_SCHEMA
-from chalicelib.domain.window import EPOCH, Window
+from chalicelib.domain.window import EPOCH, Window, fits_a_pattern
 
-PATTERN_CHARACTERS = 1_024
-"""CloudWatch's limit for a filter pattern, into which the text goes quoted."""
 MAX_DURATION = timedelta(days=3650)
 _DURATION = re.compile(
     r"(?=.)(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,7})m)?(?:(\d{1,9})s)?", re.ASCII
@@ -97,13 +95,6 @@ def _whole_number(text: object) -> object:
 
 def _comma_separated(text: object) -> object:
     return text.split(",") if isinstance(text, str) else text
-
-
-def _fits_a_pattern(text: str) -> str:
-    quoted = len(text) + text.count('"') + text.count("\\") + 2
-    if quoted > PATTERN_CHARACTERS:
-        raise ValueError("must be at most 1,022 characters, each quote and backslash counted twice")
-    return text
 
 
 _TIME = (
@@ -255,6 +246,12 @@ class UpcomingQuery(Query):
     ] = 100
 
 
+class CostQuery(Query):
+    """A month in UTC, the present one unless it is given."""
+
+    month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] | None = None
+
+
 class _WindowQuery(Query):
     since: Since | None = None
     start: Time | None = None
@@ -276,7 +273,7 @@ class LogsQuery(_WindowQuery):
     """The newest `limit` lines of a window, or those around a cursor."""
 
     limit: Limit = 1_000
-    filter: Annotated[str, Field(min_length=1), AfterValidator(_fits_a_pattern)] | None = None
+    filter: Annotated[str, Field(min_length=1), AfterValidator(fits_a_pattern)] | None = None
     cursor: Cursor | None = None
 
 

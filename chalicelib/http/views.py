@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.domain import run_cost
 from chalicelib.domain.notices import DEFAULT
 from chalicelib.domain.run_states import PENDING, RUNNING
 from chalicelib.domain.times import iso
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from chalicelib.tables.records import AuditEntry, Job
     from chalicelib.tables.run_records import Run, Stats
     from chalicelib.usecases.activity import JobActivity, JobStatus
+    from chalicelib.usecases.costs import ProjectCost
     from chalicelib.usecases.logs import Line
     from chalicelib.usecases.metrics import Measured, MetricsResult, NotMeasured
     from chalicelib.usecases.schedules import Preview, Upcoming
@@ -97,6 +99,7 @@ def run(record: Run) -> dict[str, Any]:
         "cpu": record.cpu,
         "memory_mib": int(record.memory_mib),
         "task_arn": attempts[-1]["task_arn"] if attempts else None,
+        "cost": _cost(record, run_cost.of_run(record)),
         "observed_at": iso(record.observed_at),
     }
 
@@ -113,6 +116,7 @@ def _attempts(record: Run) -> list[dict[str, Any]]:
             name: past[name]
             for name in ("attempt", "task_arn", "started_at", "finished_at", "exit_code", "error")
         }
+        | {"cost": _cost(record, run_cost.of_past(past))}
         for past in record.past_attempts or []
     ]
     if len(attempts) < record.attempt and (record.task_arn or record.requested_at):
@@ -124,6 +128,7 @@ def _attempts(record: Run) -> list[dict[str, Any]]:
                 "finished_at": iso(record.finished_at),
                 "exit_code": record.exit_code,
                 "error": record.error,
+                "cost": _cost(record, run_cost.of_attempt(record)),
             }
         )
     return attempts
@@ -143,6 +148,42 @@ def audit_entry(record: AuditEntry) -> dict[str, Any]:
     }
 
 
+def _cost(record: Run, bill: run_cost.Bill | None) -> dict[str, Any] | None:
+    """What a run or an attempt cost; None: no task is billed, or its price is not known."""
+    if bill is None or bill.nano_usd is None or record.rates is None:
+        return None
+    return {
+        "usd": _usd(bill.nano_usd),
+        "vcpu_seconds": bill.seconds * record.cpu,
+        "gib_seconds": bill.seconds * int(record.memory_mib) / 1024,
+        "price_date": run_cost.Rates(*record.rates).date,
+        "is_estimate": True,
+    }
+
+
+def _usd(nano: int | None) -> float | None:
+    """Billionths of a dollar as dollars: the one division of an amount, and nothing is added up
+    after it."""
+    return None if nano is None else int(nano) / 10**9
+
+
+def month_cost(found: ProjectCost) -> dict[str, Any]:
+    """What the runs of a project's jobs cost in a month."""
+    known = [int(job.nano_usd) for job in found.jobs if job.nano_usd is not None]
+    jobs = [
+        {
+            "job_id": job.job_id,
+            "job_name": job.job_name,
+            "usd": _usd(job.nano_usd),
+            "runs": int(job.runs),
+            "runs_without_price": int(job.unpriced),
+        }
+        for job in found.jobs
+    ]
+    total = None if found.jobs and not known else _usd(sum(known))
+    return {"month": found.month, "jobs": jobs, "usd": total}
+
+
 def status(found: JobStatus) -> dict[str, Any]:
     """A job's latest run, counts and next slot."""
     job = found.job
@@ -151,6 +192,7 @@ def status(found: JobStatus) -> dict[str, Any]:
         "job_id": job.job_id,
         "latest_run": None if found.latest is None else run(found.latest),
         **_counts(found.stats, found.in_flight),
+        "cost_this_month": _usd(found.nano_usd),
         "schedule": job.spec["schedule"],
         "timezone": job.spec["timezone"] if is_scheduled else None,
         "paused": job.spec["paused"] if is_scheduled else None,
@@ -164,6 +206,7 @@ def activity(found: JobActivity) -> dict[str, Any]:
         **_counts(found.stats, found.in_flight),
         "in_flight": len(found.in_flight),
         "recent_runs": [_recent(run) for run in found.recent],
+        "cost_this_month": _usd(found.nano_usd),
     }
 
 

@@ -46,13 +46,18 @@ def record_of(model: type[R], item: Mapping[str, Mapping[str, Any]]) -> R:
     """The record that `item` is, as DynamoDB answers it; attributes of other versions are left."""
     defaults, reads = _layout(model)
     values = dict(defaults)
+    sums: dict[str, int] = {}
     for name, stored in item.items():
         if name in reads and "NULL" not in stored:
             python_name, kind, read = reads[name]
             value = stored[kind]
             values[python_name] = value if read is None else read(value)
+        elif model.sums_are_named and name.startswith(model.sums_are_named):
+            sums[name] = int(stored["N"])
     record = model.__new__(model)
     record.attribute_values = values
+    if sums:
+        record.sums = sums
     return record
 
 

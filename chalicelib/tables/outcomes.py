@@ -12,29 +12,29 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from chalicelib.domain.notices import FAILING, RECOVERED
 from chalicelib.domain.run_states import FAILED, SUCCEEDED
 from chalicelib.tables import recent_runs
 from chalicelib.tables.run_records import Run, Stats
-from chalicelib.tables.transaction import Transaction
 
 SKIPPED = "skipped"
-_IS_THERE: Condition = Stats.pk.exists()
+IS_THERE: Condition = Stats.pk.exists()
 _FAILS: Condition = Stats.consecutive_failures > 0
 
 
 class Case(NamedTuple):
     """What the counts of a job must be, and what is noted with its run then."""
 
-    condition: Condition = _IS_THERE
+    condition: Condition = IS_THERE
     notice: dict[str, str] | None = None
 
 
 _NEITHER = (Case(),)
 _CASES = {
-    SUCCEEDED: (Case(_IS_THERE & ~_FAILS), Case(_IS_THERE & _FAILS, {"kind": RECOVERED})),
-    FAILED: (Case(_IS_THERE & ~_FAILS, {"kind": FAILING}), Case(_IS_THERE & _FAILS)),
+    SUCCEEDED: (Case(IS_THERE & ~_FAILS), Case(IS_THERE & _FAILS, {"kind": RECOVERED})),
+    FAILED: (Case(IS_THERE & ~_FAILS, {"kind": FAILING}), Case(IS_THERE & _FAILS)),
 }
 
 
@@ -43,16 +43,10 @@ def cases(outcome: str, *, is_announced: bool) -> Sequence[Case]:
     return _CASES.get(outcome, _NEITHER) if is_announced else _NEITHER
 
 
-def count(
-    transaction: Transaction,
-    run: Run,
-    outcome: str,
-    *,
-    slots: int = 1,
-    condition: Condition = _IS_THERE,
-) -> None:
+def counting(run: Run, outcome: str, *, slots: int = 1) -> list[Action]:
     """
-    Count a run that is over, and note it among those that finished last, under the label `stats`.
+    The actions on a job's counts that count a run which is over, and note it among those that
+    finished last.
 
     `slots`: how many a record of a skipped slot stands for.
     """
@@ -62,4 +56,4 @@ def count(
         actions += [Stats.consecutive_failures.set(0), Stats.last_succeeded_at.set(ended)]
     elif outcome == FAILED:
         actions.append(Stats.consecutive_failures.add(1))
-    transaction.update("stats", Stats(run.job_id, "stats"), actions, condition)
+    return actions

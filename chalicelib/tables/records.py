@@ -8,7 +8,9 @@ indexes are defined by infra/stack.yaml; a test compares.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from pynamodb.attributes import (
@@ -48,6 +50,11 @@ class Record(Model):
     """One item of the table `table`."""
 
     table: ClassVar[str]
+    sums_are_named: ClassVar[str] = ""
+    """What the names of the record's numbers begin with that are no attributes of the model, since
+    new names come with time; "": it has none."""
+    sums: Mapping[str, int] = MappingProxyType({})
+    """These numbers by their names."""
     pk = UnicodeAttribute(hash_key=True)
 
 

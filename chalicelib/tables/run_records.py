@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -21,6 +21,14 @@ from pynamodb.indexes import (
 
 from chalicelib.domain.run_states import TERMINAL
 from chalicelib.tables.records import Key, SortedRecord, maybe, whole
+
+SLACK = timedelta(days=2)
+"""Longer than an attempt can wait for capacity, for its start and for its retry."""
+ONLY_WHILE_LIVE = (
+    *("task_definition", "waiting_since", "seen_at", "missing_at", "pull_started_at"),
+    "timeout_seconds",
+)
+WITH_A_TASK = (*ONLY_WHILE_LIVE, "requested_at")
 
 
 class RunKey(Key):
@@ -95,6 +103,9 @@ class Run(SortedRecord):
     command = maybe(JSONAttribute(null=True))
     env = maybe(JSONAttribute(null=True))
     """Overrides of this run alone; the job's own env stays in the task definition."""
+    rates = maybe(JSONAttribute(null=True))
+    """What its tasks cost, a `run_cost.Rates`; absent: it is not known, or an older version made
+    the run."""
     tags = maybe(JSONAttribute(null=True))
     overridden = maybe(BooleanAttribute(null=True))
     """Whether `command` overrides the task definition's."""
@@ -123,11 +134,16 @@ class Run(SortedRecord):
     """Why the last launch was refused, while it waits to be tried again."""
     task_arn = maybe(UnicodeAttribute(null=True))
     event_version = maybe(whole(null=True))
+    pull_started_at = maybe(UTCDateTimeAttribute(null=True))
+    """When Fargate began to bill the current task."""
     attempt_started_at = maybe(UTCDateTimeAttribute(null=True))
     past_attempts = maybe(JSONAttribute(null=True))
     retry_at = maybe(UTCDateTimeAttribute(null=True))
     spent_tasks = maybe(JSONAttribute(null=True))
     """ARNs of the attempt's tasks that did not start and were launched again."""
+    billed = maybe(JSONAttribute(null=True))
+    """What the attempt's tasks that have stopped cost, a `run_cost.Bill`, until `past_attempts`
+    says so."""
     stop_reason = maybe(UnicodeAttribute(null=True))
     """Why its task must stop; stored before StopTask, and decides the verdict."""
     stopping_since = maybe(UTCDateTimeAttribute(null=True))
@@ -173,6 +189,17 @@ class Run(SortedRecord):
         """Whether it is terminal and no container of it can be left."""
         return self.is_terminal and self.live is None
 
+    @property
+    def needless(self) -> dict[str, None]:
+        """
+        What nobody reads once the run is over, as changes that remove it: without it most runs take
+        one kilobyte, which is what a write is billed by.
+        """
+        if not self.is_over:
+            return {}
+        # a request without a task is shown as an attempt
+        return dict.fromkeys(WITH_A_TASK if self.task_arn else ONLY_WHILE_LIVE)
+
     def ahead(self, live: Sequence[tuple[str, str]]) -> int:
         """How many of the runs that this one waits for are in flight, as (run id, status)."""
         return len({run_id for run_id, _ in live}.intersection(self.waits_for or []))
@@ -180,6 +207,12 @@ class Run(SortedRecord):
     def is_held(self, live: Sequence[tuple[str, str]]) -> bool:
         """Whether too many of the runs that this one waits for are in flight."""
         return self.ahead(live) >= (self.at_most or 1)
+
+    @property
+    def latest_end(self) -> datetime:
+        """The latest time at which it can have ended: its task records must not expire earlier."""
+        attempts = self.max_attempts - self.attempt + 1
+        return self.waiting_since + attempts * (timedelta(seconds=self.timeout_seconds) + SLACK)
 
     def is_expired(self, now: datetime) -> bool:
         """Whether TTL should have removed it: DynamoDB may take two days to."""
@@ -232,10 +265,11 @@ class TaskOwner(SortedRecord):
 
 
 class Stats(SortedRecord):
-    """`sk = stats`: lifetime counts of finished runs, and those that finished last; made with its
-    job, removed before it."""
+    """`sk = stats`: lifetime counts of finished runs, those that finished last, and what the runs
+    of a month cost (see `month_costs`); made with its job, removed before it."""
 
     table = "runs"
+    sums_are_named = "usd"
     project = UnicodeAttribute()
     """The job's project: with it a job is found from its id alone, which names in AWS contain."""
     succeeded = whole(default=0)

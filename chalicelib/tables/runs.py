@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
+from chalicelib.domain.attempt_tasks import task_id
 from chalicelib.domain.change import Change
 from chalicelib.domain.run_states import SUCCEEDED
-from chalicelib.tables import outcomes
+from chalicelib.tables import month_costs, outcomes
 from chalicelib.tables.database import Database
 from chalicelib.tables.expressions import actions_of, just_below
 from chalicelib.tables.records import ACTIVE, Job
@@ -24,10 +25,6 @@ from chalicelib.tables.transaction import Transaction
 if TYPE_CHECKING:
     from chalicelib.settings import Settings
 
-SLACK = timedelta(days=2)
-"""Longer than an attempt can wait for capacity, for its start and for its retry."""
-ONLY_WHILE_LIVE = ("task_definition", "waiting_since", "seen_at", "missing_at")
-"""Attributes that nobody reads once a run is over: without them most runs take one kilobyte."""
 _FIRST, _LAST = "run_", "run_~"
 
 
@@ -154,8 +151,7 @@ class RunsTable:
             changes = {**changes, "unsuccessful": f"{run.listed}#{changes['status']}"}
         for case in outcomes.cases(outcome, is_announced=bool(changes.get("announce"))):
             noted = {**changes, "notice": case.notice} if case.notice else changes
-            write = self._write(run, noted)
-            outcomes.count(write.transaction, write.after, outcome, condition=case.condition)
+            write = self._write(run, noted, outcome, case.condition)
             if change is not None:
                 write.transaction.put("entry", entry_in_project(run.project, change), None)
             failed = write.commit()
@@ -165,29 +161,39 @@ class RunsTable:
                 return False
         return False
 
-    def _write(self, run: Run, changes: dict[str, Any]) -> _Write:
+    def _write(
+        self,
+        run: Run,
+        changes: dict[str, Any],
+        outcome: str | None = None,
+        counts: Condition = outcomes.IS_THERE,
+    ) -> _Write:
         """
         The writes that change a run: the run itself, on condition that nobody else wrote it, and
-        what follows from the change: whose a task is, and that the run is in flight, or not any
-        more.
+        what follows from the change: whose a task is, that the run is in flight or not any more,
+        its count, if the job's counts are as `counts` says, and what it cost. A run leaves flight
+        once and costs nothing more then, so the sums of its month have it once.
         """
         changes = {**changes, "rev": run.rev + 1}
         if "look_at" in changes:
             changes["look_shard"] = self._shard_of(run, changes["look_at"])
         after = run.copy()
         after.apply(changes)
-        if after.is_over:
-            changes |= dict.fromkeys(ONLY_WHILE_LIVE)
+        changes |= after.needless
         transaction = Transaction(self.database)
         transaction.update("run", run, actions_of(Run, changes), _unchanged(run))
         shown = Live.of(after)
+        counted = [] if outcome is None else outcomes.counting(after, outcome)
         if run.live and not after.live:
             transaction.delete("live", shown, None)
+            counted += month_costs.added(transaction, after)
         elif after.live and shown.attribute_values != Live.of(run).attribute_values:
             transaction.put("live", shown, None)
         task_arn = _new_task(run, changes)
         if task_arn is not None:
             self._own_task(transaction, run, task_arn)
+        if counted:
+            transaction.update("stats", Stats(run.job_id, "stats"), counted, counts)
         return _Write(transaction, run, changes, after)
 
     def _own_task(self, transaction: Transaction, run: Run, task_arn: str) -> None:
@@ -195,9 +201,9 @@ class RunsTable:
         Record the run of a task, in the transaction that stores the task in the run: the name of a
         log stream has only the task's id.
         """
-        owner = TaskOwner(run.job_id, f"task#{_task_id(task_arn)}")
+        owner = TaskOwner(run.job_id, f"task#{task_id(task_arn)}")
         owner.run_id, owner.attempt = run.run_id, run.attempt
-        owner.expires = expiry(_latest_end(run), self.settings.run_retention_days)
+        owner.expires = expiry(run.latest_end, self.settings.run_retention_days)
         transaction.put(
             "task", owner, TaskOwner.pk.does_not_exist() | (TaskOwner.run_id == run.run_id)
         )
@@ -252,7 +258,8 @@ class RunsTable:
         run.look_shard = self._shard_of(run, run.look_at)
         run.unsuccessful = f"{run.listed}#{run.status}"
         transaction.put("run", run, Run.pk.does_not_exist())
-        outcomes.count(transaction, run, outcomes.SKIPPED, slots=count)
+        counted = outcomes.counting(run, outcomes.SKIPPED, slots=count)
+        transaction.update("stats", Stats(run.job_id, "stats"), counted, outcomes.IS_THERE)
         return not transaction.commit()
 
 
@@ -282,16 +289,6 @@ def _new_task(run: Run, changes: dict[str, Any]) -> str | None:
 def _unchanged(run: Run) -> Condition:
     condition: Condition = Run.pk.exists() & (Run.rev == run.rev)
     return condition
-
-
-def _latest_end(run: Run) -> datetime:
-    """The latest time at which a run can have ended: its task records must not expire earlier."""
-    attempts = run.max_attempts - run.attempt + 1
-    return run.waiting_since + attempts * (timedelta(seconds=run.timeout_seconds) + SLACK)
-
-
-def _task_id(task_arn: str) -> str:
-    return task_arn.rpartition("/")[2]
 
 
 def expiry(finished_at: datetime, retention_days: int | None) -> datetime | None:

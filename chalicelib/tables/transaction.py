@@ -37,7 +37,7 @@ class Transaction:
         self._add("Put", label, type(record), key_of(record), **what)
 
     def update(
-        self, label: str, record: Record, actions: list[Action], condition: Condition
+        self, label: str, record: Record, actions: list[Action], condition: Condition | None
     ) -> None:
         what = {"actions": actions, "condition": condition}
         self._add("Update", label, type(record), key_of(record), **what)

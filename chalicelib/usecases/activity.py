@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.clock import Clock
+from chalicelib.engine.new_run import rates
 from chalicelib.settings import Settings
 from chalicelib.tables.jobs import JobsTable
+from chalicelib.tables.month_costs import in_month
 from chalicelib.tables.recent_runs import KEPT, RecentRun, unpacked
 from chalicelib.tables.records import Job
 from chalicelib.tables.run_records import Live, Run, Stats
@@ -24,6 +26,8 @@ class JobStatus:
     latest: Run | None
     in_flight: list[str]
     stats: Stats
+    nano_usd: int | None
+    """What the runs cost that ended this month, in billionths of a dollar; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class JobActivity:
     in_flight: list[str]
     stats: Stats
     recent: list[RecentRun]
+    nano_usd: int | None
+    """As in JobStatus."""
 
 
 @dataclass(slots=True)
@@ -58,7 +64,7 @@ class Activities:
         known_as = latest.status if latest is not None and latest.live else None
         if latest is not None and live.get(latest.run_id) != known_as:
             live, job, stats = self._counted(project, job_id)
-        return JobStatus(job, latest, list(live.values()), stats)
+        return JobStatus(job, latest, list(live.values()), stats, self._cost(job, stats))
 
     def _counted(self, project: str, job_id: str) -> tuple[dict[str, str], Job, Stats]:
         live = dict(self.runs_table.live(project, job_id))
@@ -76,16 +82,17 @@ class Activities:
         if not jobs:
             return {}
         live: dict[str, list[Live]] = defaultdict(list)
-        by_id = sorted(job.job_id for job in jobs)
+        of_id = {job.job_id: job for job in jobs}
+        by_id = sorted(of_id)
         for one in self.runs_table.live_of(project, by_id[0], by_id[-1]):
             live[one.job_id].append(one)
         counts = self.runs_table.counts_of(by_id)
         return {
-            job_id: self._activity(live[job_id], stats or Stats(job_id, "stats"))
+            job_id: self._activity(of_id[job_id], live[job_id], stats or Stats(job_id, "stats"))
             for job_id, stats in zip(by_id, counts, strict=True)
         }
 
-    def _activity(self, live: Sequence[Live], stats: Stats) -> JobActivity:
+    def _activity(self, job: Job, live: Sequence[Live], stats: Stats) -> JobActivity:
         now = self.clock.now()
         newest = {one.run_id: RecentRun.of_live(one) for one in live}
         for run in unpacked(stats.recent or []):
@@ -93,4 +100,10 @@ class Activities:
             if expires is None or expires > now:
                 newest[run.run_id] = run
         recent = sorted(newest.values(), key=lambda run: run.run_id, reverse=True)[:KEPT]
-        return JobActivity([one.status for one in live], stats, recent)
+        in_flight = [one.status for one in live]
+        return JobActivity(in_flight, stats, recent, self._cost(job, stats))
+
+    def _cost(self, job: Job, stats: Stats) -> int | None:
+        """Nothing so far is zero only where the job's runs have an estimate at all."""
+        cost = in_month(stats, self.clock.now())
+        return None if cost == 0 and rates(job.spec, self.settings) is None else cost

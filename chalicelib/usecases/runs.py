@@ -19,6 +19,7 @@ from chalicelib.engine import concurrency, contention
 from chalicelib.engine.lifecycle import Lifecycle
 from chalicelib.engine.new_run import new_run
 from chalicelib.engine.overrides import run_overrides
+from chalicelib.settings import Settings
 from chalicelib.tables.jobs import JobsTable
 from chalicelib.tables.records import Job
 from chalicelib.tables.run_records import Run, RunKey
@@ -40,6 +41,7 @@ class Runs:
     jobs_table: JobsTable
     runs_table: RunsTable
     lifecycle: Lifecycle
+    settings: Settings
     clock: Clock
 
     def find(self, project: str, job_id: str, run_id: str) -> Run:
@@ -130,7 +132,7 @@ class Runs:
             if made is not None:
                 return self._replayed(job_id, made), False
             check_overrides(wanted, job.spec["secrets"])
-            run = new_run(job, ids.new_run(now), now, by.as_trigger())
+            run = new_run(job, ids.new_run(now), now, by.as_trigger(), self.settings)
             run = _overridden(run, wanted)
             policy = job.spec["concurrency_policy"]
             if policy == "queue":

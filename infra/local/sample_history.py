@@ -21,10 +21,12 @@ from chalicelib.domain.job_spec import JobSpec
 from chalicelib.domain.schedule import Schedule
 from chalicelib.engine.new_run import new_run, slot_run
 from chalicelib.engine.scheduler import first_slot, work_at
+from chalicelib.settings import Settings
 from chalicelib.system import System
-from chalicelib.tables import recent_runs
+from chalicelib.tables import month_costs, recent_runs
 from chalicelib.tables.records import Job
 from chalicelib.tables.run_records import Run, TaskOwner
+from chalicelib.tables.transaction import Transaction
 from chalicelib.usecases.access import OPERATOR
 from infra.local.sample_jobs import JOBS, MISSED, SKIPPED, WORKED, SampleJob
 from infra.local.sample_runs import Life
@@ -94,7 +96,7 @@ class History:
     ) -> Iterator[Life]:
         """Each run from its beginning to its end, oldest first."""
         dice = random.Random(job.name)
-        runs = list(_pending(job, sample, created, now))
+        runs = list(_pending(job, sample, created, now, self.system.settings))
         for index, run in enumerate(runs):
             ago = len(runs) - 1 - index
             life = Life(run, dice)
@@ -112,7 +114,7 @@ class History:
             yield life
 
     def _count(self, job: Job, lives: list[Life]) -> None:
-        """What RunsTable.finish would have counted, one by one."""
+        """What RunsTable.finish would have counted and summed, one by one."""
         stats = self.system.runs_table.counts_of([job.job_id])[0]
         assert stats is not None
         for life in lives:
@@ -125,6 +127,11 @@ class History:
         packed = [recent_runs.pack(life.run) for life in lives]
         stats.recent = [*stats.recent, *packed][-recent_runs.KEPT :]
         self.system.database.put(stats)
+        for life in lives:
+            transaction = Transaction(self.system.database)
+            if sums := month_costs.added(transaction, life.run):
+                transaction.update("stats", stats, sums, None)
+                transaction.commit()
 
     def _write_output(self, run: Run, sample: SampleJob) -> None:
         """A stream for each attempt that started, with lines between its start and its end."""
@@ -176,19 +183,21 @@ class History:
         publish(self.client("cloudwatch"), points)
 
 
-def _pending(job: Job, sample: SampleJob, created: datetime, now: datetime) -> Iterator[Run]:
+def _pending(
+    job: Job, sample: SampleJob, created: datetime, now: datetime, settings: Settings
+) -> Iterator[Run]:
     """The runs that slots and people made, oldest first, none of which would still run."""
     until = now - timedelta(seconds=sample.seconds * max(1, sample.slower) * 1.3 + 120)
     if job.spec["schedule"] is not None:
         schedule = Schedule(job.spec["schedule"], job.spec["timezone"])
         slot = schedule.next_slot(created)
         while slot is not None and slot < until:
-            yield slot_run(job, slot, slot + timedelta(seconds=2.4))
+            yield slot_run(job, slot, slot + timedelta(seconds=2.4), settings)
             slot = schedule.next_slot(slot)
     for number in range(sample.manual):
         at = created + (until - created) * (number + 1) / (sample.manual + 1)
         at = at.replace(microsecond=at.microsecond // 1000 * 1000)
-        yield new_run(job, ids.new_run(at), at, BY_HAND)
+        yield new_run(job, ids.new_run(at), at, BY_HAND, settings)
 
 
 def _cancelled(run: Run) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain import ecs_task, run_errors, run_states, transitions
+from chalicelib.domain import ecs_task, run_cost, run_errors, run_states, transitions
 from chalicelib.domain.run_step import Step, ended
 from chalicelib.domain.verdicts import Verdict
 from chalicelib.tables.run_records import Run
@@ -78,11 +78,14 @@ class Life:
             "createdAt": at,
         }
         started = at + timedelta(milliseconds=self._dice.randint(9_000, 40_000))
+        if end != "capacity_unavailable":
+            self._task["pullStartedAt"] = at + timedelta(seconds=6)
         over = started + timedelta(milliseconds=int(seconds * 1000))
         if end == "lost":
             self._see(started, "RUNNING")
             why = run_errors.error("lost", "ECS does not know the task any more.")
-            self._store(ended(run, Verdict(False, None, why), over, over))
+            billed = {"billed": run_cost.until(run, run.pull_started_at, over)}
+            self._store(ended(run, Verdict(False, None, why), over, over, billed))
             return
         if ENDS[end]["stopCode"] == "TaskFailedToStart":
             # as if it had been launched again and again already, where the reason may pass

@@ -8,17 +8,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-VCPU_HOUR = 0.04048
-GB_HOUR = 0.004445
-ADDRESS_HOUR = 0.005
-METRIC_MONTH = 0.07
-HOURS = 730
-"""Of a month, as in docs/operating.md, "What it costs"."""
-METRICS_OF_A_TASK = 25
-"""Of enhanced Container Insights; each is paid for by the hour."""
-AT_LEAST_SECONDS = 60
-TASK_SECOND = (0.25 * VCPU_HOUR + 0.5 * GB_HOUR + ADDRESS_HOUR) / 3600
-"""Of the smallest task, which every step uses: 0.25 vCPU, 0.5 GB, a public address."""
+from chalicelib.domain import run_cost
+
+AT_LEAST_SECONDS = run_cost.AT_LEAST
+SMALLEST = {"cpu": 0.25, "memory_mib": 512, "architecture": "x86_64"}
+"""The task that every step uses, with a public address; priced as in docs/operating.md, "What it
+costs", which is for us-east-1 wherever the stage is."""
+
+
+def rates(insights: str) -> run_cost.Rates:
+    """The prices of such a task."""
+    is_enhanced = insights == "enhanced"
+    kept = run_cost.rates(SMALLEST, "us-east-1", has_address=True, has_task_metrics=is_enhanced)
+    assert kept is not None  # the region's price is known
+    return run_cost.Rates(*kept)
 
 
 @dataclass
@@ -49,10 +52,10 @@ class Spent:
     def sentence(self, insights: str) -> str:
         """How much it is, in cents."""
         tasks, seconds = sum(self.tasks_by_run.values()), sum(self.seconds_by_run.values())
-        dollars = seconds * TASK_SECOND
+        prices = rates(insights)
+        dollars = (seconds * prices.hour / 3600 + tasks * prices.begun_hour) / 1e9
         counted = "Fargate and public addresses"
         if insights == "enhanced":
-            dollars += tasks * METRICS_OF_A_TASK * METRIC_MONTH / HOURS
             counted += ", an hour of enhanced Container Insights for each"
         return (
             f"It cost at most {dollars * 100:.1f} US cents: {tasks} tasks of 0.25 vCPU and 0.5 GB, "

@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "status": ("overview:status", "Show the state of a job, or of the whole project."),
         "upcoming": ("overview:upcoming", "List the next fires of all jobs."),
         "audit": ("audit:audit", "List who changed what, newest first."),
+        "cost": ("costs:cost", "Show what the jobs' runs of a month cost, estimated."),
         "open": ("overview:open_console", "Open the console in the browser."),
     },
     "Jobs as code": {

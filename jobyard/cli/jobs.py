@@ -50,7 +50,12 @@ def jobs(session: Session, wide: bool, tags: tuple[str, ...]) -> None:
         *(Column("AGE", is_number=True), Column("TOOK", is_number=True), Column("NEXT")),
     ]
     if wide:
-        columns += [Column("IMAGE"), Column("TAGS"), Column("ID")]
+        columns += [
+            Column("THIS MONTH", is_number=True),
+            Column("IMAGE"),
+            Column("TAGS"),
+            Column("ID"),
+        ]
     render.table(columns, [_row(one, now, wide) for one in every], sys.stdout)
 
 
@@ -70,7 +75,12 @@ def _row(one: JobActivity, now: datetime, wide: bool) -> list[Cell]:
         Cell("paused" if job["paused"] else durations.until(job["next_run_at"], now)),
     ]
     if wide:
-        row += [Cell(job["image"]), Cell(", ".join(job["tags"])), Cell(job["id"])]
+        row += [
+            Cell(render.dollars(one.cost_this_month)),
+            Cell(job["image"]),
+            Cell(", ".join(job["tags"])),
+            Cell(job["id"]),
+        ]
     return row
 
 

@@ -69,8 +69,14 @@ def _show_job(job: Json, data: Json) -> None:
         ("failures", Cell(f"{failures} in a row" if failures else "", "red")),
         ("last success", Cell(durations.moment(data["last_succeeded_at"]))),
         ("runs", Cell(", ".join(f"{number} {name}" for name, number in counts.items() if number))),
+        ("this month", Cell(_about(data.get("cost_this_month")))),
     ]
     render.pairs(shown, sys.stdout)
+
+
+def _about(amount: float | None) -> str:
+    """What this month's runs cost, which is an estimate."""
+    return "" if amount is None else f"about {render.dollars(amount)}"
 
 
 def _schedule(job: Json) -> str:
@@ -101,6 +107,7 @@ def _show_project(session: Session, every: list[JobActivity]) -> None:
             ("in flight", Cell(flight or "nothing", "yellow" if flight else "")),
             ("runs so far", Cell(ends or "none")),
             ("next run", Cell(next_run)),
+            ("this month", Cell(_about(_this_month(every)))),
         ],
         sys.stdout,
     )
@@ -109,6 +116,12 @@ def _show_project(session: Session, every: list[JobActivity]) -> None:
         columns = [Column("FAILING", True), Column("IN A ROW", is_number=True), Column("WHY", True)]
         columns.append(Column("LAST SUCCESS"))
         render.table(columns, [_failing(one, now) for one in failing], sys.stdout)
+
+
+def _this_month(every: list[JobActivity]) -> float | None:
+    """Of the jobs that are there, in whole billionths of a dollar until the end."""
+    known = [one.cost_this_month for one in every if one.cost_this_month is not None]
+    return sum(round(amount * 1e9) for amount in known) / 1e9 if known else None
 
 
 def _jobs(every: list[JobActivity]) -> str:

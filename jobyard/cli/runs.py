@@ -203,7 +203,7 @@ def _show(one: Json) -> None:
             ("started", Cell(durations.moment(one["started_at"]))),
             ("finished", Cell(durations.moment(one["finished_at"]))),
             ("took", Cell(duration(one, now))),
-            ("cost", Cell(render.usd(one.get("cost")))),
+            ("cost", Cell(_cost(one.get("cost")))),
             ("image", Cell(one["image"])),
             ("command", Cell(value_text(one["command"] or ""))),
             ("size", Cell(f"{one['cpu']:g} vCPU, {one['memory_mib']} MiB")),
@@ -215,8 +215,15 @@ def _show(one: Json) -> None:
     if len(one["attempts"]) > 1:
         click.echo()
         columns = [Column("ATTEMPT"), Column("STARTED"), Column("TOOK"), Column("EXIT")]
-        columns += [Column("WHY", True)]
+        columns += [Column("COST, ABOUT", is_number=True), Column("WHY", True)]
         render.table(columns, [_attempt(each, now) for each in one["attempts"]], sys.stdout)
+
+
+def _cost(cost: Json | None) -> str:
+    if not cost:
+        return ""
+    size = f"{cost['vcpu_seconds']:g} vCPU-s, {cost['gib_seconds']:g} GiB-s"
+    return f"about {render.usd(cost)} ({size}, prices of {cost['price_date']})"
 
 
 def _attempt(one: Json, now: datetime) -> list[Cell]:
@@ -226,6 +233,7 @@ def _attempt(one: Json, now: datetime) -> list[Cell]:
         Cell(durations.moment(one["started_at"])),
         Cell(duration(one, now)),
         Cell("" if one["exit_code"] is None else str(one["exit_code"])),
+        Cell(render.usd(one.get("cost"))),
         Cell("" if error is None else error["code"]),
     ]
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from chalicelib.domain import prices
 from infra.api_client import TRIES, Api, NotOk
 from infra.package import ROOT
 from infra.verify import cost, report, runner
@@ -104,11 +105,18 @@ def test_prices_are_those_of_the_documentation() -> None:
     """The section "What it costs" of docs/operating.md has the prices."""
     page = (ROOT / "docs" / "operating.md").read_text()
     section = page[page.index("## What it costs") :]
-    assert f"{cost.VCPU_HOUR:.5f} a vCPU-hour, {cost.GB_HOUR:.6f} a GB-hour" in section
-    assert f"public IPv4 address ° | {cost.ADDRESS_HOUR:.3f} an hour" in section
-    assert f"Container Insights, enhanced | {cost.METRIC_MONTH:.2f} a metric-month" in section
-    assert f"a month of {cost.HOURS} hours" in section
-    assert f"({cost.METRICS_OF_A_TASK} a task is an estimate" in section
+    size = prices.FARGATE["x86_64"]["us-east-1"]
+    assert f"{size.vcpu} a vCPU-hour, {size.gb} a GB-hour" in section
+    assert f"public IPv4 address ° | {prices.ADDRESS_HOUR} an hour" in section
+    assert f"Container Insights, enhanced | {prices.TASK_METRIC_MONTH} a metric-month" in section
+    assert f"a month of {prices.HOURS} hours" in section
+    assert f"({prices.TASK_METRICS} a task is an estimate" in section
+    assert f"Fargate's prices were compared on {prices.PRICE_DATE}" in section
+    known = {arch: set(regions) for arch, regions in prices.FARGATE.items()}
+    for region in sorted(known["x86_64"]):
+        assert f"`{region}`" in section, region
+    arm = ", ".join(f"`{region}`" for region in sorted(known["arm64"]))
+    assert f"for arm64 {arm}" in " ".join(section.split())
 
 
 def test_a_task_is_billed_for_a_minute_at_least() -> None:
@@ -120,7 +128,7 @@ def test_a_task_is_billed_for_a_minute_at_least() -> None:
     spent.add("job_1", [retried, skipped])
     spent.add("job_1", [retried])  # a run counts once, however often it is added
     assert spent.seconds_by_run == {"job_1/run_1": 120.0}
-    dollars = 120 * cost.TASK_SECOND
+    dollars = 120 * cost.rates("disabled").hour / 3600 / prices.NANO
     assert spent.sentence("disabled").startswith(
         f"It cost at most {dollars * 100:.1f} US cents: 2 "
     )

@@ -127,6 +127,8 @@ def test_every_operation_of_the_generated_client_can_be_called(served: tuple[Yar
     preview = call("get_schedule", expression="0 3 * * *", count=2).parsed.data
     assert (preview.text, len(preview.slots)) == ("At 03:00 every day", 2)
     assert call("list_upcoming", until="2d", limit=1).parsed.data.is_complete is False
+    assert call("get_cost", month="2026-10").parsed.data.month == "2026-10"
+    assert call("list_audit_entries", limit=1).parsed.data.entries
     slot = call("list_job_upcoming", job.id).parsed.data.slots[0]
     assert (slot.job_id, slot.job_name) == (job.id, "a")
     body = call.patch(schedule=None, tags=["x"])

@@ -12,6 +12,8 @@ from moto.logs.models import logs_backends
 from pynamodb.models import Model
 
 from chalicelib.system import System
+from chalicelib.tables.item_reading import record_of
+from chalicelib.tables.month_costs import MonthCost
 from chalicelib.tables.records import AuditEntry, Job, JobKey, Name
 from chalicelib.tables.run_records import Live, Run, RunKey, Stats
 from infra.local import REGION
@@ -106,7 +108,11 @@ class Contents:
         return self._records(self.on.settings.runs_table, RunKey, "key#")
 
     def stats(self) -> list[Stats]:
-        return self._records(self.on.settings.runs_table, Stats, "stats")
+        raw = self._raw(self.on.settings.runs_table)
+        return [record_of(Stats, item) for item in raw if item["sk"]["S"] == "stats"]
+
+    def month_costs(self) -> list[MonthCost]:
+        return self._records(self.on.settings.runs_table, MonthCost, "cost#")
 
     def rules(self) -> dict[str, dict[str, Any]]:
         """The expression, the state and the targets of each rule."""

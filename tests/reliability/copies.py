@@ -5,9 +5,12 @@ moment, since each transaction that changes a run writes it too.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 
+from chalicelib.domain import run_cost
+from chalicelib.tables.month_costs import in_month
 from chalicelib.tables.recent_runs import KEPT, unpacked
 from chalicelib.tables.run_records import Live, Run
 from chalicelib.tables.shards import listed
@@ -26,6 +29,7 @@ def fit(world: World) -> Iterator[str]:
     yield from _lists(runs)
     yield from _recent_runs(world, runs)
     yield from _latest_runs(world, runs)
+    yield from _month_costs(world, runs)
 
 
 def _live_records(world: World, runs: dict[str, Run]) -> Iterator[str]:
@@ -73,6 +77,35 @@ def _latest_runs(world: World, runs: dict[str, Run]) -> Iterator[str]:
             fits = latest in claimed and newest - latest.created_at <= DELAYED
         if not fits:
             yield f"{job.job_id}: the latest of {len(claimed)} runs is not {job.latest_run}"
+
+
+def _month_costs(world: World, runs: dict[str, Run]) -> Iterator[str]:
+    """
+    What the runs of each month cost that are over: in a record of the project, which also keeps
+    what those of deleted jobs did, and in the job's counts for the month in which a run ended last.
+    """
+    expected: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    ends = defaultdict(list)
+    for run in runs.values():
+        cost = run_cost.of_run(run)
+        if cost is not None and run.is_over and run.finished_at is not None:
+            of_month = expected[f"{run.project}/cost#{run.finished_at:%Y-%m}#{run.job_id}"]
+            of_month[0] += 1
+            of_month[1] += cost.nano_usd or 0
+            ends[run.job_id].append(run.finished_at)
+    jobs = {stats.pk: stats for stats in world.stats()}
+    found = {
+        f"{cost.pk}/{cost.sk}": [int(cost.runs), int(cost.nano_usd or 0)]
+        for cost in world.month_costs()
+        if cost.job_id in jobs
+    }
+    if found != expected:
+        yield f"the runs of months cost {dict(expected)}, and stored is {found}"
+    for job_id, ended in ends.items():
+        last = max(ended)
+        _, amount = expected[f"{jobs[job_id].project}/cost#{last:%Y-%m}#{job_id}"]
+        if in_month(jobs[job_id], last) != amount:
+            yield f"{job_id} cost {amount}, and its counts say {in_month(jobs[job_id], last)}"
 
 
 def _was_to_start(run: Run) -> bool:

@@ -124,7 +124,7 @@ def waiting_since(world: World, job: Job, number: int, minutes: int) -> list[str
     made = []
     for count in range(number):
         at = world.clock() - timedelta(minutes=minutes, seconds=-count)
-        run = new_run(job, ids.new_run(at), at, SCHEDULE)
+        run = new_run(job, ids.new_run(at), at, SCHEDULE, world.on.settings)
         run.requested_at, run.look_at = None, at
         run.look_shard = shard(run.run_id, world.on.settings.shards, at)
         world.put(run)
@@ -144,7 +144,7 @@ def run_storm(
     outcome = Outcome()
     start = world.clock()
     projects = {job.job_id: job.pk for job in jobs}
-    slots = {slot_run(job, start, start).run_id for job in jobs}
+    slots = {slot_run(job, start, start, world.on.settings).run_id for job in jobs}
     lanes = Lanes(world.time, world.clock)
     began = world.time.elapsed
     world.on.launcher.patience = 10

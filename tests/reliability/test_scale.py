@@ -92,7 +92,7 @@ def seed(world: World, job: Job, number: int, **changes: Any) -> list[str]:
     made = []
     for count in range(number):
         at = world.clock() - timedelta(seconds=number - count)
-        run = new_run(job, ids.new_run(at), at, SCHEDULE)
+        run = new_run(job, ids.new_run(at), at, SCHEDULE, world.on.settings)
         for name, value in changes.items():
             setattr(run, name, value)
         run.look_shard = shard(run.run_id, world.on.settings.shards, run.look_at)

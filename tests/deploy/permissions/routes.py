@@ -59,6 +59,7 @@ def read_everything(world: World) -> Act:
     job, run = _written(world)
     reads = ["/jobs", job, f"{job}/status", f"{job}/runs", run, "/upcoming", f"{job}/upcoming"]
     reads.append("/audit")
+    reads.append("/cost")
 
     def act() -> None:
         for path in reads:

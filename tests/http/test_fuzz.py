@@ -49,7 +49,7 @@ class World:
         """The items that the tables hold for all other projects."""
         held: dict[str, list[Any]] = {}
         dynamodb = boto3.client("dynamodb")
-        mine = {"acme#etl"}
+        mine = {"acme#etl", "audit#acme#etl"}
         jobs = dynamodb.scan(TableName=self.yard.system.settings.jobs_table)["Items"]
         held["jobs"] = sorted(
             json.dumps(one, default=repr) for one in jobs if one["pk"]["S"] not in mine

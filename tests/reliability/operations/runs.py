@@ -38,7 +38,7 @@ def trigger_one_that_waits_for_its_turn(world: World) -> Act:
     return request(world, "POST", f"/jobs/{job['id']}/runs")
 
 
-@operation(api=True, again=True)
+@operation(api=True)
 def cancel_one_that_waits_for_its_turn(world: World) -> Act:
     job = world.job(name="a", concurrency_policy="queue")
     world.yard.trigger(job)

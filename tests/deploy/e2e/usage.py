@@ -57,7 +57,8 @@ def leftovers(stage: Stage) -> list[str]:
         for table in ("jobs", "runs")
         for item in dynamodb.scan(TableName=f"{prefix}-{table}")["Items"]
         if item["pk"]["S"] not in ("audit", "lease")  # the stage's own
-        if not item["sk"]["S"].startswith("entry_")  # of the audit trail, which outlives its job
+        # an entry of the audit trail and a month's costs outlive the job
+        if not item["sk"]["S"].startswith(("entry_", "cost#"))
         if not (table == "jobs" and item["sk"]["S"].startswith("key#") and "expires" in item)
     ]
     return [

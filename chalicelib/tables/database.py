@@ -135,7 +135,6 @@ class Database:
         sort: Condition | None = None,
         where: Condition | None = None,
         index: str | None = None,
-        is_consistent: bool = True,
         newest_first: bool = False,
         limit: int | None = None,
         attributes: Sequence[str] | None = None,
@@ -145,7 +144,7 @@ class Database:
         A page of a partition, and where the next one begins (None: there is none).
 
         `sort` restricts the sort key, `where` filters what was read, `limit` is how many are
-        read. A read of an index cannot be consistent.
+        read. The table itself is read consistently; an index lags, and cannot be.
         """
         answer = self._call(
             "read a list",
@@ -155,7 +154,7 @@ class Database:
                 range_key_condition=sort,
                 filter_condition=where,
                 attributes_to_get=attributes,
-                consistent_read=is_consistent,
+                consistent_read=index is None,
                 exclusive_start_key=after,
                 index_name=index,
                 limit=limit,

@@ -28,19 +28,13 @@ class DueRunsTable:
     def due(self, shard_number: int, now: datetime, limit: int) -> list[DueRun]:
         """Runs in one shard that the sweep should look at, the longest due first."""
         page, _ = self.database.query_page(
-            Run,
-            str(shard_number),
-            sort=Run.look_at <= now,
-            index="in_flight",
-            is_consistent=False,
-            limit=limit,
+            Run, str(shard_number), sort=Run.look_at <= now, index="in_flight", limit=limit
         )
         return [DueRun(run.pk, run.sk, run.project) for run in page]
 
     def all_due(self, shard_number: int, now: datetime) -> Iterator[DueRun]:
         """All in one shard that the sweep should look at, the longest due first."""
-        due = Run.look_at <= now
         found = self.database.query(
-            Run, str(shard_number), sort=due, index="in_flight", is_consistent=False
+            Run, str(shard_number), sort=Run.look_at <= now, index="in_flight"
         )
         return (DueRun(run.pk, run.sk, run.project) for run in found)

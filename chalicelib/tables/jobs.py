@@ -182,25 +182,18 @@ class JobsTable:
     def due(self, shard_number: int, now: datetime, limit: int) -> list[tuple[str, str]]:
         """(project, job) in one shard that the sweep should look at, the longest due first."""
         page, _ = self.database.query_page(
-            Job,
-            str(shard_number),
-            sort=Job.work_at <= now,
-            index="work",
-            is_consistent=False,
-            limit=limit,
+            Job, str(shard_number), sort=Job.work_at <= now, index="work", limit=limit
         )
         return [(job.pk, job.sk) for job in page]
 
     def all_due(self, shard_number: int, now: datetime) -> Iterator[tuple[str, str]]:
         """(project, job) of all in one shard that the sweep should look at, longest due first."""
-        found = self.database.query(
-            Job, str(shard_number), sort=Job.work_at <= now, index="work", is_consistent=False
-        )
+        found = self.database.query(Job, str(shard_number), sort=Job.work_at <= now, index="work")
         return ((job.pk, job.sk) for job in found)
 
     def all_in_shard(self, shard_number: int) -> list[tuple[str, str]]:
         """(project, job) of all in one shard that have a slot to come or are being deleted."""
-        found = self.database.query(Job, str(shard_number), index="work", is_consistent=False)
+        found = self.database.query(Job, str(shard_number), index="work")
         return [(job.pk, job.sk) for job in found]
 
     def of_ids(self, job_ids: Sequence[str]) -> dict[str, Job | None]:

@@ -76,7 +76,6 @@ class ProjectRuns:
             key,
             sort=Run.sk.between(first, last),
             index=index,
-            is_consistent=False,
             newest_first=True,
             limit=limit,
         )

@@ -16,6 +16,7 @@ from typing import Any
 import simpy
 
 from chalicelib.engine import at_once, due_runs, launcher, shard_sweep, sweep
+from chalicelib.settings import SHARDS
 
 Steps = Generator[Any, Any, None]
 
@@ -56,7 +57,7 @@ class Assumed:
     vcpus: float = 1e9
     """Of Fargate On-Demand at once: by default 6 in a new account; here no limit."""
     workers: int = shard_sweep.CLAIMS
-    shards: int = 8
+    shards: int = SHARDS
 
     # per slot, measured: `python -m bench costs`
     claim_calls: float = 2.0

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from chalicelib.domain.fields import Tenancy
 
 STAGE_TAG = "jobyard:stage"
+SHARDS = 8
+"""Partitions of each of the sweep's two sparse indexes: enough for 8,000 writes a second, which is
+4,000 claims. A table's quota of 40,000 write units takes 3,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,7 @@ class Settings:
     """
     sweep_part_function: str | None = None
     """Name of the function that does parts of the sweep; unset: the sweep does all by itself."""
-    shards: int = 8
-    """Partitions of the sweep's two sparse indexes: enough for 8,000 writes a second, which is
-    4,000 claims. A table's quota of 40,000 write units takes 3,000."""
+    shards: int = SHARDS
 
     allowed_origins: tuple[str, ...] = ()
     """Origins whose pages may call the API from a browser; `*`: all."""

@@ -83,7 +83,7 @@ class ShardSweep:
     def _again(self, failed: list[Job], until: datetime) -> None:
         """Advance the schedules that could not be, after pauses, while there is time for them."""
         for number in self.clock.tries(None, first=2.0, longest=8.0, spare=ENOUGH):
-            if number and failed:
+            if number:
                 keys = [(job.pk, job.job_id) for job in failed]
                 due = [job for job in self.still_due(keys, until) if job.is_active]
                 failed = self.schedules(due, until, leaves_launches=True)

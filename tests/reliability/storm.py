@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
@@ -25,6 +26,8 @@ from chalicelib.domain.actor import SCHEDULE
 from chalicelib.engine.new_run import new_run, slot_run
 from chalicelib.tables.records import SWEEP, Job
 from chalicelib.tables.shards import shard
+from infra.local.clock import scheduled_event
+from tests.reliability.bucket import Bucket
 from tests.reliability.lanes import Lanes
 from tests.reliability.wire import clients_of
 from tests.reliability.world import World
@@ -43,28 +46,7 @@ FAULTY_RUN_TASK = (15.0, 15.0)
 TRANSACTIONS = (200.0, 400.0)
 """Of a new table with 4,000 write units a second, of which a claim takes about twenty."""
 MOST_MINUTES = 60
-
-
-@dataclass
-class Bucket:
-    """How AWS throttles: so many a second, and so many at once."""
-
-    rate: float
-    burst: float
-    at: float = 0.0
-    tokens: float = field(default=-1.0)
-    refused: int = 0
-
-    def takes(self, now: float) -> bool:
-        if self.tokens < 0:
-            self.tokens = self.burst
-        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
-        self.at = now
-        if self.tokens < 1:
-            self.refused += 1
-            return False
-        self.tokens -= 1
-        return True
+SWEEP_RULE = "arn:aws:events:eu-central-1:123456789012:rule/sweep"
 
 
 @dataclass
@@ -163,7 +145,8 @@ def run_storm(
         for minute in range(MOST_MINUTES):
             if len(outcome.launched) >= len(jobs) + waiting:
                 return
-            lanes.begin(lambda at=minute: app.sweep(_event(start, at), Context()))  # type: ignore[misc]
+            event = scheduled_event(SWEEP_RULE, start + timedelta(minutes=minute))
+            lanes.begin(partial(app.sweep, event, Context()))
             lanes.wait(60)
         raise AssertionError(f"{len(outcome.launched)} launched after {MOST_MINUTES} minutes")
 
@@ -178,21 +161,6 @@ def run_storm(
         world.ecs.on_run.remove(launched)
     outcome.claimed_at = {run: at for run, at in outcome.claimed_at.items() if run in slots}
     return outcome
-
-
-def _event(start: datetime, minute: int) -> dict[str, Any]:
-    """What EventBridge sends the sweep in that minute after the start."""
-    return {
-        "version": "0",
-        "id": "1",
-        "detail-type": "Scheduled Event",
-        "source": "aws.events",
-        "account": "123456789012",
-        "region": "eu-central-1",
-        "resources": [],
-        "detail": {},
-        "time": f"{start + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}",
-    }
 
 
 @contextlib.contextmanager

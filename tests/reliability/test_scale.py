@@ -23,51 +23,29 @@ from chalicelib.tables.shards import shard
 from chalicelib.usecases import jobs
 from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
+from tests.reliability.bucket import Bucket
 from tests.reliability.wire import clients_of, throttled
 from tests.reliability.world import World
 from tests.yard import IMAGE
 
-SHARDS = 8
-
-
-@pytest.fixture(autouse=True)
-def all_partitions(world: World) -> Iterator[None]:
-    """The number of partitions of a deployment, on which the work of a turn depends."""
-    world.set_up(shards=SHARDS)
-    yield
-    world.set_up(shards=1)
-
-
-class TokenBucket:
-    """ECS's throttling: `burst` calls at once, then `rate` a second."""
-
-    def __init__(self, world: World, rate: float, burst: float) -> None:
-        self._world = world
-        self._rate, self._burst = rate, burst
-        self._tokens, self._at = burst, world.time.elapsed
-        self.refused = 0
-
-    def __call__(self, request: Any, **_: Any) -> None:
-        """Called before RunTask reaches ECS: throttles the call if the bucket is empty."""
-        now = self._world.time.elapsed
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        if self._tokens >= 1:
-            self._tokens -= 1
-            return
-        self.refused += 1
-        self._world.ecs.refuse_next(EcsError("ThrottlingException", "Rate exceeded"))
+pytestmark = pytest.mark.usefixtures("all_partitions")
 
 
 @contextlib.contextmanager
-def throttling_launches(world: World, rate: float, burst: float) -> Iterator[TokenBucket]:
-    bucket = TokenBucket(world, rate, burst)
+def throttling_launches(world: World, rate: float, burst: float) -> Iterator[Bucket]:
+    """ECS throttles RunTask."""
+    bucket = Bucket(rate, burst, at=world.time.elapsed)
+
+    def meet(**_: Any) -> None:
+        if not bucket.takes(world.time.elapsed):
+            world.ecs.refuse_next(EcsError("ThrottlingException", "Rate exceeded"))
+
     hooks = world.on.clients.get("ecs").meta.events
-    hooks.register_first("before-send.ecs.RunTask", bucket)
+    hooks.register_first("before-send.ecs.RunTask", meet)
     try:
         yield bucket
     finally:
-        hooks.unregister("before-send.ecs.RunTask", bucket)
+        hooks.unregister("before-send.ecs.RunTask", meet)
 
 
 @contextlib.contextmanager

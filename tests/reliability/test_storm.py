@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from bench.storm_model import Assumed, model
 from chalicelib.engine import due_runs
+from chalicelib.settings import SHARDS
 from tests.reliability.storm import (
     COLD_START,
     FAULTY_RUN_TASK,
@@ -31,17 +31,9 @@ from tests.reliability.world import World
 
 JOBS = int(os.environ.get("JOBYARD_STORM", "200"))
 SMALL = {"one": 1, "few": 5, "some": 20}
-SHARDS = 8
 OLD = 10
 """Runs of the large project that wait since an hour before."""
-
-
-@pytest.fixture(autouse=True)
-def all_partitions(world: World) -> Iterator[None]:
-    """As a deployment has: a part of the sweep is a partition."""
-    world.set_up(shards=SHARDS)
-    yield
-    world.set_up(shards=1)
+pytestmark = pytest.mark.usefixtures("all_partitions")
 
 
 def test_a_storm_starts_every_slot_once_the_oldest_first_and_fair_by_project(

@@ -51,7 +51,12 @@ class Point:
 class Meter:
     """One task's readings, folded into a point per minute of the clock."""
 
-    def __init__(self, started_at: float) -> None:
+    def __init__(self, started_at: float, *, is_exact: bool = True) -> None:
+        """
+        `is_exact`: whether the task began at that time. Where it may have begun before, its first
+        reading is the beginning, if there is a second one.
+        """
+        self._is_beginning = not is_exact
         self._minute = int(started_at // 60)
         self._since, self._cpu_at_since = started_at, 0.0
         self._at, self._cpu = started_at, 0.0
@@ -60,6 +65,9 @@ class Meter:
     def read(self, now: float, usage: Usage) -> Point | None:
         """Take a reading; the first of a new minute answers the point of the one before."""
         point = None
+        if self._is_beginning and self._memory:
+            self._since, self._cpu_at_since = self._at, self._cpu
+            self._is_beginning = False
         if int(now // 60) != self._minute:
             point = self.end()
             self._minute = int(now // 60)
@@ -94,7 +102,8 @@ class Sampler:
 
     def add(self, spec: Spec, running: Running) -> None:
         with self._lock:
-            self._meters[spec.task_id] = (spec, running, Meter(time.time()))
+            meter = Meter(time.time(), is_exact=self._engine.answers_at_start)
+            self._meters[spec.task_id] = (spec, running, meter)
 
     def drop(self, spec: Spec) -> Meter:
         """Read it no more."""

@@ -126,3 +126,18 @@ def test_the_last_point_includes_cpu_time_since_the_last_sample() -> None:
     meter.read(MINUTE + 1, Usage(0.5, MIB))
     assert meter.end(MINUTE + 2, cpu_seconds=2.0).cpu_units == pytest.approx(1024)  # type: ignore[union-attr]
     assert meter.end().cpu_units == pytest.approx(512)  # type: ignore[union-attr]
+
+
+def test_cpu_of_a_task_whose_start_was_noticed_late_is_that_between_its_readings() -> None:
+    """It began 0.7 s before the engine answered, and used half a core all the time."""
+    meter = Meter(MINUTE, is_exact=False)
+    for second in (0.5, 1.0, 1.5, 2.0):
+        meter.read(MINUTE + second, Usage((0.7 + second) / 2, MIB))
+    assert meter.end().cpu_units == pytest.approx(512)  # type: ignore[union-attr]
+
+
+def test_a_task_with_one_reading_has_the_average_since_its_start() -> None:
+    """There is nothing better for a task of less than a second."""
+    meter = Meter(MINUTE, is_exact=False)
+    meter.read(MINUTE + 0.5, Usage(0.25, MIB))
+    assert meter.end().cpu_units == pytest.approx(512)  # type: ignore[union-attr]

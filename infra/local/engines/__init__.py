@@ -77,6 +77,8 @@ class Engine(Protocol):
     """Starts containers, or what stands in for them."""
 
     name: str
+    answers_at_start: bool
+    """Whether `start` returns as soon as the task has begun, and not some time after."""
 
     def notice(self, spec: Spec) -> str | None:
         """A line to put before the output, saying what this engine does not do."""

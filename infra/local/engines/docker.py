@@ -44,6 +44,8 @@ class DockerEngine:
     """Runs each task as a container with the task's CPU and memory as limits."""
 
     name = "docker"
+    answers_at_start = False
+    """Podman answers after it has written its database: on a busy disk, late."""
 
     def __init__(self, url: str) -> None:
         """Raises DockerException if no engine answers at `url`."""

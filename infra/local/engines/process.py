@@ -61,6 +61,7 @@ class ProcessEngine:
     """Runs each task as a process group; `environment` is what every task sees besides its own."""
 
     name = "process"
+    answers_at_start = True
 
     def __init__(
         self, environment: Mapping[str, str], *, has_subreaper: bool = sys.platform == "linux"

@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError, WaiterError
 
-from infra import account, artifacts, layout, package
+from infra import account, artifacts, insights, layout, package, snapstart
 from infra.account import Account, Refused
 from infra.bytecode import Missing
 from infra.dependencies import LAMBDA
@@ -36,13 +36,6 @@ UNDER_WAY = frozenset({"DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "IMPORT_ROLLB
 """States of an operation that an earlier command may have begun before it died."""
 PACE = {"Delay": 3, "MaxAttempts": 400}
 """How botocore's waiters ask CloudFormation: 20 minutes at most."""
-
-INSIGHTS = {
-    "enhanced": "metrics of every run and job; about 0.0024 for each run of up to an hour",
-    "enabled": "metrics of jobs only; at most about 3.60 a month for each job and the cluster",
-    "disabled": "no metrics: the API's answers are empty; costs nothing",
-}
-"""By ContainerInsights: what it gives and costs (docs/operating.md, "What it costs")."""
 
 
 def stack_name(stage: str) -> str:
@@ -59,9 +52,10 @@ def deploy(stage: str, parameters: Sequence[str], where: Account, made: package.
     name = stack_name(stage)
     remove_unborn(name)
     if find_stack(name) is None:
-        print(insights_notice(stage, parameters, made))
+        print(insights.notice(stage, given(parameters), made.template))
     destination = ("--s3-bucket", where.bucket, "--s3-prefix", artifacts.prefix(stage))
     packaged = upload(made.template, where, destination)
+    snapstart.add_if_on(packaged, parameters_of(stage) | given(parameters))
     adopt_kept_tables(stage, packaged)
     tags = ("--tags", f"jobyard:stage={stage}")
     stack_up(name, packaged, (*destination, *tags), (f"Stage={stage}", *parameters))
@@ -254,22 +248,9 @@ def adopt_kept_tables(stage: str, packaged: Path) -> None:
     await_stack("stack_import_complete", stack_name(stage))
 
 
-def insights_notice(stage: str, parameters: Sequence[str], made: package.Package) -> str:
-    """What the choice of Container Insights gives and costs, for who deploys a new stage."""
-    declared = json.loads(made.template.read_text())["Parameters"]["ContainerInsights"]
-    given = dict(one.split("=", 1) for one in parameters if "=" in one)
-    chosen = given.get("ContainerInsights", declared["Default"])
-    choices = "\n".join(
-        f"  {'*' if value == chosen else ' '} {value:9} {INSIGHTS[value]}"
-        for value in declared["AllowedValues"]
-    )
-    change = f"make deploy STAGE={stage} PARAMETERS=ContainerInsights=..."
-    return (
-        f"a new stage: CPU and memory come from CloudWatch Container Insights, set to {chosen}\n"
-        f"{choices}\n"
-        f"    USD, list prices of us-east-1; docs/operating.md has the sums; change it with\n"
-        f"    {change}"
-    )
+def given(parameters: Sequence[str]) -> dict[str, str]:
+    """Parameters from the command line by name."""
+    return dict(one.split("=", 1) for one in parameters if "=" in one)
 
 
 def wake(stage: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from infra import deploy, package
+from infra import deploy, insights, package
 
 
 def test_only_the_operators_pull_through_prefixes_get_the_permission(
@@ -116,7 +116,7 @@ def test_deploying_a_new_stage_prints_what_its_metrics_cost(
     """
     The notice lists each choice with its price, marks the current one, and says how to change it.
     """
-    said = deploy.insights_notice("dev", given, packaged)
+    said = insights.notice("dev", deploy.given(given), packaged.template)
     assert f"set to {chosen}" in said
     assert re.findall(r"^  \* (\w+)", said, re.MULTILINE) == [chosen]
     assert all(f" {value} " in said for value in ("enhanced", "enabled", "disabled"))

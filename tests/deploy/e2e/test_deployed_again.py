@@ -68,6 +68,27 @@ def test_deploying_again_changes_nothing(stage: Stage, capfd: pytest.CaptureFixt
     assert deploy.find_stack(f"jobyard-{stage.name}") == before
 
 
+def test_the_api_answers_from_a_published_version_with_snapstart(stage: Stage) -> None:
+    """Each deployment that changes something publishes another one; without it all are removed."""
+
+    def versions() -> list[str]:
+        name = f"jobyard-{stage.name}-api"
+        listed = boto3.client("lambda").list_versions_by_function(FunctionName=name)["Versions"]
+        return [one["Version"] for one in listed if one["Version"] != "$LATEST"]
+
+    assert versions() == []
+    deploy.deploy(stage.name, ["SnapStart=on"], stage.account, stage.made)
+    (first,) = versions()
+    assert stage.ok("GET", "jobs") is not None
+    deploy.deploy(stage.name, ["AllowedOrigins=https://app.example.com"], stage.account, stage.made)
+    (second,) = versions()
+    assert second != first
+    assert stage.ok("GET", "jobs") is not None
+    deploy.deploy(stage.name, ["SnapStart=off", "AllowedOrigins="], stage.account, stage.made)
+    assert versions() == []
+    assert stage.ok("GET", "jobs") is not None
+
+
 @pytest.fixture
 def no_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
     """

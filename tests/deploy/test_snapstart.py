@@ -60,8 +60,9 @@ def test_cfn_lint_finds_nothing_in_it(template: dict[str, Any], tmp_path: Path) 
 
 
 def published(template: dict[str, Any], **parameters: str) -> dict[str, Any]:
-    found: dict[str, Any] = snapstart.add(template, parameters)["Resources"]["ApiVersion"]
-    return found["Properties"]
+    version = snapstart.add(template, parameters)["Resources"]["ApiVersion"]
+    properties: dict[str, Any] = version["Properties"]
+    return properties
 
 
 def test_a_version_is_published_when_code_or_parameters_change_and_only_then(

@@ -53,7 +53,10 @@ def create(stage: str, region: str = REGION) -> dict[str, str]:
         )
     ecs = boto3.client("ecs", region_name=region)
     for properties in template.resources("AWS::ECS::Cluster").values():
-        ecs.create_cluster(clusterName=template.resolve(properties["ClusterName"], names))
+        ecs.create_cluster(
+            clusterName=template.resolve(properties["ClusterName"], names),
+            capacityProviders=properties["CapacityProviders"],
+        )
     return settings(stage, region)
 
 

@@ -19,7 +19,7 @@ from infra.local.engines.choice import NoEngine, choose
 from infra.local.engines.docker import DockerEngine
 from infra.local.engines.process import ProcessEngine
 from infra.local.fidelity.ecs import EcsFidelity
-from tests.local.ecs_requests import Clock, client
+from tests.local.ecs_requests import PROVIDERS, Clock, client
 from tests.local.local_yard import LocalYard, local_yard
 from tests.local.own_podman import OwnPodman
 
@@ -119,5 +119,5 @@ def clock() -> Clock:
 def ecs(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[EcsFidelity]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with mock_aws(), EcsFidelity.install(now=clock) as fidelity:
-        client().create_cluster(clusterName="yard")
+        client().create_cluster(clusterName="yard", capacityProviders=PROVIDERS)
         yield fidelity

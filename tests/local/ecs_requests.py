@@ -11,6 +11,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+PROVIDERS = ["FARGATE", "FARGATE_SPOT"]
+"""Those of the stack's cluster."""
+ON_SPOT = {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]}
+"""Of a RunTask request, in place of a launch type."""
 START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
 
@@ -48,10 +52,10 @@ def run(**request: Any) -> dict[str, Any]:
     network = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}}
     if "taskDefinition" not in request:
         request["taskDefinition"] = register()
-    answer = client().run_task(
-        cluster="yard", launchType="FARGATE", networkConfiguration=network, **request
-    )
-    return dict(answer)
+    if "capacityProviderStrategy" not in request:
+        request["launchType"] = "FARGATE"
+    request = {"cluster": "yard", **request}
+    return dict(client().run_task(networkConfiguration=network, **request))
 
 
 def launch(**request: Any) -> str:

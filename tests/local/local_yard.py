@@ -32,7 +32,9 @@ class LocalYard:
         self.left: list[str] = []
         """What may have been left behind, as `Fargate.close` returns it."""
         self.client = lru_cache(lambda service: boto3.client(service, region_name=REGION))
-        self.client("ecs").create_cluster(clusterName="yard")
+        self.client("ecs").create_cluster(
+            clusterName="yard", capacityProviders=["FARGATE", "FARGATE_SPOT"]
+        )
         self.client("logs").create_log_group(logGroupName=GROUP)
 
     def register(self, image: str = "busybox", **container: Any) -> str:

@@ -36,6 +36,8 @@ __all__ = ["NOTHING", "EcsError", "EcsFidelity", "Failure", "Task"]
 
 OPERATIONS = ("run_task", "describe_tasks", "stop_task", "list_tasks")
 
+INTERRUPTED = "Your Spot Task was interrupted."
+
 TaskHook = Callable[[Task], None]
 EventHook = Callable[[dict[str, Any]], None]
 
@@ -53,10 +55,12 @@ class EcsFidelity(Overlay):
         self.now = now
         self.visible_after = timedelta(0)
         """How long DescribeTasks answers MISSING for a task that was just launched."""
+        self.has_spot_capacity = True
+        """Whether RunTask starts tasks on FARGATE_SPOT; a failure answers them otherwise."""
         self.on_run: list[TaskHook] = []
         """Called with each task that RunTask made."""
         self.on_stop: list[TaskHook] = []
-        """Called once with each task that StopTask wants stopped."""
+        """Called once with each task that StopTask or an interruption wants stopped."""
         self.subscribers: list[EventHook] = []
         self._lock = threading.RLock()
         self.reset()
@@ -137,8 +141,9 @@ class EcsFidelity(Overlay):
         """
         End the task: its container exited (`reason` is the container's own), then STOPPED.
 
-        Without a stop code it is what StopTask set, else EssentialContainerExited. A task that
-        never ran has no exit code: with one, and unless StopTask came first, it starts first.
+        Without a stop code it is what StopTask or an interruption set, else
+        EssentialContainerExited. A task that never ran has no exit code: with one, and unless it
+        was to stop already, it starts first.
         `exit_code=None` leaves the code absent, as where infrastructure took the task away.
         `exited_at` is when the container ended, where that is some time ago.
         """
@@ -151,6 +156,22 @@ class EcsFidelity(Overlay):
             stopped_reason = stopped_reason or "Essential container in task exited"
             exit_code = exit_code if task.started_at else None
             self._end(task, exit_code, reason, stop_code, stopped_reason, exited_at)
+
+    def interrupt(self, arn: str) -> None:
+        """
+        Take back the Spot capacity of a task: an event warns, and the task is asked to stop.
+
+        What runs the task sends SIGTERM, and ends it with `stop` at the latest when its stop
+        timeout is over; until then ECS shows it RUNNING with `desiredStatus` STOPPED. Nothing
+        happens to a task that stops already. ValueError for a task that is not on FARGATE_SPOT.
+        Source: "Fargate Spot termination notices" in the ECS developer guide.
+        """
+        with self._lock:
+            task = self.task(arn)
+            if not task.is_spot:
+                raise ValueError(f"not on Fargate Spot: {arn}")
+            if task.desired_status == "RUNNING":
+                operations.request_stop(self, task, "SpotInterruption", INTERRUPTED)
 
     def fail_to_start(
         self, arn: str, stopped_reason: str, *, container_reason: str | None = None

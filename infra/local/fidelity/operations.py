@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from infra.local.fidelity.moto_ecs import TaskDefinitionNotFoundException
 from infra.local.fidelity.run_task import (
     EcsError,
+    capacity_provider,
     check_against,
     check_request,
     invalid,
@@ -37,6 +38,12 @@ class Failure:
         fields = {"arn": self.arn, "reason": self.reason, "detail": self.detail}
         return {key: value for key, value in fields.items() if value is not None}
 
+
+NO_CAPACITY = Failure(
+    "Capacity is unavailable at this time. Please try again later or in a different "
+    "availability zone"
+)
+"""What Fargate answers while it has none ("API failure reasons" of the ECS developer guide)."""
 
 NOTHING: tuple[()] = ()
 """RunTask's 200 with neither a task nor a failure, as a refusal for `refuse_next`."""
@@ -65,6 +72,7 @@ class Ecs(Protocol):
     store: dict[str, Task]
     tokens: dict[tuple[str, str], Token]
     refusals: defaultdict[str, deque[Refusal]]
+    has_spot_capacity: bool
     on_run: list[Callable[[Task], None]]
     on_stop: list[Callable[[Task], None]]
 
@@ -96,6 +104,9 @@ def run_task(ecs: Ecs, response: Any) -> dict[str, Any]:
         return {"tasks": [], "failures": failures}
     definition = _definition(response, params)
     check_against(definition, params)
+    provider = capacity_provider(params, cluster)
+    if provider == "FARGATE_SPOT" and not ecs.has_spot_capacity:
+        return {"tasks": [], "failures": [NO_CAPACITY.as_json()]}
     tags = tags_of_task(definition, params)
     tasks = tuple(
         Task(
@@ -107,6 +118,7 @@ def run_task(ecs: Ecs, response: Any) -> dict[str, Any]:
             overrides=params.get("overrides", {}),
             tags=list(tags),
             launch_type=params.get("launchType", "FARGATE"),
+            capacity_provider=provider,
         )
         for _ in range(params.get("count", 1))
     )
@@ -160,19 +172,25 @@ def describe_tasks(ecs: Ecs, response: Any) -> dict[str, Any]:
 
 def stop_task(ecs: Ecs, response: Any) -> dict[str, Any]:
     _raise_refusal(ecs, "StopTask")
-    params, now = response.params, ecs.now()
+    params = response.params
     cluster = response.ecs_backend._get_cluster(params.get("cluster", "default"))
     task = _find(ecs, cluster.arn, params["task"])
     if task is None:
         raise invalid("The referenced task was not found.")
     if task.desired_status == "RUNNING":
-        task.desired_status, task.stopping_at, task.tags = "STOPPED", now, []
-        task.stop_code = "UserInitiated"
-        task.stopped_reason = params.get("reason", "Task stopped by user")
-        ecs.move(task, task.last_status, now)
-        for hook in ecs.on_stop:
-            hook(task)
+        task.tags = []
+        request_stop(ecs, task, "UserInitiated", params.get("reason", "Task stopped by user"))
     return {"task": task.as_json()}
+
+
+def request_stop(ecs: Ecs, task: Task, stop_code: str, reason: str) -> None:
+    """Have what runs the task stop it; the change event goes out first, as a warning."""
+    now = ecs.now()
+    task.desired_status, task.stopping_at = "STOPPED", now
+    task.stop_code, task.stopped_reason = stop_code, reason
+    ecs.move(task, task.last_status, now)
+    for hook in ecs.on_stop:
+        hook(task)
 
 
 def list_tasks(ecs: Ecs, response: Any) -> dict[str, Any]:

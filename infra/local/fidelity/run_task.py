@@ -11,6 +11,7 @@ from moto.core.exceptions import ServiceException
 OVERRIDES_LIMIT = 8192
 TAGS_LIMIT = 50
 COUNT_LIMIT = 10
+FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
 
 
 class EcsError(ServiceException):
@@ -32,6 +33,11 @@ def check_request(params: dict[str, Any]) -> None:
         raise invalid(f"Container Overrides length must be at most {OVERRIDES_LIMIT}")
     if not 1 <= params.get("count", 1) <= COUNT_LIMIT:
         raise invalid(f"count must be between 1 and {COUNT_LIMIT}.")
+    if params.get("launchType") and params.get("capacityProviderStrategy"):
+        raise invalid(
+            "Specifying both a launch type and capacity provider strategy is not supported. "
+            "Remove one and try again."
+        )
     if params.get("propagateTags") == "SERVICE":
         raise invalid("The SERVICE option of propagateTags is for services only.")
     check_tags(params.get("tags", []))
@@ -64,6 +70,34 @@ def check_tags(tags: list[dict[str, str]]) -> None:
             raise invalid(f"Invalid tag key: {key}")
         if not re.fullmatch(r"[\w\s.:/=+@-]{0,256}", value):
             raise invalid(f"Invalid tag value: {value}")
+
+
+def capacity_provider(params: dict[str, Any], cluster: Any) -> str | None:
+    """
+    The provider that the request's strategy chooses; None where it has no strategy.
+
+    Raises what ECS answers to a provider that does not exist, and to one that the cluster lacks.
+    Not all is documented of a strategy of several providers or of no weight: refused here, so
+    that nothing relies on it.
+    """
+    strategy = params.get("capacityProviderStrategy") or []
+    for item in strategy:
+        if item["capacityProvider"] not in FARGATE_PROVIDERS:
+            raise invalid(
+                "The specified capacity provider was not found. Specify a valid capacity provider "
+                "and try again."
+            )
+        if item["capacityProvider"] not in (cluster.capacity_providers or []):
+            raise invalid(
+                "The specified capacity provider strategy cannot contain a capacity provider that "
+                "is not associated with the cluster. Associate the capacity provider with the "
+                "cluster or specify a valid capacity provider and try again."
+            )
+    if not strategy:
+        return None
+    if len(strategy) > 1 or not strategy[0].get("weight"):
+        raise invalid("Here a strategy has one capacity provider, of a weight greater than zero.")
+    return str(strategy[0]["capacityProvider"])
 
 
 def check_against(definition: Any, params: dict[str, Any]) -> None:

@@ -53,6 +53,8 @@ class Task:
     overrides: dict[str, Any] = field(default_factory=dict)
     tags: list[dict[str, str]] = field(default_factory=list)
     launch_type: str = "FARGATE"
+    capacity_provider: str | None = None
+    """What RunTask's strategy chose; None where RunTask named a launch type."""
     last_status: str = "PROVISIONING"
     desired_status: str = "RUNNING"
     version: int = 1
@@ -86,6 +88,10 @@ class Task:
     def family(self) -> str:
         return str(self.definition.family)
 
+    @property
+    def is_spot(self) -> bool:
+        return self.capacity_provider == "FARGATE_SPOT"
+
     def is_forgotten(self, now: datetime) -> bool:
         """ECS no longer shows it."""
         return self.stopped_at is not None and now - self.stopped_at >= VISIBLE_AFTER_STOP
@@ -111,6 +117,7 @@ class Task:
         optional = {
             **times,
             "startedBy": self.started_by,
+            "capacityProviderName": self.capacity_provider,
             "stopCode": self.stop_code,
             "stoppedReason": self.stopped_reason,
             "connectivity": "CONNECTED" if self.pull_started_at else None,

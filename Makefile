@@ -26,6 +26,7 @@ help:
 	@echo "                DEMO=1: with a dozen jobs and a month of runs; NOTIFY=http://127.0.0.1:9000/:"
 	@echo "                a webhook that is told when jobs fail, recover or miss slots"
 	@echo "                ORIGINS=http://localhost:3000: pages of that origin may call the API"
+	@echo "                SPOT=20: each Spot task is interrupted after 20 s; SPOT=none: no Spot capacity"
 	@echo "  make demo     two jobs on a stack of their own, and everything that happens to them"
 	@echo
 	@echo "Change it"
@@ -54,7 +55,8 @@ help:
 up: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local --port $(PORT) --engine $(or $(ENGINE),auto) --cap $(CAP) \
 	$(if $(OUTPUT_MB),--output-mb $(OUTPUT_MB)) $(if $(DEMO),--demo) \
-	$(if $(NOTIFY),--notify "$(NOTIFY)") $(if $(ORIGINS),--origins "$(ORIGINS)")
+	$(if $(NOTIFY),--notify "$(NOTIFY)") $(if $(ORIGINS),--origins "$(ORIGINS)") \
+	$(if $(SPOT),--spot "$(SPOT)")
 
 demo: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local.demo --engine $(or $(ENGINE),process)

@@ -20,6 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 STAGE = re.compile(r"[a-z][a-z0-9-]{0,19}")
 GATEWAY_LOGS_ROLE = "jobyard-apigateway-logs"
 GATEWAY_LOGS_POLICY = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+ROLE_SECONDS = 20
+"""After which a new role is usable as a rule; IAM promises no time."""
 AWS_HOST = re.compile(r"https://[a-z0-9.-]+\.(amazonaws\.com|amazonaws\.com\.cn|api\.aws)")
 
 
@@ -106,11 +108,19 @@ def prepare(account: Account) -> None:
 
 
 def _make_ecs_role() -> None:
-    """A new account has no service-linked role for ECS, and its first RunTask would fail."""
+    """
+    A new account has no service-linked role for ECS: its cluster would not be created, and its
+    first RunTask would fail.
+
+    CreateCluster with capacity providers checks that it can assume the role, which a new role
+    does not allow for some seconds, and CloudFormation does not try again (aws-cloudformation/
+    cloudformation-coverage-roadmap #818). So a new role is waited for, once in an account's life.
+    """
     iam = boto3.client("iam")
     if not iam.list_roles(PathPrefix="/aws-service-role/ecs.amazonaws.com/")["Roles"]:
         print("making ECS's service-linked role")
         iam.create_service_linked_role(AWSServiceName="ecs.amazonaws.com")
+        time.sleep(ROLE_SECONDS)
 
 
 def _let_gateway_log(account: Account) -> None:

@@ -75,6 +75,13 @@ def check_cluster(stage: str) -> Iterator[str]:
     clusters = boto3.client("ecs").describe_clusters(clusters=[name])["clusters"]
     if not clusters or clusters[0]["status"] != "ACTIVE":
         yield f"The cluster {name} is {clusters[0]['status'] if clusters else 'missing'}."
+    elif "FARGATE_SPOT" not in (held := clusters[0].get("capacityProviders", [])):
+        wanted = " ".join(sorted({*held, "FARGATE", "FARGATE_SPOT"}))
+        yield (
+            f"The cluster {name} lacks the capacity provider FARGATE_SPOT, so no task starts on "
+            f"Spot; aws ecs put-cluster-capacity-providers --cluster {name} "
+            f"--capacity-providers {wanted} --default-capacity-provider-strategy '[]' adds it."
+        )
 
 
 def check_roles(stage: str) -> Iterator[str]:

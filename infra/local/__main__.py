@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from infra.local import CAP, LOOPBACK, OUTPUT_MB, REGION, environment
 from infra.local.console import console
+from infra.local.spot import STEADY, Spot, spot
 
 if TYPE_CHECKING:
     from infra.local.stack import Access, Stack
@@ -48,6 +49,7 @@ def main() -> int:
                 demo=options.demo,
                 notify=options.notify,
                 origins=options.origins,
+                spot=options.spot,
             )
         except NoEngine as error:
             print(error, file=sys.stderr)
@@ -133,7 +135,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--demo", action="store_true", help="a month of runs in the project demo")
     parser.add_argument("--notify", type=_webhook, help="http address here, told of failing jobs")
     parser.add_argument("--origins", default="", help="of pages that may call the API, by comma")
+    parser.add_argument(
+        "--spot", type=_spot, default=STEADY, help="seconds until each Spot task ends, or none"
+    )
     return parser.parse_args()
+
+
+def _spot(text: str) -> Spot:
+    try:
+        return spot(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _webhook(text: str) -> str:

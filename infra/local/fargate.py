@@ -7,6 +7,9 @@ ships its output, watches for StopTask, and tells ECS each state as it is reache
 
     RunTask → PROVISIONING → PENDING → RUNNING → (StopTask: SIGTERM, later SIGKILL) → STOPPED
 
+An interruption of a Spot task goes as StopTask does, with another stop code and reason. On request
+each Spot task is interrupted some time after it has started.
+
 STOPPED comes last: by then every line is in CloudWatch Logs and the last sample in CloudWatch.
 """
 
@@ -14,9 +17,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -55,10 +60,13 @@ class Fargate:
         directory: Path,
         client: Callable[[str], Any],
         cap: int = CAP,
+        interrupt_after: float | None = None,
     ) -> None:
+        """`interrupt_after`: seconds that a Spot task runs; None lets it run to its end."""
         self.engine = engine
         self.ecs = ecs
         self.client = client
+        self.interrupt_after = interrupt_after
         self._directory = directory
         self._attempts: dict[str, _Attempt] = {}
         self._lock = threading.Lock()
@@ -251,12 +259,19 @@ class _Attempt:
     def _follow(self, spec: Spec, running: Running, shipper: Shipper) -> Exit:
         """Until it has exited; SIGTERM when asked to stop, SIGKILL after the stop timeout."""
         stopping, is_behind = Stopping(running, spec.stop_timeout), False
+        interrupt_at = self._interrupt_at()
         while self._exit is None:
             self._await_change(0 if is_behind else SHIP_EVERY)
+            if self._exit is None and time.monotonic() >= interrupt_at:
+                self._fargate.ecs.interrupt(self.task.arn)
             if self._asked is not None:
                 stopping.go_on(self._asked)
             is_behind = self._exit is None and shipper.pump()
         return self._exit
+
+    def _interrupt_at(self) -> float:
+        after = self._fargate.interrupt_after
+        return time.monotonic() + after if self.task.is_spot and after is not None else math.inf
 
     def _kill(self, running: Running) -> None:
         """Until it has exited."""

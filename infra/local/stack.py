@@ -27,6 +27,7 @@ from infra.local.invoker import Invoker
 from infra.local.lambda_context import Context
 from infra.local.notifier import Notifier
 from infra.local.owner import Owner
+from infra.local.spot import STEADY, Spot
 
 STAGE = "local"
 WORKSPACE = "local"
@@ -95,6 +96,7 @@ class Stack:
         demo: bool = False,
         notify: str | None = None,
         origins: str = "",
+        spot: Spot = STEADY,
     ) -> None:
         """
         1. Drop what the shell knows of AWS, before anything could use it.
@@ -124,7 +126,9 @@ class Stack:
                 _own_directory(directory, started),
                 self.aws.client,
                 cap,
+                spot.interrupt_after,
             )
+            self.aws.fidelity.ecs.has_spot_capacity = spot.has_capacity
             self._fargate = fargate
             started.callback(lambda: self._left.extend(fargate.close()))
             if demo:

@@ -92,13 +92,16 @@ def test_a_stage_name_that_aws_names_cannot_contain_is_refused(stage: str) -> No
         account.announce(stage, "deploying")
 
 
-def test_resources_that_stages_share_are_created_once() -> None:
-    """A second preparation changes nothing."""
+def test_resources_that_stages_share_are_created_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second preparation changes nothing; only the first waits for ECS to know its new role."""
+    waits: list[float] = []
+    monkeypatch.setattr("infra.account.time.sleep", waits.append)
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
         where = account.announce("prod", "deploying")
         account.prepare(where)
         account.prepare(where)
         roles = [role["RoleName"] for role in boto3.client("iam").list_roles()["Roles"]]
+        assert waits == [account.ROLE_SECONDS]
         assert len(roles) == 2 and account.GATEWAY_LOGS_ROLE in roles
         assert "cloudwatchRoleArn" in boto3.client("apigateway").get_account()
 

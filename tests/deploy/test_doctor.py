@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 
 import boto3
 
@@ -45,3 +47,24 @@ def test_doctor_names_what_a_table_lacks_that_was_restored_by_hand(world: World)
         f"The table {name} has no point-in-time recovery; turn it on.",
         f"The table {name} has no time to live; turn it on for the attribute expires.",
     ]
+
+
+def test_doctor_names_the_spot_provider_that_a_cluster_lacks(world: World) -> None:
+    """The sentence has the command that adds it, and it keeps the providers that are there."""
+    ecs = boto3.client("ecs")
+    assert list(doctor.check_cluster("dev")) == ["The cluster jobyard-dev is missing."]
+    ecs.create_cluster(clusterName="jobyard-dev", capacityProviders=["FARGATE", "own"])
+    (sentence,) = doctor.check_cluster("dev")
+    assert sentence.startswith("The cluster jobyard-dev lacks the capacity provider FARGATE_SPOT")
+    (given,) = re.findall(r"aws ecs (.+) adds it", sentence)
+    assert shlex.split(given) == [
+        *("put-cluster-capacity-providers", "--cluster", "jobyard-dev"),
+        *("--capacity-providers", "FARGATE", "FARGATE_SPOT", "own"),
+        *("--default-capacity-provider-strategy", "[]"),
+    ]
+    ecs.put_cluster_capacity_providers(
+        cluster="jobyard-dev",
+        capacityProviders=["FARGATE", "FARGATE_SPOT", "own"],
+        defaultCapacityProviderStrategy=[],
+    )
+    assert list(doctor.check_cluster("dev")) == []

@@ -67,9 +67,10 @@ class LocalYard:
         return self.launch(self.register(**container))
 
     def launch(self, definition: str, **request: Any) -> str:
+        if "capacityProviderStrategy" not in request:
+            request["launchType"] = "FARGATE"
         answer = self.client("ecs").run_task(
             cluster="yard",
-            launchType="FARGATE",
             networkConfiguration=NETWORK,
             taskDefinition=definition,
             **request,
@@ -118,10 +119,11 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> No
 
 
 @contextmanager
-def local_yard(engine: Engine, directory: Path, cap: int = CAP) -> Iterator[LocalYard]:
+def local_yard(engine: Engine, directory: Path, cap: int = CAP, **more: Any) -> Iterator[LocalYard]:
+    """`more`: of Fargate's arguments."""
     with mock_aws(), fidelity.install() as aws:
         yard = LocalYard(aws.ecs)
-        fargate = Fargate(aws.ecs, engine, directory, yard.client, cap)
+        fargate = Fargate(aws.ecs, engine, directory, yard.client, cap, **more)
         try:
             yield yard
         finally:

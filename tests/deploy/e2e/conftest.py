@@ -74,6 +74,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             patch.delenv(name, raising=False)
         for name, value in {**emulator.KEYS, "AWS_ENDPOINT_URL": url, "JOBYARD_E2E": "1"}.items():
             patch.setenv(name, value)
+        patch.setattr(account, "ROLE_SECONDS", 0)  # here a new role is usable at once
         yield url
 
 

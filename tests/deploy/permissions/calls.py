@@ -120,9 +120,17 @@ def _run_task(params: Params, definition: Definition) -> Iterator[Needed]:
     "Amazon ECS EventBridge IAM Role", ECS developer guide: the caller of RunTask needs iam:PassRole
     for the execution role, the task role and a role in an override, and ecs:TagResource with
     ecs:CreateAction RunTask. `propagateTags` needs it as `tags` does.
+
+    A capacity provider needs no permission of its own: RunTask is judged on the task definition
+    alone. It is only the value of a condition key, which no policy of ours asks for, but a policy
+    of the organisation may.
     """
     registered = definition(params["taskDefinition"])
-    context = (("ecs:cluster", _cluster(params)),)
+    providers = [
+        ("ecs:capacity-provider", arn("ecs", f"capacity-provider/{item['capacityProvider']}"))
+        for item in params.get("capacityProviderStrategy") or []
+    ]
+    context = (*providers, ("ecs:cluster", _cluster(params)))
     yield Needed("ecs:RunTask", params["taskDefinition"], context)
     yield from _pass_roles(registered)
     yield from _pass_roles(params.get("overrides", {}))

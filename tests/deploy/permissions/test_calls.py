@@ -66,6 +66,19 @@ def test_a_registration_passes_its_roles_and_tags_what_it_makes() -> None:
     ]
 
 
+def test_a_launch_on_spot_has_the_provider_as_a_condition_key() -> None:
+    """It needs no other permission than a launch on demand."""
+    strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+    launch = {"cluster": "c", "taskDefinition": DEFINITION}
+    provider = ("ecs:capacity-provider", f"{ECS}capacity-provider/FARGATE_SPOT")
+    assert judged("ecs", "RunTask", **launch, capacityProviderStrategy=strategy) == [
+        Needed("ecs:RunTask", DEFINITION, (provider, *CLUSTER))
+    ]
+    assert judged("ecs", "RunTask", **launch, launchType="FARGATE") == [
+        Needed("ecs:RunTask", DEFINITION, CLUSTER)
+    ]
+
+
 TAG_THE_TASK = Needed(
     "ecs:TagResource", f"{ECS}task/c/{'0' * 32}", (("ecs:CreateAction", "RunTask"),)
 )

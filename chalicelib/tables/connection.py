@@ -11,6 +11,7 @@ PynamoDB and botocore.
 
 from __future__ import annotations
 
+from binascii import a2b_base64
 from typing import Any
 
 from botocore.parsers import JSONParser, ResponseParserFactory
@@ -61,19 +62,28 @@ class _ParserFactory(ResponseParserFactory):
 
 
 class _ItemParser(JSONParser):
-    """Takes an item's strings, numbers and booleans as the JSON parser made them, as botocore does
-    too."""
+    """Reads items as botocore does, without asking each value for all kinds."""
 
     def _handle_structure(self, shape: Any, value: Any) -> Any:
-        if shape.name == "AttributeValue" and _is_plain(value):
-            return value
+        if shape.name == "AttributeValue" and (read := _read(value)) is not None:
+            return read
         return super()._handle_structure(shape, value)  # type: ignore[misc]  # stubs leave it out
 
     def _handle_map(self, shape: Any, value: Any) -> Any:
-        if shape.value.name == "AttributeValue" and all(map(_is_plain, value.values())):
-            return value
+        if shape.value.name == "AttributeValue":
+            read = {name: _read(one) for name, one in value.items()}
+            if None not in read.values():
+                return read
         return super()._handle_map(shape, value)  # type: ignore[misc]  # stubs leave it out
 
 
-def _is_plain(value: Any) -> bool:
-    return "S" in value or "N" in value or "BOOL" in value
+def _read(value: dict[str, Any]) -> dict[str, Any] | None:
+    """A value as botocore reads it; None: of a kind that is left to botocore."""
+    if "S" in value or "N" in value or "BOOL" in value:
+        return value
+    if "B" in value:
+        return {"B": a2b_base64(value["B"])}
+    if "L" in value:
+        read = [_read(one) for one in value["L"]]
+        return None if None in read else {"L": read}
+    return None

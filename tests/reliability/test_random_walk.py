@@ -15,7 +15,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -34,6 +35,7 @@ from tests.reliability.walk_faults import ENDS, FAULTS, NONE, REFUSALS, Fault, p
 from tests.reliability.world import World
 
 WALKS = int(os.environ.get("JOBYARD_WALKS", "200"))
+PARTS = 4  # so that several processes walk at once
 STEPS = int(os.environ.get("JOBYARD_WALK_STEPS", "30"))
 
 
@@ -276,14 +278,16 @@ class Walk(Client, RuleBasedStateMachine):
             self.world.ecs.on_run.remove(self._made)
 
 
-def test_no_random_walk_breaks_an_invariant(world: World) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_random_walk_breaks_an_invariant(world: World, part: int) -> None:
     """WALKS walks of STEPS steps, the same ones each time unless their number is changed."""
     lengths: list[int] = []
-    walk = type("Walk", (Walk,), {"world": world, "lengths": lengths})
+    walk = seed(part)(type("Walk", (Walk,), {"world": world, "lengths": lengths}))
+    walks = -(-WALKS // PARTS)
     run_state_machine_as_test(
         walk,
         settings=settings(
-            max_examples=WALKS,
+            max_examples=walks,
             stateful_step_count=STEPS + 1,  # `begin` counts as one
             derandomize=True,
             deadline=None,
@@ -293,4 +297,4 @@ def test_no_random_walk_breaks_an_invariant(world: World) -> None:
         ),
         _min_steps=STEPS,  # otherwise nearly half of the walks end early
     )
-    assert sum(length >= STEPS for length in lengths) >= WALKS
+    assert sum(length >= STEPS for length in lengths) >= walks

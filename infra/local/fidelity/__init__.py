@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from infra.local.fidelity.direct import DirectDynamoDb
 from infra.local.fidelity.dynamodb import DynamoDbFidelity
 from infra.local.fidelity.ecs import EcsFidelity
 from infra.local.fidelity.events import EventsFidelity
@@ -24,6 +25,7 @@ from infra.local.fidelity.metrics import MetricsFidelity
 class Fidelity:
     """Everything that was installed; leaving the `with` takes it out again."""
 
+    direct: DirectDynamoDb
     dynamodb: DynamoDbFidelity
     ecs: EcsFidelity
     events: EventsFidelity
@@ -33,6 +35,7 @@ class Fidelity:
     metrics: MetricsFidelity
 
     def uninstall(self) -> None:
+        self.direct.uninstall()
         self.dynamodb.uninstall()
         self.ecs.uninstall()
         self.events.uninstall()
@@ -51,6 +54,7 @@ class Fidelity:
 def install(now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Fidelity:
     """Put the fidelity over moto, with no tasks; `now` is the clock of ECS and CloudWatch."""
     return Fidelity(
+        direct=DirectDynamoDb.install(),
         dynamodb=DynamoDbFidelity.install(),
         ecs=EcsFidelity.install(now),
         events=EventsFidelity.install(),

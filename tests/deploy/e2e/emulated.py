@@ -8,6 +8,9 @@ It runs with the Python of .venv-e2e and can import nothing of this repository. 
 - `initProcessEnabled` gives a container an init process, which passes SIGTERM on. Without one,
   a command that is process 1 ignores a SIGTERM that it does not handle.
 - RunTask with a `clientToken` that has already made a task answers with that task.
+- The tag `e2e:interrupt` takes the Spot capacity of a task back: its containers are stopped as by
+  StopTask, and the stop code and reason are those of an interruption. ministack has none.
+- RunTask refuses a capacity provider that the cluster lacks. ministack takes any.
 - The tag `e2e:age` makes a task that many seconds older: the audit leaves tasks alone until they
   are five minutes old, and a test cannot wait that long.
 """
@@ -20,10 +23,22 @@ from typing import Any
 
 from ministack.app import main
 from ministack.core.concurrency import resource_lock, spawn_background
-from ministack.core.responses import get_account_id, get_region, json_response, request_scope
+from ministack.core.responses import (
+    error_response_json,
+    get_account_id,
+    get_region,
+    json_response,
+    request_scope,
+)
 from ministack.services import ecs
 
 AGE = "e2e:age"
+INTERRUPT = "e2e:interrupt"
+INTERRUPTED = ("Your Spot Task was interrupted.", "SpotInterruption")
+NOT_ASSOCIATED = (
+    "The specified capacity provider strategy cannot contain a capacity provider that is not "
+    "associated with the cluster."
+)
 STOP_TIMEOUT = 30
 """Seconds, used if the task definition has no stopTimeout."""
 
@@ -38,6 +53,10 @@ def run_task(data: dict[str, Any]) -> Any:
     if arns := _launched.get(key):
         found = [ecs._sanitize(ecs._tasks[arn]) for arn in arns]
         return json_response({"tasks": found, "failures": []})
+    cluster = ecs._clusters.get(ecs._resolve_cluster_name(data.get("cluster", "default"))) or {}
+    for item in data.get("capacityProviderStrategy") or []:
+        if item["capacityProvider"] not in cluster.get("capacityProviders", []):
+            return error_response_json("InvalidParameterException", NOT_ASSOCIATED, 400)
     status, headers, body = _run_task(data)
     if status == 200 and data.get("clientToken"):
         _launched[key] = [task["taskArn"] for task in json.loads(body)["tasks"]]
@@ -50,20 +69,23 @@ def stop_task(data: dict[str, Any]) -> Any:
     task = ecs._resolve_task(data.get("task", ""), cluster)
     if not task or task["lastStatus"] != "RUNNING" or not task["_docker_ids"]:
         return _stop_task(data)  # a task that has not started ends at once
+    _ask_to_stop(task, data.get("reason", "Task stopped by user"), "UserInitiated")
+    return json_response({"task": ecs._sanitize(task)})
+
+
+def _ask_to_stop(task: dict[str, Any], *why: str) -> None:
     with resource_lock("ecs-task", task["taskArn"]):
         is_first = task["desiredStatus"] != "STOPPED"
         if is_first:
             task["desiredStatus"], task["stoppingAt"] = "STOPPED", ecs._iso()
             ecs._bump_task_version(task)
     if is_first:
-        reason = data.get("reason", "Task stopped by user")
         spawn_background(
-            _stop_containers, task, reason, get_account_id(), get_region(), thread_name="e2e-stop"
+            _stop_containers, task, why, get_account_id(), get_region(), thread_name="e2e-stop"
         )
-    return json_response({"task": ecs._sanitize(task)})
 
 
-def _stop_containers(task: dict[str, Any], reason: str, account: str, region: str) -> None:
+def _stop_containers(task: dict[str, Any], why: tuple[str, ...], account: str, region: str) -> None:
     with request_scope(account, region):
         docker = ecs._get_docker()
         definition = ecs._task_defs[ecs._resolve_td_key(task["taskDefinitionArn"])]
@@ -74,7 +96,7 @@ def _stop_containers(task: dict[str, Any], reason: str, account: str, region: st
             container.stop(timeout=timeout)
             code = max(code, container.wait()["StatusCode"])
         task["desiredStatus"] = "RUNNING"  # else the next line takes it for stopped
-        ecs._mark_task_stopped(task["taskArn"], task, reason, "UserInitiated", exit_code=code)
+        ecs._mark_task_stopped(task["taskArn"], task, *why, exit_code=code)
         ecs._cleanup_task_resources(task, docker)
 
 
@@ -87,9 +109,11 @@ def build_run_kwargs(definition: dict[str, Any], *rest: Any) -> Any:
 
 
 def tag_resource(data: dict[str, Any]) -> Any:
-    """Tag a task; the tag AGE also makes it older."""
+    """Tag a task; the tag AGE also makes it older, and INTERRUPT interrupts it."""
     answer = _tag_resource(data)
     for tag in data.get("tags", []):
+        if tag["key"] == INTERRUPT:
+            _ask_to_stop(ecs._tasks[data["resourceArn"]], *INTERRUPTED)
         if tag["key"] == AGE:
             task = ecs._tasks[data["resourceArn"]]
             made = datetime.fromisoformat(task["createdAt"].replace("Z", "+00:00"))

@@ -7,6 +7,7 @@ import { draw, h, hosted } from "./dom.js";
 import { lengthOf } from "./durations.js";
 import { OUTCOMES, errorLabel, isSlotOnly, outcomeOf } from "./outcomes.js";
 import { link } from "./routes.js";
+import { dueOf } from "./timeline.js";
 import { dateTime, duration, millis, now } from "./times.js";
 
 const HEIGHT = 26;
@@ -27,15 +28,20 @@ export function rowsOf(runs, slots, { from, to }) {
     if (end >= from && begin <= to) row(run.job_id, run.job_name ?? run.job_id).runs.push(run);
   }
   for (const slot of slots) {
-    const at = millis(slot.scheduled_for);
+    const at = startOf(slot);
     if (at >= now() && at <= to && at >= from) row(slot.job_id, slot.job_name).slots.push(at);
   }
   return [...rows.values()].sort((one, other) =>
     one.name.localeCompare(other.name, undefined, { numeric: true }));
 }
 
+/** When a slot to come starts. */
+export function startOf(slot) {
+  return millis(slot.due_at ?? slot.scheduled_for);
+}
+
 function spanOf(run) {
-  const begin = millis(run.started_at ?? run.scheduled_for ?? run.created_at);
+  const begin = run.started_at ? millis(run.started_at) : dueOf(run);
   return { begin, end: run.started_at || run.status === "pending" ? millis(run.finished_at) ?? now() : begin };
 }
 

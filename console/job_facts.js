@@ -55,7 +55,7 @@ export function nextFires(job, slots) {
   if (!job.schedule) return null;
   if (job.paused) return h("p", { class: "nothing" }, "Paused: the schedule does not fire.");
   const isSameZone = job.timezone === viewerZone;
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Next fires" }, h("table", { class: "fires" },
+  const table = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Next fires" }, h("table", { class: "fires" },
     h("thead", null, h("tr", null,
       h("th", { scope: "col" }, job.timezone),
       !isSameZone && h("th", { scope: "col" }, `Yours (${viewerZone})`),
@@ -67,6 +67,9 @@ export function nextFires(job, slots) {
         !isSameZone && h("td", null, timeOf(at, { weekday: true })),
         h("td", null, ticking("until", at)));
     }))));
+  return [table, job.jitter_seconds > 0 && h("p", { class: "help" },
+    "The job starts later than these by its jitter: the next time ",
+    timeOf(millis(job.next_run_at), { weekday: true }), ".")];
 }
 
 const SHOWN = {

@@ -1,6 +1,6 @@
 // The project's day: every run between two times by job, and what is to come.
 
-import { dayRows, rowsOf } from "./day_rows.js";
+import { dayRows, rowsOf, startOf } from "./day_rows.js";
 import { h } from "./dom.js";
 import { legend, lengthOf } from "./durations.js";
 import { OUTCOMES, errorLabel, isInFlight, outcomeOf } from "./outcomes.js";
@@ -25,7 +25,7 @@ export function openDay(page) {
   page.title(`Day · ${page.route.project}`);
   begin();
   const polling = page.poll(look, () =>
-    pauseFor(state.runs.runs.some(isInFlight), state.slots.map((slot) => millis(slot.scheduled_for))));
+    pauseFor(state.runs.runs.some(isInFlight), state.slots.map(startOf)));
 
   function begin() {
     state.runs = new RunsWindow((query) => page.project.get("/runs", query), window());
@@ -111,7 +111,7 @@ function notes(state) {
     !state.runs.isComplete && "There are more runs than can be drawn; the oldest are left out. " +
       "Choose a shorter time.",
     !state.areSlotsComplete && "What is to come is drawn up to " +
-      `${dateTime(millis(state.slots.at(-1).scheduled_for))}: these are ${MOST_SLOTS} slots.`,
+      `${dateTime(startOf(state.slots.at(-1)))}: these are ${MOST_SLOTS} slots.`,
   ].filter(Boolean);
 }
 

@@ -4,6 +4,7 @@ import { awsLinks } from "./aws_links.js";
 import { h } from "./dom.js";
 import { badge, errorLabel, outcomeOf } from "./outcomes.js";
 import { join } from "./shell_words.js";
+import { dueOf, hasJitter } from "./timeline.js";
 import { duration, millis, ticking, timeOf, utc } from "./times.js";
 import { bytes, usd } from "./words.js";
 
@@ -33,7 +34,7 @@ function capital(text) {
 /** The numbers in a row. */
 export function factsRow(run) {
   const started = millis(run.started_at);
-  const due = millis(run.scheduled_for) ?? millis(run.created_at);
+  const due = dueOf(run);
   const facts = [
     ["State", badge(outcomeOf(run))],
     run.retry_at && ["Next attempt", ticking("until", millis(run.retry_at))],
@@ -62,7 +63,8 @@ export function detailsOf(run) {
   const rows = [
     ["Run", h("code", null, run.id)],
     ["Job version", run.job_version],
-    ["Due", both(run.scheduled_for)],
+    [hasJitter(run) ? "Slot" : "Due", both(run.scheduled_for)],
+    hasJitter(run) && ["Due, with jitter", both(run.due_at)],
     ["Created", both(run.created_at)],
     ["Started", both(run.started_at)],
     ["Finished", both(run.finished_at)],

@@ -10,9 +10,19 @@ const ROW = 26;
 const TOP = 6;
 const LEAST = 1000;
 
+/** When a run was to start: of a slot, after the job's jitter. */
+export function dueOf(run) {
+  return millis(run.due_at ?? run.scheduled_for ?? run.created_at);
+}
+
+/** Whether the job's jitter made the run start later than its slot. */
+export function hasJitter(run) {
+  return Boolean(run.due_at) && run.due_at !== run.scheduled_for;
+}
+
 /** From when to when a run's charts go. */
 export function spanOf(run) {
-  const from = millis(run.scheduled_for) ?? millis(run.created_at);
+  const from = dueOf(run);
   const end = millis(run.finished_at) ?? now();
   const start = Math.min(from, millis(run.created_at));
   return { from: start, to: Math.max(end, start + LEAST) };
@@ -36,7 +46,7 @@ export function eventsOf(run) {
   const add = (time, text, row) => {
     if (time) events.push({ at: millis(time), text, row });
   };
-  add(run.scheduled_for, "Due", 0);
+  add(run.due_at ?? run.scheduled_for, "Due", 0);
   add(run.created_at, "Created", 0);
   run.attempts.forEach((attempt, index) => {
     const name = run.max_attempts > 1 ? `Attempt ${attempt.attempt}` : "Task";
@@ -78,7 +88,7 @@ function drawing(run, events, width) {
 
 function rowsOf(run, end) {
   const started = millis(run.started_at);
-  const due = millis(run.scheduled_for) ?? millis(run.created_at);
+  const due = dueOf(run);
   const waitEnd = started ?? millis(run.attempts[0]?.finished_at) ?? end;
   const rows = [{ label: "Waited", bars: [{ from: due, to: waitEnd, look: "waiting" }] }];
   run.attempts.forEach((attempt, index) => {

@@ -48,6 +48,7 @@ class Run:
     finished_at: datetime | None = None
     created_at: datetime = NOW
     scheduled_for: datetime | None = None
+    due_at: datetime | None = None
     released_at: datetime | None = None
     observed_at: datetime | None = None
     # stored by the transitions, but not read by them

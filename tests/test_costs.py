@@ -206,6 +206,14 @@ def test_the_calls_of_a_scheduled_fire(warm: Yard, policy: str, queries: int) ->
     assert cost(warm, lambda: warm.fire(job)) == expected | ({QUERY: queries} if queries else {})
 
 
+def test_jitter_costs_no_call(warm: Yard) -> None:
+    """The rule fires when the slot starts, and not at the slot."""
+    job = warm.create(schedule="* * * * *", jitter_seconds=3_600)
+    warm.clock.at = warm.stored_job(job).next_due_at or warm.clock.at
+    expected = {GET: 1, PUT: 2, RUN_TASK: 1, UPDATE: 1}
+    assert cost(warm, lambda: warm.fire(job)) == expected
+
+
 def test_the_calls_of_a_queue(warm: Yard) -> None:
     """
     A trigger that starts at once costs a query more than others, and so does its end. One that

@@ -226,6 +226,32 @@ def test_around_a_clock_change_the_slots_are_those_of_debian_s_cron(
         assert slots == by_cronsim(expression, zone, after, until)
 
 
+@settings(max_examples=1000, deadline=None, derandomize=True)
+@given(
+    EXPRESSIONS,
+    st.sampled_from([*ZONES, *ODD]),
+    st.one_of(INSTANTS, st.integers(0, 19)),
+    st.integers(0, 60),
+)
+@example("30 23 28 2 *", "UTC", datetime(2027, 2, 28, tzinfo=UTC), 60)
+@example("0,59 23 * * 5", "UTC", datetime(2026, 11, 23, tzinfo=UTC), 1)
+@example("30 2 * * 0", "Europe/Berlin", 0, 45)
+def test_rules_with_a_delay_fire_so_much_after_each_slot(
+    expression: str, zone: str, around: datetime | int, minutes: int
+) -> None:
+    """Those of the fires that come so much after a slot are exactly one for each slot."""
+    schedule = parsed(expression, zone)
+    if isinstance(around, int):  # a change of the zone's clocks, if it has any
+        near = changes(zone) or [datetime(2026, 1, 1, tzinfo=UTC)]
+        after = near[around % len(near)] - 200 * MINUTE
+    else:
+        after = schedule.next_slot(around) - 100 * MINUTE
+    until, delay = after + timedelta(hours=9), minutes * MINUTE
+    found = fires(schedule.rules(delay), after, until)
+    expected = [slot + delay for slot in schedule.slots_between(after - delay, until - delay)]
+    assert sorted(fire for fire in found if schedule.is_slot(fire - delay)) == expected
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(EXPRESSIONS, st.sampled_from(ZONES), INSTANTS, st.integers(0, 3000), st.integers(0, 30))
 def test_due_is_the_newest_slots_and_a_count_of_the_rest(

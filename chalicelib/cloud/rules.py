@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.clock import Clock
 from chalicelib.cloud import aws
-from chalicelib.domain import schedule
+from chalicelib.domain import jitter, schedule
 from chalicelib.domain.errors import Unavailable
 from chalicelib.settings import STAGE_TAG, Settings
 
@@ -53,6 +54,9 @@ class Rules:
             f"Jobyard: wakes job '{spec['name']}' ({job_id}) of {project.replace('#', '/')}, "
             f"cron '{plan.expression}' in {plan.timezone}."
         )
+        delay = jitter.delay(job_id, spec)
+        if delay:
+            what += f" Jitter: {delay // timedelta(minutes=1)} min later."
         return [
             {
                 "Name": f"{self.settings.prefix}-{job_id}-{number}",
@@ -60,7 +64,7 @@ class Rules:
                 "State": "DISABLED" if spec["paused"] else "ENABLED",
                 "Description": what[:512],
             }
-            for number, expression in enumerate(plan.rules())
+            for number, expression in enumerate(plan.rules(delay))
         ]
 
     def put(self, job_id: str, project: str, rules: Sequence[Mapping[str, Any]]) -> int:

@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 from pydantic.json_schema import WithJsonSchema
 
 from chalicelib.domain import fields
+from chalicelib.domain.jitter import LONGEST
 
 IMAGE_SCHEMA: JsonDict = {"pattern": f"^(?:{fields.IMAGE})$"}
 NAMES_SCHEMA: JsonDict = {"propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}}
@@ -36,6 +37,16 @@ Command = Annotated[
 ]
 WHOLE = BeforeValidator(fields.whole)
 """After a Field with limits, so that the schema shows them."""
+Jitter = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=LONGEST,
+        description="Each slot starts later by an amount that is fixed for the job: whole minutes, "
+        "at most this, rounded up to minutes.",
+    ),
+    WHOLE,
+]
 VariableName = Annotated[str, AfterValidator(fields.variable_name)]
 Env = Annotated[
     dict[VariableName, Lines],

@@ -138,8 +138,9 @@ class JobSpec(_Body):
     max_concurrent_runs: Annotated[int, Field(ge=1, le=1_000), body_types.WHOLE] = Field(
         1, description="How many may be in flight before forbid, replace and queue act."
     )
+    jitter_seconds: body_types.Jitter = 0
     starting_deadline_seconds: Annotated[int, Field(ge=300, le=86_400), body_types.WHOLE] = Field(
-        3_600, description="A slot noticed later than this is recorded as missed."
+        3_600, description="A start noticed later than this is recorded as missed."
     )
     cpu: Annotated[
         float,

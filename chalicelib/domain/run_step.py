@@ -54,6 +54,7 @@ class RunLike(Protocol):
     finished_at: Any
     created_at: Any
     scheduled_for: Any
+    due_at: Any
     look_at: Any
     released_at: Any
 
@@ -83,7 +84,8 @@ def start_delay(run: RunLike) -> float | None:
     container."""
     if run.started_at is None:
         return None
-    delay: timedelta = run.started_at - (run.released_at or run.scheduled_for or run.created_at)
+    due = run.released_at or run.due_at or run.scheduled_for or run.created_at
+    delay: timedelta = run.started_at - due
     return delay.total_seconds()
 
 

@@ -46,16 +46,17 @@ class Schedule:
     expression: str
     timezone: str
 
-    def rules(self) -> tuple[str, ...]:
+    def rules(self, delay: timedelta = timedelta(0)) -> tuple[str, ...]:
         """
-        EventBridge `cron(...)` expressions, in UTC, whose minutes include every slot.
+        EventBridge `cron(...)` expressions, in UTC, whose minutes include that of every slot, or,
+        with a delay in whole minutes, the minute so much after it.
 
         One; two where a day may match by date or by weekday, because a rule takes only either
         (EventBridge user guide, "Cron expressions reference"). An account has few rules, and a
         wake-up for nothing costs next to nothing: so one wide rule, not several exact ones.
         """
         spec = cron.parse(self.expression)
-        in_utc = _in_utc(spec, zones.clock(self.timezone))
+        in_utc = _in_utc(spec, zones.clock(self.timezone), delay // _MINUTE)
         minutes, hours = _text(in_utc.minutes, range(60)), _text(in_utc.hours, range(24))
         rules = []
         for days in _day_fields(spec, in_utc.shifts):
@@ -194,20 +195,21 @@ class _InUtc(NamedTuple):
     """By how many days UTC's date differs from the local one."""
 
 
-def _in_utc(spec: Cron, clock: zones.Clock) -> _InUtc:
-    """When rules must fire: at the times under every offset, and right after gaps that skip one."""
+def _in_utc(spec: Cron, clock: zones.Clock, later: int) -> _InUtc:
+    """When rules must fire: at the times under every offset, and right after gaps that skip one;
+    all of it `later` by so many minutes."""
     minutes: set[int] = set()
     hours: set[int] = set()
     shifts: set[int] = set()
     for ahead in clock.offsets:
-        moved = [divmod(minute - ahead, 60) for minute in spec.minutes]
+        moved = [divmod(minute - ahead + later, 60) for minute in spec.minutes]
         minutes.update(minute for _, minute in moved)
         carried = {carry for carry, _ in moved}
         days_and_hours = [divmod(hour + carry, 24) for hour in spec.hours for carry in carried]
         hours.update(hour for _, hour in days_and_hours)
         shifts.update(shift for shift, _ in days_and_hours)
     for skip in () if spec.follows_clock else clock.skips:
-        day, minute = divmod(skip.minute, DAY)
+        day, minute = divmod(skip.minute + later, DAY)
         missed = {local // DAY for local in skip.missing if spec.matches(local)}
         if missed:
             hours.add(minute // 60)

@@ -152,7 +152,7 @@ class Audit:
         """
         if job.next_slot is None or job.wake == SWEEP or not job.is_active:
             return True
-        return self.jobs_table.change_wake(job, SWEEP, work_at(job.next_slot, SWEEP))
+        return self.jobs_table.change_wake(job, SWEEP, work_at(job.next_slot, SWEEP, job.delay))
 
     def _as_wanted(self, rule: dict[str, Any], wanted: dict[str, Any], job: Job) -> bool:
         if any(rule.get(name) != value for name, value in wanted.items()):
@@ -204,7 +204,7 @@ class Audit:
         wanted = self.rules.render(job.job_id, job.pk, job.spec)
         if not self.rules.put_all(job.job_id, job.pk, wanted):
             return False
-        if not self.jobs_table.change_wake(job, None, work_at(job.next_slot, None)):
+        if not self.jobs_table.change_wake(job, None, work_at(job.next_slot, None, job.delay)):
             self.rules.remove([rule["Name"] for rule in wanted])
         return True
 

@@ -65,4 +65,5 @@ def slot_run(job: Job, slot: datetime, now: datetime, settings: Settings) -> Run
     run = new_run(job, run_id, now, SCHEDULE, settings)
     run.trigger = "schedule"
     run.scheduled_for = slot
+    run.due_at = slot + job.delay if job.delay else None
     return run

@@ -28,7 +28,7 @@ from chalicelib.tables.runs import RunsTable, expiry
 ADVANCE_TRIES = 6
 """With pauses of half a second in all; after that the next sweep handles the slot."""
 PROMPT = timedelta(minutes=2)
-"""Besides the newest slot, those younger than this start too."""
+"""Besides the newest slot, those that are less late than this start too."""
 RECORDED_MISSES = 100
 """After a longer gap only the newest misses are recorded one by one."""
 ASKED_AT_ONCE = 100
@@ -47,20 +47,20 @@ class Scheduler:
     settings: Settings
     clock: Clock
 
-    def fired(self, project: str, job_id: str, slot: datetime) -> str:
+    def fired(self, project: str, job_id: str, minute: datetime) -> str:
         """
-        Handle a rule's fire for the slot in its event; returns the outcome in a word. The slot may
-        be ahead of this machine's clock, so the later of the two counts. A rule may fire at more
+        Handle a rule's fire in the minute of its event; returns the outcome in a word. It may be
+        ahead of this machine's clock, so the later of the two counts. A rule may fire at more
         minutes than its schedule, more than once, hours late, or for a job that is changed, paused
         or gone: each is an outcome, not an error.
         """
         job = self.jobs_table.get(project, job_id)
         if job is None or not job.is_active:
             return "gone"
-        if job.next_slot is None:
+        if job.next_due_at is None:
             return "not scheduled"
-        until = max(self.clock.now(), slot.replace(second=0, microsecond=0))
-        if job.next_slot > until:
+        until = max(self.clock.now(), minute.replace(second=0, microsecond=0))
+        if job.next_due_at > until:
             return "not due"
         self.advance(job, until)
         return "advanced"
@@ -70,16 +70,16 @@ class Scheduler:
         Bring a job's schedule up to `until`; the runs of its slots are launched at once, or left
         to the launcher.
 
-        1. The slots from the cursor to `until` are due. The newest starts, and with it every other
-           one less than PROMPT old, unless it is later than the job's starting deadline; the rest
-           are recorded as missed.
+        1. The slots from the cursor to `until` are due; where the job has jitter, those whose delay
+           has passed. The newest starts, and with it every other one less than PROMPT late, unless
+           it is later than the job's starting deadline; the rest are recorded as missed.
         2. Each slot's run has an id of its own, so recording or claiming it again changes nothing.
         3. The cursor moves past them, on condition that nobody else has moved it.
 
         Dying anywhere before 3 leaves them all due, and doing them again is harmless.
         """
         for _ in contention.tries(self.clock, ADVANCE_TRIES):
-            if not job.is_active or job.next_slot is None or job.next_slot > until:
+            if not job.is_active or job.next_due_at is None or job.next_due_at > until:
                 return
             if self._advance_once(job, until, leaves_launches):
                 return
@@ -92,8 +92,8 @@ class Scheduler:
         """False: the job changed meanwhile, and the caller must decide again."""
         plan = schedule.Schedule(job.spec["schedule"], job.spec["timezone"])
         assert job.next_slot is not None  # the caller has looked
-        slots, older = plan.due(job.next_slot, until, RECORDED_MISSES)
-        now = self.clock.now()
+        slots, older = plan.due(job.next_slot, until - job.delay, RECORDED_MISSES)
+        now = self.clock.now() - job.delay  # a slot's time to start, minus this, is how late it is
         deadline = timedelta(seconds=job.spec["starting_deadline_seconds"])
         starting = {slot for slot in slots if now - slot < PROMPT} | set(slots[-1:])
         starting = {slot for slot in starting if now - slot <= deadline}
@@ -109,8 +109,8 @@ class Scheduler:
                 message, count = _missed(unrecorded), 1 + unrecorded
                 told = notice if slot == missed[-1] else None
                 self._record(job, slot, "missed_deadline", message, count, told)
-        next_slot = plan.next_slot(until)
-        return self.jobs_table.move_cursor(job, next_slot, work_at(next_slot, job.wake))
+        next_slot = plan.next_slot(until - job.delay)
+        return self.jobs_table.move_cursor(job, next_slot, work_at(next_slot, job.wake, job.delay))
 
     def _record(
         self,
@@ -214,11 +214,12 @@ class Scheduler:
         self.lifecycle.release(run.project, run.job_id)
 
 
-def work_at(next_slot: datetime | None, wake: str | None) -> datetime | None:
-    """When the sweep should look at a job whose next slot is that one, and which is woken so."""
+def work_at(next_slot: datetime | None, wake: str | None, delay: timedelta) -> datetime | None:
+    """When the sweep should look at a job whose next slot is that one, which is woken so, and which
+    starts `delay` after its slots."""
     if next_slot is None:
         return None
-    return next_slot if wake == SWEEP else next_slot + FIRE_GRACE
+    return next_slot + delay + (timedelta(0) if wake == SWEEP else FIRE_GRACE)
 
 
 def first_slot(spec: dict[str, Any], after: datetime) -> datetime | None:

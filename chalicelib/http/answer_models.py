@@ -47,6 +47,7 @@ class Job(Answered):
     paused: bool
     concurrency_policy: Literal["allow", "forbid", "replace", "queue"]
     max_concurrent_runs: int
+    jitter_seconds: int
     starting_deadline_seconds: int
     cpu: Annotated[float, Field(description="vCPU")]
     memory_mib: int
@@ -62,7 +63,7 @@ class Job(Answered):
     created_at: Time
     updated_at: Time
     next_run_at: Annotated[
-        Time | None, Field(description="The next slot; null without a schedule, or while paused.")
+        Time | None, Field(description="When the next slot starts; null on demand, or paused.")
     ]
     wake: Annotated[
         Literal["rule", "sweep"] | None,
@@ -87,10 +88,11 @@ class Slot(Answered):
     job_id: JobId
     job_name: str
     scheduled_for: Time
+    due_at: Annotated[Time, Field(description="When it starts: the slot, and the jitter.")]
 
 
 class Upcoming(Answered):
-    """Ascending."""
+    """Ascending by `due_at`."""
 
     slots: list[Slot]
     is_complete: Annotated[
@@ -132,6 +134,7 @@ class Run(Answered):
         Field(description="Null in a run of a version that did not record it."),
     ]
     scheduled_for: Time | None
+    due_at: Annotated[Time | None, Field(description="The slot, and the job's jitter.")]
     attempt: Annotated[int, Field(ge=1)]
     max_attempts: Annotated[int, Field(ge=1)]
     retry_at: Time | None

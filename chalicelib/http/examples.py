@@ -25,6 +25,7 @@ _JOB = {
     "paused": False,
     "concurrency_policy": "allow",
     "max_concurrent_runs": 1,
+    "jitter_seconds": 0,
     "starting_deadline_seconds": 3600,
     "cpu": 0.25,
     "memory_mib": 512,
@@ -70,6 +71,7 @@ _RUN = {
     "trigger": "schedule",
     "triggered_by": {"kind": "schedule"},
     "scheduled_for": _AT,
+    "due_at": _AT,
     "attempt": 1,
     "max_attempts": 1,
     "retry_at": None,
@@ -153,7 +155,14 @@ EXAMPLES: dict[str, Any] = {
         "slots": [_JOB["next_run_at"], "2026-11-25T02:00:00.000Z"],
     },
     "Upcoming": {
-        "slots": [{"job_id": _JOB_ID, "job_name": "nightly", "scheduled_for": _JOB["next_run_at"]}],
+        "slots": [
+            {
+                "job_id": _JOB_ID,
+                "job_name": "nightly",
+                "scheduled_for": _JOB["next_run_at"],
+                "due_at": _JOB["next_run_at"],
+            }
+        ],
         "is_complete": True,
     },
     "ProjectCost": {

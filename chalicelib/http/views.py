@@ -35,12 +35,13 @@ def job(record: Job) -> dict[str, Any]:
         "managed_by": None,
         "notify": list(DEFAULT),
         "max_concurrent_runs": 1,
+        "jitter_seconds": 0,
         **record.spec,
         "schedule_text": _in_words(record.spec["schedule"]),
         "version": int(record.version),
         "created_at": iso(record.created_at),
         "updated_at": iso(record.updated_at),
-        "next_run_at": iso(record.next_slot),
+        "next_run_at": iso(record.next_due_at),
         "wake": record.woken_by,
     }
 
@@ -62,7 +63,12 @@ def schedule(preview: Preview) -> dict[str, Any]:
 def upcoming(found: Upcoming) -> dict[str, Any]:
     """The slots to come."""
     slots = [
-        {"job_id": slot.job_id, "job_name": slot.job_name, "scheduled_for": iso(slot.at)}
+        {
+            "job_id": slot.job_id,
+            "job_name": slot.job_name,
+            "scheduled_for": iso(slot.scheduled_for),
+            "due_at": iso(slot.due_at),
+        }
         for slot in found.slots
     ]
     return {"slots": slots, "is_complete": found.is_complete}
@@ -83,6 +89,7 @@ def run(record: Run) -> dict[str, Any]:
         "trigger": record.trigger,
         "triggered_by": record.triggered_by,
         "scheduled_for": iso(record.scheduled_for),
+        "due_at": iso(record.due_at or record.scheduled_for),
         "attempt": int(record.attempt),
         "max_attempts": int(record.max_attempts),
         "retry_at": iso(record.retry_at),
@@ -196,7 +203,7 @@ def status(found: JobStatus) -> dict[str, Any]:
         "schedule": job.spec["schedule"],
         "timezone": job.spec["timezone"] if is_scheduled else None,
         "paused": job.spec["paused"] if is_scheduled else None,
-        "next_run_at": iso(job.next_slot),
+        "next_run_at": iso(job.next_due_at),
     }
 
 

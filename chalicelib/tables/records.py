@@ -9,7 +9,7 @@ indexes are defined by infra/stack.yaml; a test compares.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
@@ -26,6 +26,8 @@ from pynamodb.indexes import (
     KeysOnlyProjection,
 )
 from pynamodb.models import Model
+
+from chalicelib.domain import jitter
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Record")
@@ -131,6 +133,16 @@ class Job(SortedRecord):
     @property
     def is_active(self) -> bool:
         return self.state == ACTIVE
+
+    @property
+    def delay(self) -> timedelta:
+        """How much later than its slots it starts."""
+        return jitter.delay(self.job_id, self.spec)
+
+    @property
+    def next_due_at(self) -> datetime | None:
+        """When the slot at the cursor is to start."""
+        return None if self.next_slot is None else self.next_slot + self.delay
 
     @property
     def woken_by(self) -> str | None:

@@ -86,6 +86,8 @@ class Run(SortedRecord):
     triggered_by = maybe(JSONAttribute(null=True))
     """Who or what triggered it, as it is shown; absent in a run that an older version claimed."""
     scheduled_for = maybe(UTCDateTimeAttribute(null=True))
+    due_at = maybe(UTCDateTimeAttribute(null=True))
+    """When the slot was to start, where the job's jitter made that later than the slot."""
 
     live = maybe(BooleanAttribute(null=True))
     """True while its task may be running or has to be launched; a `Live` record says so too."""

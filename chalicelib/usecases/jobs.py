@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import log
 from chalicelib.clock import Clock
-from chalicelib.domain import ids
+from chalicelib.domain import ids, jitter
 from chalicelib.domain.actor import Actor
 from chalicelib.domain.change import Change
 from chalicelib.domain.errors import Conflict
@@ -143,8 +143,9 @@ class Jobs:
 
         `if_match` is checked on the version that is read, and 3 stores only over that version.
 
-        1. Where the schedule changes, advance the old one first: a slot that is due already keeps
-           its run. The new schedule begins with the first slot after now.
+        1. Where the schedule or the jitter changes, advance the job as it was first: a slot that is
+           due already keeps its run. The new schedule begins with the first slot after now. Jitter
+           alone changes when the next slot starts, also one that has come and waits for it.
         2. Register the container if it changed, and put the rules that changed, or all of a job
            that has none. Where the bus has no room for them, the sweep wakes the job from here on.
         3. Store the new version, on condition that the job is still the one that was read; else
@@ -170,8 +171,8 @@ class Jobs:
                 return job
             # one moment for both: a slot that comes due in between would belong to neither schedule
             now = self.clock.now()
-            is_due = job.next_slot is not None and job.next_slot <= now
-            if is_due and _schedule(spec) != _schedule(old):
+            is_due = job.next_due_at is not None and job.next_due_at <= now
+            if is_due and _start_times(job_id, spec) != _start_times(job_id, old):
                 self.scheduler.advance(job, now)
                 continue
             if self._stored(job, old, spec, now, by):
@@ -240,8 +241,9 @@ def _woken(job: Job, spec: dict[str, Any], wake: str | None, now: datetime) -> d
     if _schedule(spec) != _schedule(job.spec):
         next_slot = first_slot(spec, now)
         changes |= {"next_slot": next_slot, "schedule_version": job.schedule_version + 1}
-    if changes or wake != job.wake:
-        changes |= {"wake": wake, "work_at": work_at(next_slot, wake)}
+    delay = jitter.delay(job.job_id, spec)
+    if changes or wake != job.wake or delay != job.delay:
+        changes |= {"wake": wake, "work_at": work_at(next_slot, wake, delay)}
     return changes
 
 
@@ -264,7 +266,7 @@ def _new_job(
         schedule_version=1,
         next_slot=next_slot,
         wake=wake,
-        work_at=work_at(next_slot, wake),
+        work_at=work_at(next_slot, wake, jitter.delay(job_id, spec)),
         gate=0,
         created_at=now,
         updated_at=now,
@@ -279,5 +281,10 @@ def _name_taken(name: str) -> Conflict:
 
 
 def _schedule(spec: dict[str, Any]) -> tuple[Any, ...]:
-    """What decides when a job is due."""
+    """What decides which slots a job has."""
     return spec["schedule"], spec["timezone"], spec["paused"]
+
+
+def _start_times(job_id: str, spec: dict[str, Any]) -> tuple[Any, ...]:
+    """What decides when a job is due."""
+    return *_schedule(spec), jitter.delay(job_id, spec)

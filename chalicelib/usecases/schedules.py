@@ -29,11 +29,12 @@ class Preview(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A slot that is to come."""
+    """A slot that is to come; they sort by when they start."""
 
-    at: datetime
+    due_at: datetime
     job_id: str
     job_name: str
+    scheduled_for: datetime
 
 
 class Upcoming(NamedTuple):
@@ -44,22 +45,24 @@ class Upcoming(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """A job with its first slot: all that is kept of a job while its project is read."""
+    """A job with the start of its first slot: all that is kept of it while its project is read."""
 
     first: datetime
     job_id: str
     name: str
     expression: str
     timezone: str
+    delay: timedelta
 
     def slots(self, until: datetime) -> Iterator[Slot]:
         """The first one costs nothing; a schedule is read only by who takes a second."""
         from chalicelib.domain.schedule import Schedule
 
-        yield Slot(self.first, self.job_id, self.name)
+        slot = self.first - self.delay
+        yield Slot(self.first, self.job_id, self.name, slot)
         schedule = Schedule(self.expression, self.timezone)
-        for at in schedule.slots_between(self.first, until):
-            yield Slot(at, self.job_id, self.name)
+        for at in schedule.slots_between(slot, until - self.delay):
+            yield Slot(at + self.delay, self.job_id, self.name, at)
 
 
 @dataclass(slots=True)
@@ -135,23 +138,24 @@ class _Reading:
             if self._clock.remaining() < SPARE_SECONDS:
                 self.is_whole = False
                 return
-            first = _first_slot(job, now, self._last)
+            first = _first_start(job, now, self._last)
             if first is not None:
-                spec = job.spec
-                yield _Candidate(first, job.job_id, job.name, spec["schedule"], spec["timezone"])
+                when = job.spec["schedule"], job.spec["timezone"], job.delay
+                yield _Candidate(first, job.job_id, job.name, *when)
 
 
-def _first_slot(job: Job, now: datetime, last: datetime) -> datetime | None:
-    """The job's first slot after now, None if it has none until `last`."""
+def _first_start(job: Job, now: datetime, last: datetime) -> datetime | None:
+    """When the job's first slot starts after now; None if none does until `last`."""
     from chalicelib.domain.schedule import Schedule
 
-    if job.next_slot is None or job.next_slot > last:
+    if job.next_due_at is None or job.next_due_at > last:
         return None
-    if job.next_slot > now:
-        return job.next_slot
+    if job.next_due_at > now:
+        return job.next_due_at
     # it is due, and nobody has advanced the job's cursor yet
     schedule = Schedule(job.spec["schedule"], job.spec["timezone"])
-    return next(schedule.slots_between(now, last, 1), None)
+    slot = next(schedule.slots_between(now - job.delay, last - job.delay, 1), None)
+    return None if slot is None else slot + job.delay
 
 
 def _last(until: timedelta | datetime | None, now: datetime) -> datetime:

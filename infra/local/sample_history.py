@@ -84,7 +84,7 @@ class History:
         # its slots of the past have had their runs
         slot = first_slot(job.spec, now)
         assert slot is None or self.system.jobs_table.move_cursor(
-            job, slot, work_at(slot, job.wake)
+            job, slot, work_at(slot, job.wake, job.delay)
         )
         for life in lives:
             self._write_output(life.run, sample)

@@ -44,7 +44,12 @@ _OPTIONS = (
         type=Duration(),
         help="A slot noticed later is recorded as missed.  [API: 1h]",
     ),
-    click.option("--jitter", "jitter_seconds", type=Duration(), help="Spreads the starts."),
+    click.option(
+        "--jitter",
+        "jitter_seconds",
+        type=Duration(),
+        help="Each slot starts later by an amount that is fixed for the job, at most this.",
+    ),
     click.option("--capacity", help="on_demand, spot or spot_then_on_demand."),
     click.option(
         "--notify",

@@ -162,11 +162,14 @@ def upcoming(session: Session, until: timedelta, limit: int) -> None:
         columns = [Column("FIRES"), Column("IN", is_number=True), Column("JOB", True)]
         rows = [
             [
-                Cell(durations.moment(slot["scheduled_for"])),
-                Cell(durations.until(slot["scheduled_for"], now).removeprefix("in ")),
+                Cell(durations.moment(starts)),
+                Cell(durations.until(starts, now).removeprefix("in ")),
                 Cell(slot["job_name"], "bold"),
             ]
             for slot in slots
+            for starts in [
+                slot.get("due_at") or slot["scheduled_for"]
+            ]  # an older stage has no jitter
         ]
         render.table(columns, rows, sys.stdout)
         if slots and not data["is_complete"]:

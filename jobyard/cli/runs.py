@@ -189,6 +189,7 @@ def _show(one: Json) -> None:
     error = one["error"] or {}
     by = one.get("triggered_by") or {}
     state = waiting.waits_for(one)
+    due = one.get("due_at") or one["scheduled_for"]  # an older stage does not say it
     render.pairs(
         [
             ("run", Cell(one["id"])),
@@ -199,6 +200,7 @@ def _show(one: Json) -> None:
             ("hint", Cell(error.get("hint", ""))),
             ("trigger", Cell(" by ".join(filter(None, [one["trigger"], by.get("name")])))),
             ("slot", Cell(durations.moment(one["scheduled_for"]))),
+            ("due", Cell(durations.moment(due) if due != one["scheduled_for"] else "")),
             ("created", Cell(durations.moment(one["created_at"]))),
             ("started", Cell(durations.moment(one["started_at"]))),
             ("finished", Cell(durations.moment(one["finished_at"]))),

@@ -15,7 +15,7 @@ from jobyard.job_fields import FIELDS
 
 SCHEMA = JobSpec.model_json_schema()
 PROPERTIES: dict[str, Any] = SCHEMA["properties"]
-SECOND_WAVE = {"jitter_seconds", "capacity"}
+SECOND_WAVE = {"capacity"}
 """Fields that the client knows and a stage may lack; such a stage refuses them by name."""
 
 

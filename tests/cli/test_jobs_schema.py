@@ -36,6 +36,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "paused": ([True, False, "${ON}", None], ["yes", 1, "true"]),
     "concurrency_policy": (["allow", "forbid", "queue", None], ["never", "", True]),
     "max_concurrent_runs": ([1, 1_000, "${N}", None], [0, 1_001, "1", 1.5, True]),
+    "jitter_seconds": ([0, 3_600, "${N}", None], [-1, 3_601, "1", 1.5, True]),
     "starting_deadline_seconds": ([300, 86_400, None], [299, 86_401, "300", 300.5, True]),
     "cpu": ([0.25, "${CPU}", None], [0.3, 32, "0.25", True]),
     "memory_mib": ([512, 1024, None], [511, 122_881, "512", 512.5]),

@@ -23,6 +23,7 @@ VALUES: dict[str, list[Any]] = {
     "paused": [True, False, "true"],
     "concurrency_policy": ["allow", "forbid", "replace", "queue", "x"],
     "max_concurrent_runs": [1, 1_000, 2, 0, 1_001, 1.5],
+    "jitter_seconds": [0, 3_600, 90, -1, 3_601, "60"],
     "starting_deadline_seconds": [300, 86_400, 299, 1e400],
     "cpu": [0.25, 0.5, 1, 4, True, 3, 10**400],
     "memory_mib": [1024, 2048, 512, 10**30],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from chalicelib.domain import ecs_task, schedule
@@ -19,6 +19,9 @@ from infra.local.fidelity.tasks import Task
 from tests.reliability import copies, lines, notifications, told
 from tests.reliability.copies import NO_TASK_NEEDED
 from tests.reliability.world import ScheduleSeen, World
+
+EARLY = timedelta(seconds=5)
+"""How far the minute of a fire may be ahead of the clock: `intruders.a_fire`."""
 
 
 def hold_at_rest(world: World, *, losing_events: bool = False) -> None:
@@ -54,6 +57,7 @@ def wrong(world: World) -> list[str]:
     return [
         *runs_end(world),
         *slots_are_kept(world),
+        *slots_wait_for_their_jitter(world),
         *tasks_are_single(world),
         *verdicts_fit(world),
         *counts_fit(world),
@@ -98,15 +102,20 @@ def slots_are_kept(world: World) -> Iterator[str]:
             recorded[run.job_id][run.scheduled_for] += 1
     for job in world.jobs():
         seen = world.schedules.get(job.job_id, [])
-        expected = Counter(_slots(job, seen))
-        if recorded[job.job_id] != expected:
-            lacking = [f"{slot:%d %H:%M}" for slot in expected - recorded[job.job_id]]
-            extra = [f"{slot:%d %H:%M}" for slot in recorded[job.job_id] - expected]
+        slots = list(_slots(job, seen))
+        expected = Counter(slot for slot, is_certain in slots if is_certain)
+        possible = Counter(slot for slot, _ in slots)
+        lacking = [f"{slot:%d %H:%M}" for slot in expected - recorded[job.job_id]]
+        extra = [f"{slot:%d %H:%M}" for slot in recorded[job.job_id] - possible]
+        if lacking or extra:
             yield f"{job.job_id}: slots without a record {lacking}, too many records {extra}"
 
 
-def _slots(job: Job, seen: list[ScheduleSeen]) -> Iterator[datetime]:
-    """Every slot from the job's creation to its cursor, under the schedule that then held."""
+def _slots(job: Job, seen: list[ScheduleSeen]) -> Iterator[tuple[datetime, bool]]:
+    """
+    Every slot from the job's creation to its cursor, under the schedule that then held, and whether
+    it must have a record: one that waited for its jitter when the schedule changed has none.
+    """
     for this, following in zip(seen, [*seen[1:], None], strict=True):
         spec = this.spec
         if spec["schedule"] is None or spec["paused"]:
@@ -120,7 +129,20 @@ def _slots(job: Job, seen: list[ScheduleSeen]) -> Iterator[datetime]:
             until = job.next_slot
         for slot in plan.slots_between(this.since, until):
             if slot != job.next_slot:
-                yield slot
+                yield slot, following is None or slot + max(this.delays) <= following.since
+
+
+def slots_wait_for_their_jitter(world: World) -> Iterator[str]:
+    """2. No slot starts, or is recorded as not started, before its job's jitter has passed."""
+    for run in world.runs():
+        if run.scheduled_for is None:
+            continue
+        due = run.due_at or run.scheduled_for
+        seen = world.schedules.get(run.job_id, [])
+        if due - run.scheduled_for not in {delay for one in seen for delay in one.delays}:
+            yield f"{run.run_id} of the slot {run.scheduled_for} was due {due}"
+        if run.created_at < due - EARLY:
+            yield f"{run.run_id} was due {due}, and made {run.created_at}"
 
 
 def tasks_are_single(world: World) -> Iterator[str]:
@@ -239,8 +261,8 @@ def rules_fit(world: World) -> Iterator[str]:
         if job.woken_by == SWEEP or not makes_rules:
             if job.next_slot and (job.wake != SWEEP or (makes_rules and len(rules) <= free)):
                 yield f"{job.job_id} is woken by {job.wake}; there is room for {free} rules"
-            if job.work_at != job.next_slot:
-                yield f"{job.job_id} is due {job.next_slot}, and looked at {job.work_at}"
+            if job.work_at != job.next_due_at:
+                yield f"{job.job_id} is due {job.next_due_at}, and looked at {job.work_at}"
             continue
         for rule in rules:
             wanted[rule["Name"]] = {

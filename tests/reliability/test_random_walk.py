@@ -43,6 +43,7 @@ SCHEDULES = pick(None, None, "*/5 * * * *", "*/7 * * * *", "0 * * * *", "0 13 1 
 NAMES = pick("a", "b", "c", "d")
 POLICIES = pick("allow", "forbid", "replace", "queue", "queue")
 AT_MOST = pick(1, 1, 2)
+JITTER = pick(0, 0, 300, 3_600)
 PATCHES = st.fixed_dictionaries(
     {},
     optional={
@@ -52,6 +53,7 @@ PATCHES = st.fixed_dictionaries(
         "paused": pick(True, False),
         "concurrency_policy": POLICIES,
         "max_concurrent_runs": AT_MOST,
+        "jitter_seconds": JITTER,
         "max_retries": pick(0, 1, 2),
     },
 )
@@ -64,6 +66,7 @@ SPECS = st.fixed_dictionaries(
         "schedule": SCHEDULES,
         "concurrency_policy": POLICIES,
         "max_concurrent_runs": AT_MOST,
+        "jitter_seconds": JITTER,
         "max_retries": pick(0, 1, 2),
         "timeout_seconds": pick(60, 86400),
         "notify": NOTIFY,

@@ -21,7 +21,7 @@ from botocore import endpoint
 from moto.core.exceptions import JsonRESTError
 
 from chalicelib.cloud.bus import NOTIFICATION
-from chalicelib.domain import ecs_task
+from chalicelib.domain import ecs_task, ids
 from infra.local.fidelity.tasks import Task
 from tests.reliability.contents import Contents
 from tests.reliability.virtual_time import VirtualTime, WorldClock
@@ -41,6 +41,8 @@ class ScheduleSeen:
     version: int
     spec: dict[str, Any]
     since: datetime
+    delays: frozenset[timedelta]
+    """How much later than its slots the job started meanwhile: jitter changes no slot."""
 
 
 class World(Contents):
@@ -60,6 +62,8 @@ class World(Contents):
     def fresh(self, *, bus: bool = False) -> World:
         """Empty the world and set the clock to START; with `bus`, terminal runs are announced."""
         self._chance.seed(0)
+        # Else the first ids would follow those of the last world, whose clock began at START too.
+        ids.new_job(START - timedelta(seconds=1))
         for table in (self.on.settings.jobs_table, self.on.settings.runs_table):
             self.yard.aws.dynamodb.clear(self._table(table))
         self._definitions.clear()
@@ -218,10 +222,12 @@ class World(Contents):
                 assert run.status == first, f"{run.run_id} was {first} and is {run.status}"
         for job in self.jobs():
             seen = self.schedules.setdefault(job.job_id, [])
-            if not seen:
-                seen.append(ScheduleSeen(int(job.schedule_version), job.spec, job.created_at))
-            elif seen[-1].version != job.schedule_version:
-                seen.append(ScheduleSeen(int(job.schedule_version), job.spec, job.updated_at))
+            delays = frozenset([job.delay])
+            if seen and seen[-1].version == job.schedule_version:
+                seen[-1] = replace(seen[-1], delays=seen[-1].delays | delays)
+                continue
+            since = job.updated_at if seen else job.created_at
+            seen.append(ScheduleSeen(int(job.schedule_version), job.spec, since, delays))
 
     def note(self, name: str, params: dict[str, Any]) -> None:
         """Called for every call that is made; records what is announced."""

@@ -50,6 +50,7 @@ EVERY_FIELD: dict[str, Any] = {
     "paused": True,
     "concurrency_policy": "queue",
     "max_concurrent_runs": 3,
+    "jitter_seconds": 900,
     "starting_deadline_seconds": 600,
     "cpu": 0.5,
     "memory_mib": 2048,

@@ -17,6 +17,11 @@ def fire(world: World) -> Act:
     return fire_when_due(world)[1]
 
 
+@operation(again=True)
+def fire_with_jitter(world: World) -> Act:
+    return fire_when_due(world, jitter_seconds=3_600)[1]
+
+
 @operation(again=True, bus=True)
 def fire_late(world: World) -> Act:
     """The slots of an hour and a half are due: one starts, the others are recorded as missed, of

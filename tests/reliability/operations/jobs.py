@@ -77,6 +77,19 @@ def update_schedule_with_a_slot_due(world: World) -> Act:
 
 
 @operation(api=True, again=True)
+def update_jitter_while_a_slot_waits_for_it(world: World) -> Act:
+    """Its rule moves, and the slot starts sooner."""
+    spec = {"schedule": DAILY, "jitter_seconds": 3_600}
+    return _update(world, spec, {"jitter_seconds": 60}, minutes=61)
+
+
+@operation(api=True, again=True)
+def update_schedule_while_a_slot_waits_for_its_jitter(world: World) -> Act:
+    spec = {"schedule": DAILY, "jitter_seconds": 3_600}
+    return _update(world, spec, {"schedule": "0 14 * * *"}, minutes=61)
+
+
+@operation(api=True, again=True)
 def update_to_a_schedule(world: World) -> Act:
     return _update(world, {}, {"schedule": "0 13 1 * 1", "name": "b"})
 

@@ -119,6 +119,7 @@ def fire_when_due(world: World, **spec: Any) -> tuple[dict[str, Any], Act]:
     job = world.job(name="a", **({"schedule": DAILY} | spec))
     world.observe()
     world.clock.move(hours=1, seconds=2)
+    world.clock.at += world.jobs()[0].delay
     return job, lambda: world.yard.fire(job)
 
 

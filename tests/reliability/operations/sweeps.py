@@ -137,6 +137,14 @@ def sweep_due_slots(world: World) -> Act:
 
 
 @operation()
+def sweep_due_slots_with_jitter(world: World) -> Act:
+    """Of a job without rules; some slots still wait for their delay."""
+    world.room_for_rules(0)
+    fire_when_due(world, schedule="*/20 * * * *", jitter_seconds=3_600)
+    return _sweep(world)
+
+
+@operation()
 def sweep_due_slots_of_a_job_that_changes(world: World) -> Act:
     """The job is renamed while its slots start, so its cursor must be read again."""
     job, _ = fire_when_due(world, schedule="*/20 * * * *")

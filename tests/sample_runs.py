@@ -28,6 +28,8 @@ class Run:
     attempt: int = 1
     launch: int = 1
     max_attempts: int = 1
+    job_capacity: str | None = None
+    capacity: str | None = None
     task_arn: str | None = "arn:task/1"
     event_version: int | None = None
     started_at: datetime | None = None
@@ -36,7 +38,7 @@ class Run:
     pull_started_at: datetime | None = None
     billed: list[Any] | None = None
     past_attempts: list[dict[str, Any]] | None = None
-    spent_tasks: list[str] | None = None
+    spent_tasks: list[Any] | None = None
     stop_reason: str | None = None
     stopping_since: datetime | None = None
     requested_at: datetime | None = NOW
@@ -106,6 +108,11 @@ def stopped(exit_code: int | None = 0, version: int = 5, **more: Any) -> Task:
         "containers": [container if exit_code is not None else {"name": "main"}],
     }
     return task("STOPPED", version, **(told | more))
+
+
+def interrupted(exit_code: int | None = 143, **more: Any) -> Task:
+    told = {"stopCode": "SpotInterruption", "stoppedReason": "Your Spot Task was interrupted."}
+    return stopped(exit_code, **(told | more))
 
 
 def could_not_start(reason: str = "Timeout waiting for network interface provisioning to complete.",

@@ -52,7 +52,7 @@ STARTED_CASES = [
     Case(
         "spot",
         payload("SpotInterruption", "Your Spot Task was interrupted.", exit_code=0),
-        "infrastructure",
+        "spot_interrupted",
         0,
         says="Spot",
     ),
@@ -60,14 +60,29 @@ STARTED_CASES = [
     Case(
         "spot, no stop code",
         payload(None, "Your Spot Task was interrupted.", exit_code=0),
-        "infrastructure",
+        "spot_interrupted",
         0,
         says="Spot",
+    ),
+    # the service may say it in other words, and a container that ran out of memory was told to end
+    Case(
+        "spot, out of memory",
+        payload("SpotInterruption", None, exit_code=137, reason=OOM),
+        "spot_interrupted",
+        137,
+        says="Spot",
+    ),
+    # it had ended before the interruption
+    Case(
+        "spot, ended by itself",
+        payload("EssentialContainerExited", "Your Spot Task was interrupted.", exit_code=0),
+        None,
+        0,
     ),
     Case(
         "spot, SIGKILL",
         payload("SpotInterruption", "Your Spot Task was interrupted.", exit_code=137),
-        "infrastructure",
+        "spot_interrupted",
         137,
     ),
     Case(

@@ -37,6 +37,7 @@ def test_the_created_job_has_the_fields_of_the_request_and_the_defaults(yard: Ya
         "concurrency_policy": "allow",
         "max_concurrent_runs": 1,
         "jitter_seconds": 0,
+        "capacity": "on_demand",
         "starting_deadline_seconds": 3600,
         "cpu": 0.25,
         "memory_mib": 512,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import prices, run_cost, time_limits, transitions
+from chalicelib.domain import prices, run_cost, spent_tasks, time_limits, transitions
 from chalicelib.domain.run_cost import Bill
 from tests.sample_runs import HOUR, MINUTE, NOW, RUNNING, Run, could_not_start, running, stopped
 
@@ -109,7 +109,7 @@ def test_a_task_is_billed_from_the_pull_of_its_image_until_it_is_stopped() -> No
 
 def test_a_task_that_never_pulled_its_image_costs_nothing() -> None:
     """Fargate bills from the pull on."""
-    run = Run(rates=kept(), spent_tasks=["a"] * transitions.MAX_RELAUNCHES)
+    run = Run(rates=kept(), spent_tasks=["a"] * spent_tasks.MAX_RELAUNCHES)
     after = run.apply(transitions.seen(run, could_not_start(), NOW + HOUR))
     assert after.status == "failed"
     assert run_cost.of_run(after) is None

@@ -11,7 +11,17 @@ from chalicelib.domain import time_limits, transitions
 from chalicelib.domain.refusals import refused
 from chalicelib.domain.run_step import Step
 from chalicelib.domain.state_table import TABLE, Happens, State, Then, state_of
-from tests.sample_runs import HOUR, MINUTE, NOW, Run, could_not_start, running, stopped, task
+from tests.sample_runs import (
+    HOUR,
+    MINUTE,
+    NOW,
+    Run,
+    could_not_start,
+    interrupted,
+    running,
+    stopped,
+    task,
+)
 
 LATER = NOW + 3 * HOUR
 STARTED: dict[str, Any] = {
@@ -64,6 +74,7 @@ HAPPENS: dict[Happens, Callable[[Run], Step | None]] = {
     Happens.TASK_FAILED: lambda run: transitions.seen(run, stopped(1), NOW + MINUTE),
     Happens.TASK_FAILED_WITH_RETRY: _with_retry,
     Happens.COULD_NOT_START: lambda run: transitions.seen(run, could_not_start(), NOW),
+    Happens.INTERRUPTED: lambda run: transitions.seen(run, interrupted(), NOW + MINUTE),
     Happens.REFUSED_FOR_NOW: lambda run: time_limits.turned_down(
         run, refused("RESOURCE:ENI", ""), NOW
     ),
@@ -106,7 +117,12 @@ def test_every_event_has_cells_in_the_states_that_it_can_happen_in(happens: Happ
     """A task can run or end in every state in which a run may have a task."""
     states = {state for state, what in TABLE if what is happens}
     assert states
-    if happens in (Happens.TASK_RUNS, Happens.TASK_SUCCEEDED, Happens.TASK_FAILED):
+    if happens in (
+        Happens.TASK_RUNS,
+        Happens.TASK_SUCCEEDED,
+        Happens.TASK_FAILED,
+        Happens.INTERRUPTED,
+    ):
         assert states == set(State) - {State.WAITING, State.RETRYING}
     if happens is Happens.CANCEL:
         assert states == {state for state in State if RUNS[state].status in ("pending", "running")}

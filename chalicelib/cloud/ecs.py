@@ -32,6 +32,11 @@ _NO_ROLE_YET = (
     "ECS cannot assume the role of the job's tasks. If it was just made, try again in a few "
     "minutes; else check that its trust policy names ecs-tasks.amazonaws.com."
 )
+_ON_DEMAND: dict[str, Any] = {"launchType": "FARGATE"}
+_SPOT: dict[str, Any] = {
+    "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+}
+"""RunTask takes one of the two: a request that names both is refused."""
 _REFUSALS = ("ClientException", "InvalidParameterException")
 
 
@@ -112,13 +117,14 @@ class Ecs:
         self,
         *,
         task_definition: str,
+        on_spot: bool,
         client_token: str,
         started_by: str,
         overrides: Mapping[str, Any],
         tags: Sequence[Mapping[str, str]],
     ) -> str | Refusal:
         """
-        Start one task: its ARN, or the reason why ECS made none.
+        Start one task, on Fargate Spot or on demand: its ARN, or the reason why ECS made none.
 
         `client_token` makes a repetition safe: ECS answers with the task it made before, for as
         long as that task lives and an hour more (RunTask, "Ensuring idempotency"). Unavailable: ECS
@@ -131,7 +137,7 @@ class Ecs:
             answer = self._client.run_task(
                 cluster=settings.cluster,
                 taskDefinition=task_definition,
-                launchType="FARGATE",
+                **(_SPOT if on_spot else _ON_DEMAND),
                 count=1,
                 clientToken=client_token,
                 startedBy=started_by,

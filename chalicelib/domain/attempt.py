@@ -20,7 +20,9 @@ class Attempt:
     launch: int
     """Part of RunTask's client token; raised once the last launch is known to have no task."""
     waiting_since: datetime
-    """When the attempt became due to be launched."""
+    """When the attempt became due to be launched; anew after each interruption."""
+    capacity: str | None = None
+    """What its current launch is on; None: on demand (see `capacity`)."""
     requested_at: datetime | None = None
     """First RunTask of the current launch; None: none was sent."""
     refusal: dict[str, str] | None = None
@@ -33,8 +35,8 @@ class Attempt:
     billed: list[Any] | None = None
     """What those of its tasks cost that have stopped: a `run_cost.Bill`."""
     attempt_started_at: datetime | None = None
-    spent_tasks: list[str] | None = None
-    """ARNs of its tasks that did not start and were launched again."""
+    spent_tasks: list[Any] | None = None
+    """Its tasks that were launched again, as `spent_tasks` describes."""
     stop_reason: str | None = None
     """Why its task must stop; stored before StopTask, and decides the verdict."""
     stopping_since: datetime | None = None

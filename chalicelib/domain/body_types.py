@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.config import JsonDict
@@ -46,6 +46,14 @@ Jitter = Annotated[
         "at most this, rounded up to minutes.",
     ),
     WHOLE,
+]
+Capacity = Annotated[
+    Literal["on_demand", "spot", "spot_then_on_demand"],
+    Field(
+        description="Fargate on demand, or Fargate Spot: cheaper, and AWS may interrupt the task, "
+        "which starts the attempt again. `spot_then_on_demand` goes on demand after two "
+        "interruptions, or where Spot has no capacity after five minutes."
+    ),
 ]
 VariableName = Annotated[str, AfterValidator(fields.variable_name)]
 Env = Annotated[

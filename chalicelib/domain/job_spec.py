@@ -159,6 +159,7 @@ class JobSpec(_Body):
         int, Field(json_schema_extra={"minimum": 512, "maximum": 122_880}), body_types.WHOLE
     ] = Field(512, validate_default=True, description="One of those that Fargate has for cpu.")
     architecture: Literal["x86_64", "arm64"] = "x86_64"
+    capacity: body_types.Capacity = "on_demand"
     task_role_arn: (
         Annotated[str, Field(max_length=700, json_schema_extra=body_types.ROLE_SCHEMA)] | None
     ) = Field(

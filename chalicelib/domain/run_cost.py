@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from chalicelib.domain.capacity import SPOT
+
 if TYPE_CHECKING:
     from chalicelib.domain.ecs_task import Task
 
@@ -44,6 +46,7 @@ class RunLike(Protocol):
     """What of a run the estimate reads; tables.run_records.Run is one."""
 
     rates: Any
+    capacity: Any
     billed: Any
     pull_started_at: Any
     past_attempts: Any
@@ -93,11 +96,15 @@ def with_task(run: RunLike, task: Task, now: datetime) -> list[Any] | None:
 
 
 def until(run: RunLike, began: datetime | None, ended: datetime) -> list[Any] | None:
-    """The same, for a task that was billed from `began` (None: it was not) to `ended`."""
+    """
+    The same, for a task that was billed from `began` (None: it was not) to `ended`. What Spot costs
+    is not known: its prices change.
+    """
     if began is None:
         return run.billed  # type: ignore[no-any-return]  # as it is stored
     spent = [] if run.billed is None else [Bill(*run.billed)]
-    return list(together(*spent, bill(run.rates, began, ended)))
+    rates = None if run.capacity == SPOT else run.rates
+    return list(together(*spent, bill(rates, began, ended)))
 
 
 def of_attempt(run: RunLike) -> Bill | None:

@@ -33,6 +33,10 @@ _HINTS = {
         "or run less at once."
     ),
     "infrastructure": "AWS ended the task, not the command; run it again, or set max_retries.",
+    "spot_interrupted": (
+        "AWS took back the Spot capacity each time that the attempt was started: set capacity to "
+        "spot_then_on_demand or on_demand, or max_retries."
+    ),
     "lost": "ECS no longer knows the task; whether the command finished cannot be said.",
     "cancelled_by_user": "It was cancelled through the API.",
     "replaced": "A newer slot of the schedule took its place (concurrency_policy replace).",

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from chalicelib.domain import capacity
 from chalicelib.domain.attempt import Attempt, backoff
 from chalicelib.domain.change import Change
 from chalicelib.domain.run_errors import RunError
 from chalicelib.domain.run_states import FAILED, PENDING, RUNNING, SUCCEEDED
+from chalicelib.domain.spent_tasks import Spent, first_start, interrupted
 from chalicelib.domain.times import iso
 from chalicelib.domain.verdicts import Verdict
 
@@ -33,6 +35,8 @@ class RunLike(Protocol):
     attempt: Any
     launch: Any
     max_attempts: Any
+    job_capacity: Any
+    capacity: Any
     task_arn: Any
     event_version: Any
     started_at: Any
@@ -89,17 +93,24 @@ def start_delay(run: RunLike) -> float | None:
     return delay.total_seconds()
 
 
-def relaunch(run: RunLike, now: datetime, why: RunError | None, *, delay: float) -> dict[str, Any]:
-    """The changes that make the same attempt wait for another launch, in `delay` seconds."""
+def relaunch(
+    run: RunLike, now: datetime, why: RunError | None, spent: Spent, *, delay: float
+) -> dict[str, Any]:
+    """
+    The changes that make the same attempt wait for another launch, in `delay` seconds; `spent` are
+    its tasks so far.
+    """
+    look_at = now + timedelta(seconds=delay)
     return {
-        "status": RUNNING if run.past_attempts else PENDING,
+        "status": RUNNING if run.past_attempts or run.started_at else PENDING,
         "task_arn": None,
         "event_version": None,
         "pull_started_at": None,
         "launch": run.launch + 1,
+        "capacity": capacity.following(run, spent, why, look_at),
         "requested_at": None,
         "refusal": why.as_dict() if why else None,
-        "look_at": now + timedelta(seconds=delay),
+        "look_at": look_at,
     }
 
 
@@ -116,7 +127,7 @@ def ended(
     record = {
         "attempt": run.attempt,
         "task_arn": changes.get("task_arn", run.task_arn),
-        "started_at": iso(started),
+        "started_at": first_start(run.spent_tasks) or iso(started),
         "finished_at": iso(finished_at),
         "exit_code": verdict.exit_code,
         "error": verdict.error.as_dict() if verdict.error else None,
@@ -124,11 +135,21 @@ def ended(
     billed = changes.pop("billed", run.billed)
     if billed is not None:
         record["billed"] = billed
+    if run.capacity is not None:
+        record["capacity"] = run.capacity
+    if interrupted(run.spent_tasks):
+        record["spent_tasks"] = run.spent_tasks
+        changes["spent_tasks"] = None
     past = [*(run.past_attempts or []), record]
     changes["past_attempts"] = past
     if not verdict.succeeded and run.attempt < run.max_attempts:
         retry_at = now + backoff(run.attempt)
-        following = Attempt(attempt=run.attempt + 1, launch=run.launch + 1, waiting_since=retry_at)
+        following = Attempt(
+            attempt=run.attempt + 1,
+            launch=run.launch + 1,
+            waiting_since=retry_at,
+            capacity=capacity.first(run.job_capacity),
+        )
         changes |= following.attributes()
         changes |= {"status": RUNNING, "retry_at": retry_at, "look_at": retry_at}
         return Step(changes)

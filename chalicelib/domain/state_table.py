@@ -22,7 +22,7 @@ class State(Enum):
     STARTING = "pending, and its task is known"
     RUNNING = "running"
     STOPPING = "running, and its task must stop: it ran too long"
-    RETRYING = "running, and its next attempt is to be launched"
+    RETRYING = "running, and to be launched again"
     CANCELLING = "cancelled, and its task may still be up"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -39,6 +39,8 @@ class Happens(Enum):
     TASK_FAILED_WITH_RETRY = auto()
     COULD_NOT_START = auto()
     """For a reason that may pass."""
+    INTERRUPTED = auto()
+    """AWS took back Spot capacity on which the container ran, not for the sixth time."""
     REFUSED_FOR_NOW = auto()
     REFUSED = auto()
     """RunTask made no task, for a reason that will not pass; no attempt is left."""
@@ -96,14 +98,17 @@ TABLE: dict[tuple[State, Happens], Then] = {
     **{(state, _H.TASK_FAILED_WITH_RETRY): Then(_S.RETRYING) for state in _IN_A_TASK},
     (_S.ASKED, _H.COULD_NOT_START): Then(_S.WAITING),
     (_S.STARTING, _H.COULD_NOT_START): Then(_S.WAITING),
+    **{(state, _H.INTERRUPTED): Then(_S.RETRYING) for state in _IN_A_TASK},
     # its stop was requested: the reason for it decides the verdict, whatever the exit code
     (_S.STOPPING, _H.TASK_SUCCEEDED): Then(_S.FAILED, is_counted=True),
     (_S.STOPPING, _H.TASK_FAILED): Then(_S.FAILED, is_counted=True),
     (_S.STOPPING, _H.TASK_FAILED_WITH_RETRY): Then(_S.RETRYING),
+    (_S.STOPPING, _H.INTERRUPTED): Then(_S.FAILED, is_counted=True),
     # a cancel is final at once, and ends when its task has
     (_S.CANCELLING, _H.TASK_SUCCEEDED): Then(_S.CANCELLED, releases=True),
     (_S.CANCELLING, _H.TASK_FAILED): Then(_S.CANCELLED, releases=True),
     (_S.CANCELLING, _H.TASK_FAILED_WITH_RETRY): Then(_S.CANCELLED, releases=True),
+    (_S.CANCELLING, _H.INTERRUPTED): Then(_S.CANCELLED, releases=True),
     (_S.WAITING, _H.CANCEL): Then(_S.CANCELLED, is_counted=True),
     (_S.RETRYING, _H.CANCEL): Then(_S.CANCELLED, is_counted=True),
     (_S.ASKED, _H.CANCEL): Then(_S.CANCELLING, is_counted=True),
@@ -127,6 +132,7 @@ TABLE: dict[tuple[State, Happens], Then] = {
     **{(state, _H.TASK_RUNS): Then(state, stops=True) for state in _OVER},
     **{(state, _H.TASK_SUCCEEDED): Then(state) for state in _OVER},
     **{(state, _H.TASK_FAILED): Then(state) for state in _OVER},
+    **{(state, _H.INTERRUPTED): Then(state) for state in _OVER},
     **{(state, _H.TASK_FORGOTTEN): Then(state) for state in _OVER},
     **{(state, _H.OLD_TASK_RUNS): Then(state, stops=True) for state in _S if state != _S.ASKED},
 }

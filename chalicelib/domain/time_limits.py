@@ -37,7 +37,7 @@ def turned_down(run: RunLike, refusal: Refusal, now: datetime) -> Step:
         # the longer it has waited already, the longer the next wait, so that a backlog of
         # thousands leaves the sweep time for the rest: 5 s to 5 min
         delay = min(300.0, max(5.0, waited.total_seconds() / 10))
-        return Step(relaunch(run, now, refusal.error, delay=delay))
+        return Step(relaunch(run, now, refusal.error, run.spent_tasks, delay=delay))
     return ended(run, Verdict(False, None, refusal.error), now, now)
 
 

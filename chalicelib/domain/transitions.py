@@ -11,17 +11,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain import ecs_task, run_cost, verdicts
+from chalicelib.domain import ecs_task, run_cost, spent_tasks, verdicts
 from chalicelib.domain.change import Change
 from chalicelib.domain.ecs_task import Task
 from chalicelib.domain.run_errors import error
 from chalicelib.domain.run_states import CANCELLED, CANCELLING, RUNNING, TERMINAL
 from chalicelib.domain.run_step import LOOK_SOON, RunLike, Step, ended, next_look, relaunch
+from chalicelib.domain.spent_tasks import MAX_INTERRUPTIONS, MAX_RELAUNCHES
 from chalicelib.domain.time_limits import NOT_STARTED, START_LIMIT
 from chalicelib.domain.verdicts import Verdict
-
-MAX_RELAUNCHES = 5
-"""How often one attempt is launched again after a failure to start that may pass."""
 
 
 def seen(run: RunLike, task: Task, now: datetime) -> Step | None:
@@ -76,7 +74,7 @@ def _is_current(run: RunLike, task: Task) -> bool:
     if run.task_arn is not None:
         return bool(task.arn == run.task_arn)
     owner = ecs_task.owner(task.started_by)
-    asked = run.requested_at is not None and task.arn not in (run.spent_tasks or [])
+    asked = run.requested_at is not None and task.arn not in spent_tasks.arns(run.spent_tasks)
     return asked and owner is not None and owner[2] == run.attempt
 
 
@@ -121,11 +119,34 @@ def _stopped(run: RunLike, task: Task, now: datetime, known: Mapping[str, Any]) 
         limit = int(START_LIMIT.total_seconds() // 60)
         why = f"The task had not started after {limit} minutes and was stopped."
         verdict = Verdict(False, task.exit_code, error("start_failed", why))
-    elif verdict.may_pass and len(run.spent_tasks or []) < MAX_RELAUNCHES:
-        spent = [*(run.spent_tasks or []), task.arn]
-        again = relaunch(run, now, verdict.error, delay=5 * 2 ** len(spent))
-        return Step({**changes, **again, "spent_tasks": spent, "attempt_started_at": None})
+    else:
+        again = _again(run, task, verdict, now)
+        if again is not None:
+            return Step({**changes, **again})
     return ended(run, verdict, now, task.stopped_at or now, changes)
+
+
+def _again(run: RunLike, task: Task, verdict: Verdict, now: datetime) -> dict[str, Any] | None:
+    """
+    The changes that launch the attempt once more, whose task has stopped; None: it has ended.
+
+    After an interruption it is launched at once, and each time limit begins anew.
+    """
+    before = run.spent_tasks or []
+    if verdict.is_interruption:
+        if len(spent_tasks.interrupted(before)) >= MAX_INTERRUPTIONS:
+            return None
+        spent = [*before, spent_tasks.interruption(task, now)]
+        again = relaunch(run, now, None, spent, delay=0) | {"waiting_since": now}
+        if task.started_at is not None:
+            again["status"] = RUNNING  # which may never have been seen
+    else:
+        failures = len(spent_tasks.not_started(before)) + 1
+        if not verdict.may_pass or failures > MAX_RELAUNCHES:
+            return None
+        spent = [*before, task.arn]
+        again = relaunch(run, now, verdict.error, spent, delay=5 * 2**failures)
+    return {**again, "spent_tasks": spent, "attempt_started_at": None}
 
 
 def cancelled(run: RunLike, reason: str, now: datetime, change: Change | None = None) -> Step:

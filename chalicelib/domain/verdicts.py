@@ -23,6 +23,8 @@ class Verdict:
     error: RunError | None
     may_pass: bool = False
     """It never started, for a reason that may be gone at the next launch."""
+    is_interruption: bool = False
+    """AWS took Spot capacity back."""
 
 
 _PASSING = (
@@ -66,6 +68,10 @@ def verdict(task: Task) -> Verdict:
     What a STOPPED task means. A success is only an exit code of 0 of a container that ended by
     itself and not because memory ran out.
     """
+    if was_interrupted(task):
+        why = task.stopped_reason or "Your Spot Task was interrupted."
+        failure = error("spot_interrupted", why)
+        return Verdict(False, task.exit_code, failure, is_interruption=True)
     reason = task.container_reason or task.stopped_reason
     if task.container_reason.startswith("OutOfMemory"):
         # the kernel may kill a child and leave the container to end with 0
@@ -79,6 +85,17 @@ def verdict(task: Task) -> Verdict:
         return _exited(task, reason)
     why = task.stopped_reason or f"AWS stopped the task ({task.stop_code})."
     return Verdict(False, task.exit_code, error("infrastructure", why))
+
+
+def was_interrupted(task: Task) -> bool:
+    """
+    Whether AWS took back the Spot capacity that the task ran on. Then an exit code is that of a
+    container which was told to end, 0 too. If the container had ended before, ECS says so.
+    """
+    if task.stop_code == "EssentialContainerExited":
+        return False
+    is_told = "spot task was interrupted" in task.stopped_reason.lower()
+    return task.stop_code == "SpotInterruption" or is_told
 
 
 def ended_by_itself(task: Task) -> bool:

@@ -20,7 +20,7 @@ from datetime import timedelta
 from chalicelib import log
 from chalicelib.clock import Clock
 from chalicelib.cloud.ecs import Ecs
-from chalicelib.domain import ecs_task, run_step, time_limits
+from chalicelib.domain import ecs_task, run_step, spent_tasks, time_limits
 from chalicelib.domain.fair_order import fair_order
 from chalicelib.engine import at_once
 from chalicelib.engine.due_runs import AT_ONCE, DueRuns
@@ -172,7 +172,8 @@ class Launcher:
         """A launch whose answer never came: look for its task by what it was started by."""
         started_by = ecs_task.started_by(run.job_id, run.run_id, int(run.attempt))
         found = self.ecs.launched(self.settings.family(run.job_id), started_by)
-        tasks = [task for task in found if task.arn not in (run.spent_tasks or [])]
+        spent = spent_tasks.arns(run.spent_tasks)
+        tasks = [task for task in found if task.arn not in spent]
         if tasks:
             for task in tasks:
                 self.lifecycle.apply_task(task)

@@ -15,7 +15,7 @@ from datetime import datetime
 from chalicelib import log
 from chalicelib.clock import Clock
 from chalicelib.cloud.ecs import Described, Ecs, task_tags
-from chalicelib.domain import ecs_task, run_states, run_step, time_limits, transitions
+from chalicelib.domain import capacity, ecs_task, run_states, run_step, time_limits, transitions
 from chalicelib.domain.change import Change
 from chalicelib.domain.ecs_task import Task
 from chalicelib.domain.errors import Unavailable
@@ -163,6 +163,7 @@ class Lifecycle:
         try:
             answer = self.ecs.run(
                 task_definition=run.task_definition,
+                on_spot=run.capacity == capacity.SPOT,
                 client_token=f"{run.run_id}-{run.attempt}-{run.launch}",
                 started_by=ecs_task.started_by(run.job_id, run.run_id, run.attempt),
                 overrides=run_overrides(run),
@@ -227,8 +228,7 @@ class Lifecycle:
         run = self.runs_table.get(job_id, run_id)
         if run is None:
             if not task.is_stopped:
-                ids = {"job_id": job_id, "run_id": run_id, "task": task.arn}
-                log.warning("task without a run stopped", **ids)
+                log.warning("task without a run", job_id=job_id, run_id=run_id, task=task.arn)
                 self.ecs.stop(task.arn, "Jobyard: its run is gone")
             return None
         return self.settle(run, lambda r: transitions.seen(r, task, self.clock.now()))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain import ids, run_cost, time_limits
+from chalicelib.domain import capacity, ids, run_cost, time_limits
 from chalicelib.domain.actor import SCHEDULE
 from chalicelib.domain.attempt import Attempt
 from chalicelib.domain.run_states import PENDING
@@ -22,6 +22,7 @@ def new_run(
     """A pending run of a job as it is configured now, to be launched at once; `by` is its
     `triggered_by`."""
     spec = job.spec
+    wanted = spec.get("capacity", capacity.ON_DEMAND)  # absent in a job of an older version
     return Run(
         job.job_id,
         run_id,
@@ -44,8 +45,15 @@ def new_run(
         rates=rates(spec, settings),
         timeout_seconds=spec["timeout_seconds"],
         max_attempts=spec["max_retries"] + 1,
+        job_capacity=None if wanted == capacity.ON_DEMAND else wanted,
         created_at=now,
-        **Attempt(attempt=1, launch=1, waiting_since=now, requested_at=now).attributes(),
+        **Attempt(
+            attempt=1,
+            launch=1,
+            waiting_since=now,
+            capacity=capacity.first(wanted),
+            requested_at=now,
+        ).attributes(),
     )
 
 

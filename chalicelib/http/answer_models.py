@@ -18,10 +18,12 @@ from chalicelib.http.answer_types import (
     Cursor,
     ErrorCode,
     JobId,
+    RanOn,
     RunId,
     Status,
     Time,
 )
+from chalicelib.http.attempt_models import Attempt, RunError
 from chalicelib.http.cost_models import CostOrNull, MonthlyUsd
 from chalicelib.http.trail_models import BySchedule, ByToken
 
@@ -52,6 +54,7 @@ class Job(Answered):
     cpu: Annotated[float, Field(description="vCPU")]
     memory_mib: int
     architecture: Literal["x86_64", "arm64"]
+    capacity: Literal["on_demand", "spot", "spot_then_on_demand"]
     task_role_arn: str | None
     timeout_seconds: int
     max_retries: int
@@ -100,26 +103,6 @@ class Upcoming(Answered):
     ]
 
 
-class RunError(Answered):
-    """Why a run did not succeed."""
-
-    code: ErrorCode
-    message: Annotated[str, Field(description="AWS's own reason where there is one.")]
-    hint: Annotated[str, Field(description="What the reader can do.")]
-
-
-class Attempt(Answered):
-    """One task of a run."""
-
-    attempt: Annotated[int, Field(ge=1)]
-    task_arn: str | None
-    started_at: Time | None
-    finished_at: Time | None
-    exit_code: int | None
-    error: RunError | None
-    cost: CostOrNull
-
-
 class Run(Answered):
     """A run as it is now."""
 
@@ -157,6 +140,7 @@ class Run(Answered):
     cpu: float
     memory_mib: int
     task_arn: str | None
+    capacity: RanOn
     cost: CostOrNull
     observed_at: Annotated[Time | None, Field(description="When the backend was last asked.")]
 

@@ -21,6 +21,7 @@ ErrorCode = Literal[
     "start_failed",
     "capacity_unavailable",
     "infrastructure",
+    "spot_interrupted",
     "lost",
     "cancelled_by_user",
     "replaced",
@@ -28,6 +29,12 @@ ErrorCode = Literal[
     "skipped_queue_full",
     "missed_deadline",
     "job_deleted",
+]
+
+
+RanOn = Annotated[
+    Literal["on_demand", "spot"] | None,
+    Field(description="What its last task was launched on; null: it had none."),
 ]
 
 

@@ -30,6 +30,7 @@ _JOB = {
     "cpu": 0.25,
     "memory_mib": 512,
     "architecture": "x86_64",
+    "capacity": "on_demand",
     "task_role_arn": None,
     "timeout_seconds": 86400,
     "max_retries": 0,
@@ -60,6 +61,8 @@ _ATTEMPT = {
     "finished_at": "2026-11-23T03:00:33.400Z",
     "exit_code": 1,
     "error": _ERROR,
+    "capacity": "on_demand",
+    "interruptions": 0,
     "cost": _COST,
 }
 _RUN = {
@@ -88,6 +91,7 @@ _RUN = {
     "cpu": 0.25,
     "memory_mib": 512,
     "task_arn": _TASK,
+    "capacity": "on_demand",
     "cost": _COST,
     "observed_at": "2026-11-23T03:00:34.100Z",
 }

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain import run_cost
+from chalicelib.domain.capacity import ON_DEMAND, SPOT
 from chalicelib.domain.notices import DEFAULT
 from chalicelib.domain.run_states import PENDING, RUNNING
+from chalicelib.domain.spent_tasks import first_start, interrupted
 from chalicelib.domain.times import iso
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def job(record: Job) -> dict[str, Any]:
         "notify": list(DEFAULT),
         "max_concurrent_runs": 1,
         "jitter_seconds": 0,
+        "capacity": ON_DEMAND,
         **record.spec,
         "schedule_text": _in_words(record.spec["schedule"]),
         "version": int(record.version),
@@ -106,6 +109,7 @@ def run(record: Run) -> dict[str, Any]:
         "cpu": record.cpu,
         "memory_mib": int(record.memory_mib),
         "task_arn": attempts[-1]["task_arn"] if attempts else None,
+        "capacity": attempts[-1]["capacity"] if attempts else None,
         "cost": _cost(record, run_cost.of_run(record)),
         "observed_at": iso(record.observed_at),
     }
@@ -123,18 +127,27 @@ def _attempts(record: Run) -> list[dict[str, Any]]:
             name: past[name]
             for name in ("attempt", "task_arn", "started_at", "finished_at", "exit_code", "error")
         }
-        | {"cost": _cost(record, run_cost.of_past(past))}
+        | {
+            "capacity": past.get("capacity", ON_DEMAND) if past["task_arn"] else None,
+            "interruptions": len(interrupted(past.get("spent_tasks"))),
+            "cost": _cost(record, run_cost.of_past(past)),
+        }
         for past in record.past_attempts or []
     ]
-    if len(attempts) < record.attempt and (record.task_arn or record.requested_at):
+    spent = interrupted(record.spent_tasks)
+    is_launched = record.task_arn or record.requested_at
+    if len(attempts) < record.attempt and (is_launched or spent):
+        ran_on = record.capacity or ON_DEMAND
         attempts.append(
             {
                 "attempt": int(record.attempt),
-                "task_arn": record.task_arn,
-                "started_at": iso(record.attempt_started_at),
+                "task_arn": record.task_arn if is_launched else spent[-1]["task_arn"],
+                "started_at": first_start(spent) or iso(record.attempt_started_at),
                 "finished_at": iso(record.finished_at),
                 "exit_code": record.exit_code,
                 "error": record.error,
+                "capacity": ran_on if is_launched else SPOT,
+                "interruptions": len(spent),
                 "cost": _cost(record, run_cost.of_attempt(record)),
             }
         )

@@ -20,6 +20,7 @@ from pynamodb.indexes import (
 )
 
 from chalicelib.domain.run_states import TERMINAL
+from chalicelib.domain.spent_tasks import MAX_INTERRUPTIONS
 from chalicelib.tables.records import Key, SortedRecord, maybe, whole
 
 SLACK = timedelta(days=2)
@@ -115,6 +116,8 @@ class Run(SortedRecord):
     memory_mib = whole()
     timeout_seconds = whole()
     max_attempts = whole()
+    job_capacity = maybe(UnicodeAttribute(null=True))
+    """The job's `capacity` when the run was made; absent: on demand."""
 
     # where it is
     attempt = whole()
@@ -123,6 +126,8 @@ class Run(SortedRecord):
     task."""
     waiting_since = UTCDateTimeAttribute()
     """When the current attempt became due to be launched."""
+    capacity = maybe(UnicodeAttribute(null=True))
+    """What the current launch is on, `spot`; absent: on demand."""
     waits_for = maybe(JSONAttribute(null=True))
     """Ids of the runs that it waits for: those that it replaces, or all that stood before it in the
     line of a `queue` job."""
@@ -142,7 +147,7 @@ class Run(SortedRecord):
     past_attempts = maybe(JSONAttribute(null=True))
     retry_at = maybe(UTCDateTimeAttribute(null=True))
     spent_tasks = maybe(JSONAttribute(null=True))
-    """ARNs of the attempt's tasks that did not start and were launched again."""
+    """The attempt's tasks that did not start or were interrupted, and were launched again."""
     billed = maybe(JSONAttribute(null=True))
     """What the attempt's tasks that have stopped cost, a `run_cost.Bill`, until `past_attempts`
     says so."""
@@ -213,8 +218,10 @@ class Run(SortedRecord):
     @property
     def latest_end(self) -> datetime:
         """The latest time at which it can have ended: its task records must not expire earlier."""
-        attempts = self.max_attempts - self.attempt + 1
-        return self.waiting_since + attempts * (timedelta(seconds=self.timeout_seconds) + SLACK)
+        tasks = self.max_attempts - self.attempt + 1
+        if self.job_capacity is not None:
+            tasks *= 1 + MAX_INTERRUPTIONS
+        return self.waiting_since + tasks * (timedelta(seconds=self.timeout_seconds) + SLACK)
 
     def is_expired(self, now: datetime) -> bool:
         """Whether TTL should have removed it: DynamoDB may take two days to."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from chalicelib.domain.attempt_tasks import task_id
+from chalicelib.domain.attempt_tasks import new_task, task_id
 from chalicelib.domain.change import Change
 from chalicelib.domain.run_states import SUCCEEDED
 from chalicelib.tables import month_costs, outcomes
@@ -189,7 +189,7 @@ class RunsTable:
             counted += month_costs.added(transaction, after)
         elif after.live and shown.attribute_values != Live.of(run).attribute_values:
             transaction.put("live", shown, None)
-        task_arn = _new_task(run, changes)
+        task_arn = new_task(run, changes)
         if task_arn is not None:
             self._own_task(transaction, run, task_arn)
         if counted:
@@ -277,13 +277,6 @@ class _Write(NamedTuple):
         if not failed:
             self.run.apply(self.changes)
         return failed
-
-
-def _new_task(run: Run, changes: dict[str, Any]) -> str | None:
-    """ARN of the task that a change is the first to mention, also that of an attempt that ends."""
-    ended: list[dict[str, Any]] = changes.get("past_attempts") or [{}]
-    arn: str | None = changes.get("task_arn") or ended[-1].get("task_arn")
-    return None if arn == run.task_arn else arn
 
 
 def _unchanged(run: Run) -> Condition:

@@ -118,6 +118,7 @@ def _read_back(sources: Sequence[Source], place: Place | None, answer: _Answer) 
 def _read_on(sources: Sequence[Source], place: Place, answer: _Answer) -> Found:
     found = Found(newer=place)
     index, at = _find_first(sources, place)
+    began = index
     while index < len(sources):
         source = sources[index]
         page = answer.take(source.newer, at, newest_first=False)
@@ -139,6 +140,9 @@ def _read_on(sources: Sequence[Source], place: Place, answer: _Answer) -> Found:
         found.older = _place(sources[-1], None)
     found.is_complete = index == len(sources)
     found.is_partial = answer.is_cut_short and not found.is_complete
+    if found.is_partial and found.newer == place and index > began and at is None:
+        # else a run with more tasks without a line than one answer reads would not be got past
+        found.newer = _place(sources[index], None)
     return found
 
 

@@ -1,11 +1,11 @@
 """
 The lines of a run, or of all runs of a job.
 
-A run's lines are those of its attempts' streams, `run/main/{task id}`, one after the other: an
-attempt starts only after the task of the one before has STOPPED. Without a filter each stream is
-read by CloudWatch's own tokens, so that following a run loses and repeats nothing. With a filter,
-and for a job, lines are searched; a caller who follows may miss those that CloudWatch delivers
-late.
+A run's lines are those of its tasks' streams, `run/main/{task id}`, one after the other: a task
+starts only after the one before has STOPPED, in the next attempt or after an interruption.
+Without a filter each stream is read by CloudWatch's own tokens, so that following a run loses and
+repeats nothing. With a filter, and for a job, lines are searched; a caller who follows may miss
+those that CloudWatch delivers late.
 """
 
 from __future__ import annotations
@@ -116,10 +116,16 @@ class JobLogs:
         return reader.read_on(sources, at.place, asked.limit)
 
     def _attempts(self, run: RunLike, at: Cursor, now: datetime) -> list[Source]:
-        """A source for each attempt that has, or had, a task; the oldest first."""
+        """
+        A source for each task, the oldest first; one without output, which a cursor may name all
+        the same, is empty and costs no call.
+        """
         sources: list[Source] = []
         begins = _ms(run.created_at) - SKEW_MS
         for task in tasks_of(run):
+            if not task.has_output:
+                sources.append(self._attempt(run.job_id, task, at.filter, (0, 0), now))
+                continue
             ended = _ms(task.ended_at or now)
             span = max(at.start, begins), min(_end(at.end, now), ended + SKEW_MS)
             sources.append(self._attempt(run.job_id, task, at.filter, span, now))

@@ -134,7 +134,7 @@ class JobMetrics:
         start, end, until = _life(run, window, now)
         span = span_of(start, until, now)
         family = self._dimensions(run.job_id)
-        tasks = [{**family, "TaskId": task.task_id} for task in tasks_of(run)]
+        tasks = [{**family, "TaskId": task.task_id} for task in tasks_of(run) if task.has_output]
         metrics = self._read(
             names, span, lambda metric: [_of_task(metric, task, span) for task in tasks]
         )

@@ -11,7 +11,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain import ecs_task, run_cost, run_errors, run_states, transitions
+from chalicelib.domain import ecs_task, run_cost, run_errors, run_states, spent_tasks, transitions
 from chalicelib.domain.run_step import Step, ended
 from chalicelib.domain.verdicts import Verdict
 from chalicelib.tables.run_records import Run
@@ -89,7 +89,7 @@ class Life:
             return
         if ENDS[end]["stopCode"] == "TaskFailedToStart":
             # as if it had been launched again and again already, where the reason may pass
-            run.spent_tasks = [self._arn() for _ in range(transitions.MAX_RELAUNCHES)]
+            run.spent_tasks = [self._arn() for _ in range(spent_tasks.MAX_RELAUNCHES)]
         else:
             self._see(started, "RUNNING")
         if end in CANCELLED:

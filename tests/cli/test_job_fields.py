@@ -15,13 +15,11 @@ from jobyard.job_fields import FIELDS
 
 SCHEMA = JobSpec.model_json_schema()
 PROPERTIES: dict[str, Any] = SCHEMA["properties"]
-SECOND_WAVE = {"capacity"}
-"""Fields that the client knows and a stage may lack; such a stage refuses them by name."""
 
 
 def test_the_client_knows_every_field_of_a_job() -> None:
     """The exception is managed_by, which apply sets itself."""
-    assert set(PROPERTIES) - {"managed_by"} == set(FIELDS) - (SECOND_WAVE - set(PROPERTIES))
+    assert set(PROPERTIES) - {"managed_by"} == set(FIELDS)
 
 
 @pytest.mark.parametrize("name", sorted(set(PROPERTIES) & set(FIELDS)))

@@ -41,6 +41,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "cpu": ([0.25, "${CPU}", None], [0.3, 32, "0.25", True]),
     "memory_mib": ([512, 1024, None], [511, 122_881, "512", 512.5]),
     "architecture": (["arm64", None], ["amd64", 64]),
+    "capacity": (["spot", "spot_then_on_demand", None], ["cheap", "", True, 1]),
     "task_role_arn": ([ARN, "${WORD}", None], [3, "x" * 701]),
     "timeout_seconds": ([1, 1_209_600, None], [0, 1_209_601, "1"]),
     "max_retries": ([0, 10, "${N}", None], [-1, 11, "1", True]),

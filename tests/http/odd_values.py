@@ -28,6 +28,7 @@ VALUES: dict[str, list[Any]] = {
     "cpu": [0.25, 0.5, 1, 4, True, 3, 10**400],
     "memory_mib": [1024, 2048, 512, 10**30],
     "architecture": ["arm64", "x86_64", "x86"],
+    "capacity": ["spot", "on_demand", "spot_then_on_demand", "SPOT"],
     "task_role_arn": [
         "arn:aws:iam::123456789012:role/jobyard/test/acme/r",
         None,

@@ -157,6 +157,8 @@ def test_a_name_with_a_visible_character_is_accepted(name: str) -> None:
         ("jitter_seconds", -1),
         ("jitter_seconds", 3_601),
         ("starting_deadline_seconds", 86_401),
+        ("capacity", "fargate_spot"),
+        ("capacity", ["spot"]),
         ("cpu", 3),
         ("cpu", -1),
         ("memory_mib", 513),

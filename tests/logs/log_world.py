@@ -12,6 +12,7 @@ from typing import Any
 from moto import mock_aws
 
 from chalicelib.cloud.aws import Clients
+from chalicelib.domain import spent_tasks
 from chalicelib.http.queries import LogsQuery
 from chalicelib.http.room import LineRoom
 from chalicelib.settings import read_settings
@@ -72,12 +73,28 @@ class World:
             "task_arn": run.task_arn,
             "finished_at": self.now.isoformat(),
         }
+        if spent_tasks.interrupted(run.spent_tasks):
+            record["spent_tasks"] = run.spent_tasks
+        run.spent_tasks = None
         run.past_attempts = [*(run.past_attempts or []), record]
         if retry:
             run.attempt += 1
             run.task_arn = None
         else:
             run.live, run.finished_at = None, self.now
+
+    def interrupt(self, run: Run) -> None:
+        """Spot interrupts the current task, and the attempt waits to be launched again."""
+        ended = {"task_arn": run.task_arn, "started_at": None, "finished_at": self.now.isoformat()}
+        self._launch_again(run, ended)
+
+    def fail_to_start(self, run: Run) -> None:
+        """The current task does not start, and the attempt waits to be launched again."""
+        self._launch_again(run, run.task_arn)
+
+    def _launch_again(self, run: Run, task: Any) -> None:
+        run.spent_tasks = [*(run.spent_tasks or []), task]
+        run.task_arn = None
 
     def put(self, task: str, lines: Sequence[tuple[int, str]]) -> None:
         """Write lines of a task: pairs of epoch ms and text, in the order of time."""

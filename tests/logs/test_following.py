@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.usecases import log_reading
 from chalicelib.usecases.logs import LogPage
 from tests.logs.log_world import World, numbered, texts
+
+LINES = [f"line {number}" for number in range(1, 5)]
 
 
 def test_following_loses_and_repeats_nothing_within_a_millisecond(world: World) -> None:
@@ -66,6 +69,63 @@ def test_a_cursor_of_a_task_that_was_launched_again_goes_on_with_the_next(world:
     assert page.next_cursor is not None
     back = {**page.next_cursor, "back": True}
     assert texts(world.of_run(run, back)) == ["here"]
+
+
+@pytest.mark.parametrize("text", [None, "line"])
+def test_what_interrupted_tasks_wrote_is_read_in_order_and_once(
+    world: World, text: str | None
+) -> None:
+    """
+    Of a reader who follows, also while a task starts that then does not, and of one who comes in
+    the end.
+    """
+    query: dict[str, Any] = {} if text is None else {"filter": text}
+    run = world.run()
+    world.say(world.start(run, "a" * 32), "line 1")
+    page = world.of_run(run, **query)
+    seen = texts(page)
+    for task, lines in (("b", ["line 2", "line 3"]), ("c", []), ("d", ["line 4"]), ("e", [])):
+        world.move(minutes=5)
+        world.interrupt(run)
+        world.move(minutes=5)
+        world.start(run, "f" * 31 + task)  # does not start
+        page = world.of_run(run, page.next_cursor, **query)
+        seen += texts(page)
+        world.fail_to_start(run)
+        world.start(run, task * 32)
+        if lines:
+            world.say(task * 32, *lines)
+    page = world.of_run(run, page.next_cursor, **query)
+    seen += texts(page)
+    world.end_attempt(run)
+    page = world.of_run(run, page.next_cursor, **query)
+    assert (seen + texts(page), page.next_cursor) == (LINES, None)
+    found = world.of_run(run, **query)
+    assert texts(found) == LINES
+    assert {line.attempt for line in found.lines} == {1}
+
+
+@pytest.mark.parametrize("text", [None, "line"])
+def test_a_run_of_many_tasks_without_a_line_is_read_to_its_end(
+    world: World, text: str | None
+) -> None:
+    """More than one answer asks about: each answer goes on where the last one ended."""
+    query: dict[str, Any] = {} if text is None else {"filter": text}
+    run = world.run()
+    page = world.of_run(run, **query)
+    for number in range(2 * log_reading.MAX_PAGES):
+        world.start(run, f"{number:032d}")
+        world.interrupt(run)
+    world.say(world.start(run, "a" * 32), "line 1")
+    world.end_attempt(run)
+    seen = texts(page)
+    for _ in range(6):
+        assert page.next_cursor is not None
+        page = world.of_run(run, page.next_cursor, **query)
+        seen += texts(page)
+        if page.next_cursor is None:
+            break
+    assert (seen, page.next_cursor) == (["line 1"], None)
 
 
 def test_nothing_more_can_come_once_a_run_is_over_and_read(world: World) -> None:

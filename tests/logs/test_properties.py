@@ -49,6 +49,16 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class Interrupt:
+    """The task is interrupted and the attempt starts again."""
+
+
+@dataclass(frozen=True)
+class FailToStart:
+    """The attempt is launched again, because its task did not start; it wrote nothing."""
+
+
+@dataclass(frozen=True)
 class Read:
     """A reader who follows the run reads the next page."""
 
@@ -61,9 +71,14 @@ STEPS = st.one_of(
     st.builds(Write, st.lists(GAPS, min_size=1, max_size=12)),
     st.builds(Wait, st.sampled_from([0.001, 1, 90, 20_000])),
     st.builds(Retry),
+    st.builds(Interrupt),
+    st.builds(FailToStart),
     st.builds(Read, st.integers(1, 9)),
     st.builds(Read, st.integers(1, 9)),
 )
+
+
+Step = Write | Wait | Retry | Interrupt | FailToStart
 
 
 class Story:
@@ -74,13 +89,14 @@ class Story:
     def __init__(self, world: World) -> None:
         self.world = world
         self.run = world.run()
-        self.attempt = 0
+        self.tasks = 0
         self.lines: list[tuple[int, str]] = []
         self.begin()
 
     def begin(self) -> None:
-        self.attempt += 1
-        self.task = self.world.start(self.run, f"{self.attempt:032d}")
+        self.has_written = False
+        self.tasks += 1
+        self.task = self.world.start(self.run, f"{self.tasks:032d}")
 
     def write(self, gaps: list[int]) -> None:
         batch: list[tuple[int, str]] = []
@@ -88,13 +104,22 @@ class Story:
             self.world.move(milliseconds=gap)
             batch.append((self.world.ms, f"line {len(self.lines) + len(batch)}"))
         self.world.put(self.task, batch)
+        self.has_written = True
         self.lines += batch
 
-    def play(self, step: Write | Wait | Retry) -> None:
+    def play(self, step: Step) -> None:
         if isinstance(step, Write):
             self.write(step.gaps)
         elif isinstance(step, Wait):
             self.world.move(seconds=step.seconds)
+        elif isinstance(step, FailToStart):
+            if not self.has_written:  # else it started
+                self.world.fail_to_start(self.run)
+                self.begin()
+        elif isinstance(step, Interrupt):
+            self.world.interrupt(self.run)
+            self.world.move(seconds=30)
+            self.begin()
         else:
             self.world.end_attempt(self.run, retry=True)
             self.world.move(seconds=30)
@@ -130,7 +155,7 @@ def at(ms: int) -> datetime:
 @QUICK
 def test_following_a_run_gives_every_line_once_in_order(
     query: dict[str, Any],
-    steps: list[Write | Wait | Retry | Read],
+    steps: list[Step | Read],
     scan_limit: int | None,
     slice_ms: int | None,
 ) -> None:
@@ -172,7 +197,7 @@ def test_following_a_run_gives_every_line_once_in_order(
 @QUICK
 def test_any_window_is_read_whole_from_either_end(
     query: dict[str, Any],
-    steps: list[Write | Wait | Retry],
+    steps: list[Step],
     window: tuple[int, int],
     limit: int,
     scan_limit: int | None,

@@ -109,6 +109,20 @@ def test_a_run_shows_its_own_tasks_over_its_whole_life(world: World) -> None:
     assert world.calls == {"GetMetricData": 1}
 
 
+def test_a_run_shows_its_interrupted_tasks_and_asks_about_none_that_did_not_start(
+    world: World,
+) -> None:
+    """They are the points of one attempt, read by the same call."""
+    interrupted = {"task_arn": ARN + "a", "finished_at": (NOON + 2 * MINUTE).isoformat()}
+    run = a_run(spent_tasks=[interrupted, ARN + "x"], task_arn=ARN + "b", started_at=NOON)
+    for minute, (task, cores) in enumerate((("a", 1.0), ("x", 2.0), ("b", 3.0))):
+        world.sample(NOON + minute * MINUTE, task, cores=cores, mib=100)
+    world.now = NOON + 5 * MINUTE
+    shown = points(world.run(run), "cpu_usage")
+    assert shown == [("12:00:00", 1.0), ("12:02:00", 3.0)]
+    assert world.calls == {"GetMetricData": 1}
+
+
 def test_a_run_that_lasted_seconds_shows_the_minute_it_was_sampled_in(world: World) -> None:
     """Its sample may have a timestamp after the run's end."""
     run = a_run(

@@ -37,6 +37,14 @@ def an_unheard_end(world: World) -> None:
     a_sweep(world)
 
 
+def an_interruption(world: World) -> None:
+    """Every task on Spot is interrupted, and its event arrives."""
+    for task in world.ecs.tasks:
+        if task.last_status != "STOPPED" and task.is_spot:
+            world.interrupt(task.arn)
+    world.deliver(world.yard.take_events())
+
+
 def _all_end(world: World) -> None:
     for number, task in enumerate(world.ecs.tasks):
         if task.last_status != "STOPPED":

@@ -13,15 +13,18 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from chalicelib.domain import ecs_task, schedule
+from chalicelib.domain.spent_tasks import arns
 from chalicelib.tables.records import SWEEP, Job
 from chalicelib.tables.run_records import Run
 from infra.local.fidelity.tasks import Task
-from tests.reliability import copies, lines, notifications, told
+from tests.reliability import copies, interruptions, lines, notifications, told
 from tests.reliability.copies import NO_TASK_NEEDED
 from tests.reliability.world import ScheduleSeen, World
 
 EARLY = timedelta(seconds=5)
 """How far the minute of a fire may be ahead of the clock: `intruders.a_fire`."""
+MAY_BE_WITH_0 = ("timed_out", "lost", "infrastructure", "out_of_memory", "spot_interrupted")
+"""Errors of runs whose container may have ended with 0."""
 
 
 def hold_at_rest(world: World, *, losing_events: bool = False) -> None:
@@ -59,6 +62,7 @@ def wrong(world: World) -> list[str]:
         *slots_are_kept(world),
         *slots_wait_for_their_jitter(world),
         *tasks_are_single(world),
+        *interruptions.fit(world),
         *verdicts_fit(world),
         *counts_fit(world),
         *copies.fit(world),
@@ -146,7 +150,7 @@ def slots_wait_for_their_jitter(world: World) -> Iterator[str]:
 
 
 def tasks_are_single(world: World) -> Iterator[str]:
-    """2. A launch has at most one task, an attempt at most one that started; none overlap."""
+    """2. No tasks of a run overlap, and each ends; see `interruptions` for those of an attempt."""
     of_run: dict[str, list[Task]] = defaultdict(list)
     for task in world.made:
         of_run[_owner(task)[1]].append(task)
@@ -154,10 +158,6 @@ def tasks_are_single(world: World) -> Iterator[str]:
         for earlier, later in pairwise(tasks):
             if earlier.stopped_at is None or earlier.stopped_at > later.created_at:
                 yield f"{run_id}: {later.started_by} began before {earlier.started_by} had stopped"
-        started = Counter(_owner(task)[2] for task in tasks if task.started_at is not None)
-        for attempt, number in started.items():
-            if number > 1:
-                yield f"{run_id}: attempt {attempt} ran {number} times"
     for task in world.made:
         if task.stopped_at is None:
             yield f"{task.started_by} still runs"
@@ -170,7 +170,8 @@ def verdicts_fit(world: World) -> Iterator[str]:
     for run in world.runs():
         past = run.past_attempts or []
         known |= {attempt["task_arn"] for attempt in past}
-        known |= {*(run.spent_tasks or []), str(run.task_arn)}
+        known |= {arn for attempt in past for arn in arns(attempt.get("spent_tasks"))}
+        known |= {*arns(run.spent_tasks), str(run.task_arn)}
         if [attempt["attempt"] for attempt in past] != list(range(1, len(past) + 1)):
             yield f"{run.run_id}: its attempts are {[a['attempt'] for a in past]}"
         if run.status == "cancelled":
@@ -194,7 +195,7 @@ def _failure_fits(run: Run, last: Task | None, code: int | None) -> Iterator[str
     why = (run.error or {}).get("code")
     if len(run.past_attempts or []) != run.max_attempts:
         yield f"{run.run_id} failed after {len(run.past_attempts or [])} of {run.max_attempts}"
-    if code == 0 and why not in ("timed_out", "lost", "infrastructure", "out_of_memory"):
+    if code == 0 and why not in MAY_BE_WITH_0:
         yield f"{run.run_id} failed with {why}, and its task ended with 0"
     if why == "nonzero_exit" and (last is None or code != run.exit_code):
         yield f"{run.run_id} failed with exit code {run.exit_code}, and its task with {code}"

@@ -24,6 +24,7 @@ IN_TURN: dict[str, Intruder] = {
     "an end": intruders.an_end,
     "a cancel": intruders.a_cancel,
     "an unheard end": intruders.an_unheard_end,
+    "an interruption": intruders.an_interruption,
     "an update": intruders.an_update,
     "a read": intruders.a_read,
     "a delete": intruders.a_delete,
@@ -31,7 +32,7 @@ IN_TURN: dict[str, Intruder] = {
     "a trigger": intruders.a_trigger,
 }
 """
-By default each acts at every ninth call, in an order that varies; JOBYARD_INTERLEAVING=all runs all
+By default each acts at every tenth call, in an order that varies; JOBYARD_INTERLEAVING=all runs all
 at every call.
 """
 EACH = os.environ.get("JOBYARD_INTERLEAVING") == "all"

@@ -43,6 +43,7 @@ MEANWHILE: dict[str, Intruder] = {
     "meets a sweep": intruders.a_sweep,
     "meets an end": intruders.an_end,
     "meets an unheard end": intruders.an_unheard_end,
+    "meets an interruption": intruders.an_interruption,
     "meets a cancel": intruders.a_cancel,
     "meets a read": intruders.a_read,
     "meets a trigger": intruders.a_trigger,
@@ -106,6 +107,23 @@ REFUSALS: list[Callable[[], Any]] = [
     lambda: EcsError("AccessDeniedException", "No."),
 ]
 
+
+def warn(world: World, task: Task) -> None:
+    """AWS warns that it takes Spot capacity back, and the container goes on for the time being."""
+    if task.is_spot:
+        world.ecs.interrupt(task.arn)
+
+
+def take_back(world: World, task: Task) -> None:
+    """AWS needs what the task runs on, be it Spot or a host that has failed."""
+    if task.is_spot:
+        world.ecs.interrupt(task.arn)
+        world.ecs.stop(task.arn, exit_code=0)
+    else:
+        why = "Infrastructure failure"
+        world.ecs.stop(task.arn, 0, stop_code="InfrastructureHealth", stopped_reason=why)
+
+
 ENDS: dict[str, Callable[[World, Task], None]] = {
     "start": lambda world, task: world.ecs.start(task.arn),
     "exit 0": lambda world, task: world.ecs.stop(task.arn, exit_code=0),
@@ -114,9 +132,8 @@ ENDS: dict[str, Callable[[World, Task], None]] = {
     "out of memory": lambda world, task: world.ecs.stop(
         task.arn, exit_code=137, reason="OutOfMemoryError: Container killed due to memory usage"
     ),
-    "spot": lambda world, task: world.ecs.stop(
-        task.arn, exit_code=0, stop_code="SpotInterruption", stopped_reason="Interrupted."
-    ),
+    "warned": warn,
+    "taken back": take_back,
     "pull timeout": lambda world, task: world.ecs.fail_to_start(
         task.arn, "CannotPullContainerError: i/o timeout"
     ),

@@ -10,6 +10,7 @@ SCHEDULES = pick(None, None, "*/5 * * * *", "*/7 * * * *", "0 * * * *", "0 13 1 
 NAMES = pick("a", "b", "c", "d")
 POLICIES = pick("allow", "forbid", "replace", "queue", "queue")
 AT_MOST = pick(1, 1, 2)
+CAPACITIES = pick("on_demand", "spot", "spot_then_on_demand")
 JITTER = pick(0, 0, 300, 3_600)
 PATCHES = st.fixed_dictionaries(
     {},
@@ -22,6 +23,7 @@ PATCHES = st.fixed_dictionaries(
         "max_concurrent_runs": AT_MOST,
         "jitter_seconds": JITTER,
         "max_retries": pick(0, 1, 2),
+        "capacity": CAPACITIES,
     },
 )
 NOTIFY = pick(["failing", "recovered", "missed"], ["every_failure", "recovered"], ["failing"], [])
@@ -35,6 +37,7 @@ SPECS = st.fixed_dictionaries(
         "max_concurrent_runs": AT_MOST,
         "jitter_seconds": JITTER,
         "max_retries": pick(0, 1, 2),
+        "capacity": CAPACITIES,
         "timeout_seconds": pick(60, 86400),
         "notify": NOTIFY,
     }

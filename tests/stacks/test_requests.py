@@ -55,6 +55,7 @@ EVERY_FIELD: dict[str, Any] = {
     "cpu": 0.5,
     "memory_mib": 2048,
     "architecture": "arm64",
+    "capacity": "spot",
     "task_role_arn": ROLE,
     "timeout_seconds": 900,
     "max_retries": 2,

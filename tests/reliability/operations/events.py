@@ -8,7 +8,9 @@ from typing import Any
 from tests.reliability.operations.operation import (
     PASSES,
     Act,
+    cancel_request,
     fire_when_due,
+    interrupted_run,
     just_before,
     launch_unanswered,
     operation,
@@ -82,6 +84,49 @@ def event_failed_with_a_retry(world: World) -> Act:
 @operation(again=True)
 def event_that_could_not_start(world: World) -> Act:
     return _event(world, lambda arn: world.ecs.fail_to_start(arn, PASSES))
+
+
+@operation(again=True)
+def event_interrupted(world: World) -> Act:
+    return _event(world, world.interrupt, capacity="spot", max_retries=1)
+
+
+@operation(again=True)
+def event_interrupted_so_that_the_next_launch_is_on_demand(world: World) -> Act:
+    run = interrupted_run(world, times=1, capacity="spot_then_on_demand")
+    return _interrupted_next(world, run)
+
+
+@operation(again=True, bus=True)
+def event_interrupted_for_the_last_time(world: World) -> Act:
+    """The attempt has been started again as often as it may be, and the run has no retry."""
+    return _interrupted_next(world, interrupted_run(world, times=5, capacity="spot"))
+
+
+def _interrupted_next(world: World, run: dict[str, Any]) -> Act:
+    world.clock.move(minutes=1)
+    world.sweep()
+    world.interrupt(world.yard.task_of(run))
+    event = world.yard.take_events()[-1]
+    return lambda: world.deliver([event])
+
+
+@operation(again=True)
+def event_interrupted_before_the_launch_was_answered(world: World) -> Act:
+    """It is the first that is heard of the task."""
+    launch_unanswered(world, world.job(name="a", capacity="spot"))
+    world.interrupt(world.ecs.tasks[0].arn)
+    event = world.yard.take_events()[-1]
+    return lambda: world.deliver([event])
+
+
+@operation(again=True)
+def event_interrupted_of_a_cancelled_one(world: World) -> Act:
+    run = world.yard.trigger(world.job(name="a", capacity="spot"))
+    cancel_request(world, run)()
+    world.interrupt(world.yard.task_of(run))
+    event = world.yard.take_events()[-1]
+    return lambda: world.deliver([event])
 
 
 @operation(again=True)

@@ -98,6 +98,18 @@ def wait_for_a_retry(world: World, job: dict[str, Any]) -> dict[str, Any]:
     return run
 
 
+def interrupted_run(world: World, *, times: int, **spec: Any) -> dict[str, Any]:
+    """A run whose tasks were interrupted so often, and which waits to be launched again."""
+    run = world.yard.trigger(world.job(name="a", **spec))
+    for number in range(times):
+        if number:
+            world.clock.move(minutes=1)
+            world.sweep()
+        world.interrupt(world.yard.task_of(run))
+        world.deliver(world.yard.take_events())
+    return run
+
+
 def launch_unanswered(world: World, job: dict[str, Any]) -> dict[str, Any]:
     """A run whose trigger died after RunTask was made and before its answer was read."""
 
@@ -129,6 +141,7 @@ def stray_task(world: World) -> Task:
     definition = world.jobs()[0].task_definition
     world.on.ecs.run(
         task_definition=definition,
+        on_spot=False,
         client_token="stray",
         started_by=f"{job['id']}/{ids.new_run(world.clock())}/1",
         overrides={},

@@ -9,6 +9,7 @@ from infra.local.fidelity.run_task import EcsError
 from tests.reliability.operations.operation import (
     Act,
     cancel_request,
+    interrupted_run,
     launch_unanswered,
     operation,
     request,
@@ -130,6 +131,21 @@ def cancel_running(world: World) -> Act:
 @operation(api=True, bus=True)
 def cancel_waiting_for_a_retry(world: World) -> Act:
     return cancel_request(world, wait_for_a_retry(world, world.job(name="a", max_retries=1)))
+
+
+@operation(api=True, bus=True)
+def cancel_interrupted(world: World) -> Act:
+    """It waits to be launched again."""
+    return cancel_request(world, interrupted_run(world, times=1, capacity="spot"))
+
+
+@operation(api=True)
+def get_interrupted(world: World) -> Act:
+    """The interruption was not heard of yet."""
+    run = world.yard.trigger(world.job(name="a", capacity="spot"))
+    world.interrupt(world.yard.task_of(run))
+    world.yard.take_events()
+    return request(world, "GET", run_path(run))
 
 
 @operation(api=True)

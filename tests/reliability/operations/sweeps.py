@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infra.local.fidelity.operations import Failure
 from infra.local.fidelity.run_task import EcsError
 from tests.reliability.operations.operation import (
     DAILY,
@@ -9,6 +10,7 @@ from tests.reliability.operations.operation import (
     cancel_request,
     die_at,
     fire_when_due,
+    interrupted_run,
     just_before,
     launch_unanswered,
     operation,
@@ -76,6 +78,35 @@ def sweep_a_launch_unanswered_for_an_hour(world: World) -> Act:
 def sweep_a_retry(world: World) -> Act:
     wait_for_a_retry(world, world.job(name="a", max_retries=1))
     return _sweep(world, minutes=2)
+
+
+@operation()
+def sweep_an_interrupted_run(world: World) -> Act:
+    interrupted_run(world, times=1, capacity="spot")
+    return _sweep(world, minutes=1)
+
+
+@operation()
+def sweep_an_interrupted_run_that_goes_on_demand(world: World) -> Act:
+    interrupted_run(world, times=2, capacity="spot_then_on_demand")
+    return _sweep(world, minutes=1)
+
+
+@operation()
+def sweep_an_interruption_that_was_not_heard(world: World) -> Act:
+    run = world.yard.trigger(world.job(name="a", capacity="spot"))
+    world.interrupt(world.yard.task_of(run))
+    world.yard.take_events()
+    return _sweep(world, minutes=2)
+
+
+@operation()
+def sweep_a_run_without_spot_capacity(world: World) -> Act:
+    """It has waited so long that this refusal makes its next launch on demand."""
+    job = world.job(name="a", capacity="spot_then_on_demand")
+    world.ecs.refuse_next(Failure("Capacity is unavailable at this time."), times=2)
+    world.yard.trigger(job)
+    return _sweep(world, minutes=6)
 
 
 @operation(bus=True)

@@ -73,7 +73,8 @@ def _where(role: str) -> dict[str, str]:
 def _denials(
     iam: Any, name: str, role: str, entries: Iterable[Entry], names: Mapping[str, str]
 ) -> Iterator[str]:
-    denied: dict[tuple[str, str], list[str]] = defaultdict(list)
+    # A set: a launch on Spot and one on demand may be denied for the same reason.
+    denied: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in entries:
         resource = _filled(entry["resource"], names)
         if resource is None:
@@ -82,7 +83,7 @@ def _denials(
         for result in _simulated(iam, role, entry["actions"], resource, context, names):
             cause = _cause(result, str(names["Stage"]))
             if cause is not None:
-                denied[resource, cause].append(result["EvalActionName"])
+                denied[resource, cause].add(result["EvalActionName"])
     for (resource, cause), actions in denied.items():
         yield f"{name} would be denied {', '.join(sorted(actions))} on {resource}: {cause}"
 

@@ -28,6 +28,7 @@ def reason(task: dict[str, Any]) -> tuple[str, str]:
     return task["stopCode"], task["stoppedReason"]
 
 
+THEN_ON_DEMAND = "spot_then_on_demand"
 INTERRUPTED = ("SpotInterruption", "Your Spot Task was interrupted.")
 
 
@@ -142,3 +143,19 @@ def test_a_wrong_setting_ends_the_start(tmp_path: Path) -> None:
     stack = Started(tmp_path, "--spot", "soon")
     assert stack.end(None) == 2
     assert "soon is neither none nor a number of seconds" in stack.err
+
+
+def test_an_interrupted_run_of_a_local_stack_ends_on_demand(tmp_path: Path) -> None:
+    """From `make up SPOT=1`: two tasks are interrupted, and the third runs to its end."""
+    stack = Started(tmp_path, "--port", "0", "--engine", "process", "--spot", "1").until_up()
+    try:
+        client = Client(tmp_path)
+        job = client.job("sh", "-c", "echo begins; sleep 3; echo ends", capacity=THEN_ON_DEMAND)
+        run = client.finish(job)
+        assert (run["status"], run["capacity"], run["attempt"]) == ("succeeded", "on_demand", 1)
+        assert [attempt["interruptions"] for attempt in run["attempts"]] == [2]
+        lines = client.call("GET", f"{job}/runs/{run['id']}/logs")["logs"]
+        said = [line["message"] for line in lines if not line["message"].startswith("jobyard: ")]
+        assert said == ["begins", "begins", "begins", "ends"]
+    finally:
+        stack.end()

@@ -149,7 +149,16 @@ def handle_a_task_event(world: World) -> Act:
 
 @extra
 def handle_a_fire(world: World) -> Act:
-    job = world.job(name="a", schedule=DAILY)
+    return _fire(world)
+
+
+@extra
+def handle_a_fire_of_a_job_on_spot(world: World) -> Act:
+    return _fire(world, capacity="spot")
+
+
+def _fire(world: World, **spec: Any) -> Act:
+    job = world.job(name="a", schedule=DAILY, **spec)
     world.clock.move(hours=1, seconds=2)
     event = {"project": f"{WORKSPACE}#{PROJECT}", "job": job["id"], "time": "2026-11-23T13:00:00Z"}
     return lambda: app.fire(event, Context())

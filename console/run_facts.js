@@ -73,7 +73,7 @@ export function detailsOf(run) {
     ["Image", h("code", null, run.image)],
     ["Command", run.command ? h("code", null, join(run.command)) : "The image's own"],
     ["CPU and memory", `${run.cpu} vCPU, ${bytes(run.memory_mib * MIB)}`],
-    run.capacity && ["Capacity", run.capacity.replaceAll("_", " ")],
+    run.capacity && ["Capacity", capacityOf(run)],
     run.cost && ["Billed", `${Math.round(run.cost.vcpu_seconds)} vCPU-seconds, ` +
       `${Math.round(run.cost.gib_seconds)} GiB-seconds, at the prices of ${run.cost.price_date}`],
     ["Asked AWS", both(run.observed_at)],
@@ -83,6 +83,13 @@ export function detailsOf(run) {
       h("div", { key: label }, h("dt", null, label), h("dd", null, value)))),
     attempts(run),
   ];
+}
+
+/** What a run ran on, and how often AWS took Spot capacity back. */
+function capacityOf(run) {
+  const times = run.attempts.reduce((sum, attempt) => sum + attempt.interruptions, 0);
+  const interrupted = times === 1 ? "interrupted once" : times && `interrupted ${times} times`;
+  return [run.capacity.replaceAll("_", " "), interrupted].filter(Boolean).join(", ");
 }
 
 function attempts(run) {

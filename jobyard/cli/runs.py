@@ -209,7 +209,7 @@ def _show(one: Json) -> None:
             ("image", Cell(one["image"])),
             ("command", Cell(value_text(one["command"] or ""))),
             ("size", Cell(f"{one['cpu']:g} vCPU, {one['memory_mib']} MiB")),
-            ("capacity", Cell(one.get("capacity") or "")),
+            ("capacity", Cell(_capacity(one))),
             ("task", Cell(one["task_arn"] or "")),
         ],
         sys.stdout,
@@ -219,6 +219,11 @@ def _show(one: Json) -> None:
         columns = [Column("ATTEMPT"), Column("STARTED"), Column("TOOK"), Column("EXIT")]
         columns += [Column("COST, ABOUT", is_number=True), Column("WHY", True)]
         render.table(columns, [_attempt(each, now) for each in one["attempts"]], sys.stdout)
+
+
+def _capacity(one: Json) -> str:
+    interrupted = waiting.interruptions(one["attempts"])
+    return ", ".join(filter(None, [one.get("capacity"), interrupted]))
 
 
 def _cost(cost: Json | None) -> str:

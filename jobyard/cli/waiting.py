@@ -84,9 +84,21 @@ def waits_for(run: Json) -> str:
         return f"attempt {run['attempt']} failed, retry at {durations.moment(run['retry_at'])}"
     if status == "cancelled" and run["finished_at"] is None:
         return "cancelled, its container is stopping"
-    if status == "running" and run["attempt"] > 1:
-        return f"running, attempt {run['attempt']} of {run['max_attempts']}"
+    if status == "running":
+        is_retry = run["attempt"] > 1
+        attempt = f"attempt {run['attempt']} of {run['max_attempts']}" if is_retry else ""
+        return ", ".join(
+            filter(None, [status, attempt, interruptions(run.get("attempts", [])[-1:])])
+        )
     return status
+
+
+def interruptions(attempts: list[Json]) -> str:
+    """How often Spot interrupted these attempts, in words; nothing if it did not."""
+    times = sum(each.get("interruptions", 0) for each in attempts)  # an older stage has none
+    if not times:
+        return ""
+    return "interrupted once" if times == 1 else f"interrupted {times} times"
 
 
 def wait(

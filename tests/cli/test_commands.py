@@ -61,8 +61,8 @@ def test_a_job_can_be_created_changed_paused_and_deleted(shell: Shell) -> None:
     shell("create", "nightly", "--image", "python:3.13", "-s", "0 3 * * *", "--tz",
           "Europe/Berlin", "-e", "A=1", "-e", "B=x=y", "--tag", "team=data", "--cpu", "0.5",
           "--memory", "1024", "--timeout", "2h", "--retries", "2", "--concurrency", "forbid",
-          "--deadline", "10m", "--jitter", "15m", "--arch", "arm64", "--", "python", "-m",
-          "etl")  # fmt: skip
+          "--deadline", "10m", "--jitter", "15m", "--arch", "arm64", "--capacity",
+          "spot", "--", "python", "-m", "etl")  # fmt: skip
     job = shell.json("get", "nightly")
     assert {name: job[name] for name in ("schedule", "timezone", "env", "tags", "cpu")} == {
         "schedule": "0 3 * * *",
@@ -73,7 +73,7 @@ def test_a_job_can_be_created_changed_paused_and_deleted(shell: Shell) -> None:
     }
     assert (job["memory_mib"], job["timeout_seconds"], job["max_retries"]) == (1024, 7200, 2)
     assert (job["concurrency_policy"], job["starting_deadline_seconds"]) == ("forbid", 600)
-    assert job["jitter_seconds"] == 900
+    assert (job["jitter_seconds"], job["capacity"]) == (900, "spot")
     assert (job["architecture"], job["command"]) == ("arm64", ["python", "-m", "etl"])
     shell("update", job["id"], "-e", "C=3", "--unset-env", "A", "--unset", "schedule",
           "--rename", "daily")  # fmt: skip
@@ -151,7 +151,7 @@ def test_show_prints_every_field_of_a_run(shell: Shell) -> None:
     run_id = shell("runs", "-o", "name").stdout.strip()
     shown = shell("show", run_id).stdout
     assert "manual by " + shell.json("show", run_id)["triggered_by"]["name"] in shown
-    for text in (run_id, "exit code", "9", "nonzero_exit", "hint", "0.25 vCPU, 512 MiB"):
+    for text in (run_id, "exit code", "9", "nonzero_exit", "hint", "vCPU, 512 MiB", "on_demand"):
         assert text in shown
 
 

@@ -33,6 +33,18 @@ RETRY = "2026-11-23T12:00:10.000Z"
             "attempt 1 failed, retry at 2026-11-23 12:00:10 UTC",
         ),
         ({"status": "running", "attempt": 2}, "running, attempt 2 of 2"),
+        (
+            {"status": "running", "attempts": [{"interruptions": 1}]},
+            "running, interrupted once",
+        ),
+        (
+            {
+                "status": "running",
+                "attempt": 2,
+                "attempts": [{"interruptions": 5}, {"interruptions": 2}],
+            },
+            "running, attempt 2 of 2, interrupted 2 times",
+        ),
         ({"status": "cancelled"}, "cancelled, its container is stopping"),
         ({"status": "succeeded"}, "succeeded"),
     ],

@@ -23,7 +23,7 @@ from tests.local.started import Started
 
 __all__ = ["browser"]
 
-DEMO = ("--port", "0", "--engine", "process", "--output-mb", "512", "--demo")
+DEMO = ("--port", "0", "--engine", "process", "--output-mb", "512", "--spot", "2", "--demo")
 
 
 @pytest.fixture(scope="package")

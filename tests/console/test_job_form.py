@@ -31,6 +31,7 @@ def test_a_job_is_created(tab: Tab, project: Project) -> None:
     field(tab, "cpu").select_option("1")
     field(tab, "memory_mib").fill("2048")
     field(tab, "max_retries").fill("2")
+    field(tab, "capacity").select_option("spot_then_on_demand")
     field(tab, "tags").fill("team=data nightly")
     told = tab.page.get_by_role("group", name="Notify when")
     for kind in ("failing", "recovered", "missed"):
@@ -52,6 +53,7 @@ def test_a_job_is_created(tab: Tab, project: Project) -> None:
         "cpu": 1,
         "memory_mib": 2048,
         "max_retries": 2,
+        "capacity": "spot_then_on_demand",
         "tags": ["team=data", "nightly"],
         "env": {"MODE": "full"},
     }

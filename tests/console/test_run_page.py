@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.console.project import Project
 from tests.console.tab import Tab
+from tests.local.local_yard import wait_for
 
 GATE = """
 echo started; while [ ! -e {gate} ]; do sleep 0.05; done; echo finished
@@ -141,6 +142,18 @@ def test_each_attempt_is_in_the_timeline(tab: Tab, project: Project) -> None:
     timeline.get_by_text("As a table").click()
     rows = timeline.get_by_role("row")
     expect(rows.filter(has_text="Attempt 1 ended, exit code 4")).to_be_visible()
+    project.api.cancel_run(job["id"], run["id"])
+
+
+def test_a_run_on_spot_says_how_often_it_was_interrupted(tab: Tab, project: Project) -> None:
+    """It goes on running, and what it has written is there."""
+    job = project.job("echo begun; sleep 600", capacity="spot")
+    run = project.api.trigger(job["id"])
+    wait_for(lambda: any(one["interruptions"] for one in project.run(run)["attempts"]), "it is", 60)
+    tab.open(f"/jobs/{job['id']}/runs/{run['id']}")
+    expect(state(tab)).to_have_text(re.compile("Running"))
+    expect(tab.page.locator(".details")).to_contain_text("spot, interrupted")
+    expect(output(tab)).to_contain_text("begun")
     project.api.cancel_run(job["id"], run["id"])
 
 

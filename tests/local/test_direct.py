@@ -82,6 +82,15 @@ def test_calls_are_answered_as_without_it(region: str) -> None:
     assert region in alone[0]
 
 
+def test_a_compressed_request_to_another_service_takes_motos_way() -> None:
+    """botocore compresses PutMetricData from 10 KiB on."""
+    data: list[Any] = [{"MetricName": "m" * 200, "Value": float(n)} for n in range(200)]
+    client = boto3.client("cloudwatch", region_name="eu-west-1")
+    with DirectDynamoDb.install():
+        client.put_metric_data(Namespace="n", MetricData=data)
+    assert client.list_metrics(Namespace="n")["Metrics"]
+
+
 def test_moto_does_not_look_up_the_address_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a request with a binary value, or to another service, takes moto's own way."""
     asked: list[str] = []

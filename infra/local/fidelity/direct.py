@@ -41,9 +41,10 @@ class DirectDynamoDb(Overlay):
 def _direct(original: Callable[..., Any]) -> Callable[..., Any]:
     def process_request(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
         target = _text(request.headers.get("X-Amz-Target", ""))
+        if not target.startswith(PREFIX) or AWS not in request.url:
+            return original(stubber, request)  # its body may be compressed
         body = _text(request.body or "")
-        is_plain = target.startswith(PREFIX) and not ('"B"' in body or '"BS"' in body)
-        if not is_plain or AWS not in request.url:
+        if '"B"' in body or '"BS"' in body:
             return original(stubber, request)
         names = ("X-Amz-Target", "Content-Type", "Authorization", "User-Agent")
         handler: Any = DynamoHandler()

@@ -178,6 +178,22 @@ def test_a_service_control_policy_is_named_for_every_function(deployed: Deployed
     ]
 
 
+def test_a_service_control_policy_that_denies_spot_is_named(deployed: Deployed) -> None:
+    """Launches on demand are allowed; doctor gives the simulation the capacity provider too."""
+    provider = f"arn:aws:ecs:eu-central-1:{ACCOUNT}:capacity-provider/FARGATE_SPOT"
+    on_spot = {"ArnEquals": {"ecs:capacity-provider": provider}}
+    actions = sorted({grant.action for grant in PACKAGED})
+    deployed.simulator.service_control = [
+        {"Effect": "Allow", "Action": actions, "Resource": "*"},
+        {"Effect": "Deny", "Action": "ecs:RunTask", "Resource": "*", "Condition": on_spot},
+    ]
+    found = [text.split(" on ")[0] for text in permissions.check(STAGE)]
+    functions = ("api", "fire", "sweep", "sweep-part")
+    assert sorted(found) == [
+        f"jobyard-{STAGE}-{function} would be denied ecs:RunTask" for function in functions
+    ]
+
+
 def test_a_service_control_policy_may_have_a_condition_on_the_region(deployed: Deployed) -> None:
     """Doctor gives the simulation the region in which the functions run."""
     actions = sorted({grant.action for grant in PACKAGED})

@@ -48,6 +48,9 @@ DAY, MINUTES, NEVER = timedelta(hours=24), timedelta(minutes=5), timedelta(0)
          "provided for this task. Please verify that the role being passed has the proper trust "
          "relationship and permissions and that your IAM user has permissions to pass this role.",
          "start_failed", MINUTES),
+        ("InvalidParameterException",
+         "The specified capacity provider strategy cannot contain a capacity provider that is not "
+         "associated with the cluster.", "start_failed", NEVER),
         ("ClusterNotFoundException", "Cluster not found.", "start_failed", NEVER),
         ("PlatformTaskDefinitionIncompatibilityException", "", "start_failed", NEVER),
         ("ACCOUNT", "", "start_failed", NEVER),

@@ -46,8 +46,9 @@ _PASSING_REFUSALS = (
     "toomanyrequests",
 )
 """Compared without spaces, since AWS sends them as codes and as sentences."""
-_NAMES = re.compile(r"'[^']*'|arn:\S+")
-"""What a message quotes is left out: a role may have `capacity` in its name."""
+_NAMES = re.compile(r"'[^']*'|arn:\S+|capacity provider", re.IGNORECASE)
+"""Left out of a message: a role may have `capacity` in its name, and a cluster that lacks the
+provider of Spot gets it from nobody while the run waits."""
 
 
 def refused(reason: str, message: str) -> Refusal:

@@ -227,6 +227,22 @@ def test_the_calls_of_a_queue(warm: Yard) -> None:
     assert cost(warm, lambda: warm.trigger(job)) == {GET: 1, QUERY: 2, BATCH: 1, PUT: 1}
 
 
+def test_the_calls_of_looking_at_a_run_in_line(warm: Yard) -> None:
+    """What is in flight is read once, for the line and for the run."""
+    job = warm.create(concurrency_policy="queue")
+    first, second = warm.trigger(job), warm.trigger(job)
+    warm.finish(first, exit_code=0)
+    third = warm.trigger(job)
+    warm.aws.ecs.start(warm.task_of(second))
+    warm.deliver()
+    held = warm.stored(third)
+    found = cost(warm, lambda: warm.system.launcher.launch([held]))
+    lease, deleted_jobs = {UPDATE: 2}, {BATCH: 1}
+    assert found[QUERY] == 1
+    assert found[BATCH] - deleted_jobs[BATCH] == 1
+    assert found[UPDATE] - lease[UPDATE] == 1
+
+
 def test_a_fire_that_is_not_due_costs_one_read(warm: Yard) -> None:
     """A rule may fire more often than its schedule, so this is common."""
     job = warm.create(schedule="0 3 * * *")

@@ -190,3 +190,73 @@ def test_replace_lets_a_run_go_on_where_a_cancelled_one_makes_room(yard: Yard) -
     yard.fire(job)
     assert yard.run(first)["status"] == "running"
     assert yard.runs(job, trigger="schedule")[0]["waits_for"] == ids(second)
+
+
+def test_what_may_start_at_the_same_time_starts_in_the_order_of_its_claims(yard: Yard) -> None:
+    """The first two were claimed before the job was a queue, so their ends launch nothing."""
+    job = yard.create()
+    first, second = yard.trigger(job), yard.trigger(job)
+    changes = {"concurrency_policy": "queue", "max_concurrent_runs": 2}
+    yard.call("PATCH", f"/jobs/{job['id']}", changes)
+    third, fourth = yard.trigger(job), yard.trigger(job)
+    yard.finish(first)
+    yard.finish(second)
+    assert started(yard) == ids(first, second)
+    yard.sweep(minutes=2)
+    assert started(yard) == ids(first, second, third, fourth)
+
+
+def test_a_trigger_starts_at_once_if_what_it_found_in_flight_has_ended_meanwhile(
+    yard: Yard,
+) -> None:
+    """Its end did not see the run, which was not stored yet."""
+    job = yard.create(concurrency_policy="queue")
+    first = yard.trigger(job)
+    ends = [lambda: yard.finish(first)]
+
+    def just_before(**_: Any) -> None:
+        if ends:
+            ends.pop()()
+
+    events = yard.system.database.client.meta.events
+    events.register("before-call.dynamodb.TransactWriteItems", just_before)
+    second = yard.trigger(job)
+    assert second["waits_for"] == ids(first)
+    assert started(yard) == ids(first, second)
+
+
+def test_the_further_back_a_run_stands_the_later_it_is_looked_at(yard: Yard) -> None:
+    """A minute later for each place, and after ten minutes at the latest."""
+    job = yard.create(concurrency_policy="queue")
+    first = yard.trigger(job)
+    yard.aws.ecs.start(yard.task_of(first))
+    yard.deliver()
+    line = [yard.trigger(job) for _ in range(12)]
+    yard.sweep(minutes=1)
+    looks = [yard.stored(run).look_at for run in line]
+    minutes = [(at - yard.clock()).total_seconds() / 60 for at in looks if at]
+    assert minutes == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 10]
+
+
+def test_a_run_in_line_starts_although_many_newer_ones_are_pending(yard: Yard) -> None:
+    """The end of the first looks at the newest hundred alone; the sweep looks at each."""
+    job = yard.create(concurrency_policy="queue")
+    first, second = yard.trigger(job), yard.trigger(job)
+    yard.call("PATCH", f"/jobs/{job['id']}", {"concurrency_policy": "allow"})
+    newer = [yard.trigger(job) for _ in range(100)]
+    yard.finish(first)
+    assert started(yard) == ids(first, *newer)
+    yard.sweep(minutes=2)
+    assert started(yard) == ids(first, *newer, second)
+
+
+def test_a_job_that_an_older_version_stored_has_room_for_one(yard: Yard) -> None:
+    """Its spec has no max_concurrent_runs."""
+    job = yard.create(schedule="* * * * *", concurrency_policy="forbid")
+    stored = yard.stored_job(job)
+    del stored.spec["max_concurrent_runs"]
+    yard.system.database.put(stored)
+    yard.trigger(job)
+    yard.clock.move(minutes=1)
+    yard.fire(job)
+    assert yard.runs(job, trigger="schedule")[0]["error"]["code"] == "skipped_overlap"

@@ -110,6 +110,7 @@ def test_the_code_does_what_the_table_shows(state: State, happens: Happens) -> N
         releases=step.releases_waiting_runs,
     )
     assert found == TABLE[state, happens]
+    assert step.leaves_flight == TABLE[state, happens].releases_line(state)
 
 
 @pytest.mark.parametrize("happens", Happens)

@@ -77,6 +77,11 @@ class Step:
     releases_waiting_runs: bool = False
     """A cancelled run's container has ended: runs that waited for it may be launched."""
 
+    @property
+    def leaves_flight(self) -> bool:
+        """Nothing of the run is up any more: of a `queue` job, the next in line may be launched."""
+        return "live" in self.changes
+
 
 def next_look(run: RunLike, started_at: datetime, now: datetime) -> datetime:
     """When to look at a running run again: at its time-out, or after LOOK_LATER."""

@@ -64,7 +64,11 @@ class Then(NamedTuple):
     stops: bool = False
     """A task must be stopped."""
     releases: bool = False
-    """What waited for its end may be launched."""
+    """A slot's run that replaces it may be launched."""
+
+    def releases_line(self, before: State) -> bool:
+        """Whether, of a `queue` job, the next in line may be launched: it has left flight."""
+        return self.state in _OVER and before not in _OVER
 
 
 def state_of(run: Any) -> State:

@@ -156,11 +156,10 @@ class Launcher:
         A run that waits for others. In a line, the further back it stands the later it is looked
         at again; whoever ends launches the next, so this is only for ends that nobody followed.
         """
-        self.scheduler.let_wait(run)
+        live = self.scheduler.let_wait(run)
         fresh = self.runs_table.get(run.job_id, run.run_id)
         if fresh is None or not fresh.waits_for:
             return
-        live = self.runs_table.live(run.project, run.job_id)
         if not fresh.is_held(live):  # more are pending than `release` looks at
             self.lifecycle.launch(fresh)
             return

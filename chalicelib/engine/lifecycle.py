@@ -95,7 +95,7 @@ class Lifecycle:
             log.info("run finished", **run.log_ids, status=run.status, start_delay_seconds=delay)
             with log.and_continue("announcing left to the sweep", **run.log_ids):
                 self.announce(run)
-        if step.releases_waiting_runs or (run.at_most and "live" in step.changes):
+        if step.releases_waiting_runs or (run.at_most and step.leaves_flight):
             with log.and_continue("launching what waited left to the sweep", job_id=run.job_id):
                 self.release(run.project, run.job_id)
 
@@ -282,15 +282,14 @@ class Lifecycle:
         """
         now = self.clock.now()
         return self.settle(
-            run,
-            lambda r: None if r.is_terminal else transitions.cancelled(r, reason, now, change),
+            run, lambda r: None if r.is_terminal else transitions.cancelled(r, reason, now, change)
         )
 
-    def release(self, project: str, job_id: str) -> None:
+    def release(self, project: str, job_id: str) -> list[tuple[str, str]]:
         """
-        Launch those runs of a job whose turn has come, in the order of their claims, which is that
-        of how many stand before each. Called when a run has ended. Dying before the launch leaves
-        the waiting run its `look_at`, and the sweep calls this too.
+        Launch those runs of a job whose turn has come, in the order of their claims, that is, of
+        how many stand before each; returns what is in flight. Called when a run has ended. Dying
+        before the launch leaves the waiting run its `look_at`, and the sweep calls this too.
         """
         live = self.runs_table.live(project, job_id)
         pending = [run_id for run_id, status in live if status == run_states.PENDING][-AT_ONCE:]
@@ -298,3 +297,4 @@ class Lifecycle:
         for run in sorted(waiting, key=lambda r: r.ahead(live)):
             if not run.is_terminal and not run.is_held(live):
                 self.launch(run)
+        return live

@@ -201,17 +201,17 @@ class Scheduler:
         still = {r.run_id for r in self.lifecycle.refresh(found) if r.live}
         return [run_id for run_id in asked if run_id in still] + rest
 
-    def let_wait(self, run: Run) -> None:
+    def let_wait(self, run: Run) -> list[tuple[str, str]]:
         """
         Cancel the runs that a slot's run replaces, and launch those whose turn has come: what it
-        waits for may have ended while it was claimed. The sweep repeats this until it is launched,
-        so dying between any two of these is fine.
+        waits for may have ended while it was claimed. Returns what is in flight. The sweep repeats
+        this until the run is launched, so dying between any two of these is fine.
         """
         if run.at_most is None:
             first = (run.waits_for or [])[:ASKED_AT_ONCE]
             for other in self.runs_table.of_job(run.job_id, first):
                 self.lifecycle.cancel(other, "replaced")
-        self.lifecycle.release(run.project, run.job_id)
+        return self.lifecycle.release(run.project, run.job_id)
 
 
 def work_at(next_slot: datetime | None, wake: str | None, delay: timedelta) -> datetime | None:

@@ -27,6 +27,7 @@ help:
 	@echo "                a webhook that is told when jobs fail, recover or miss slots"
 	@echo "                ORIGINS=http://localhost:3000: pages of that origin may call the API"
 	@echo "                SPOT=20: each Spot task is interrupted after 20 s; SPOT=none: no Spot capacity"
+	@echo "                MAX_RUNS=5 MAX_JOBS=20: quotas of a workspace, runs in flight and jobs"
 	@echo "  make demo     two jobs on a stack of their own, and everything that happens to them"
 	@echo
 	@echo "Change it"
@@ -56,7 +57,8 @@ up: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local --port $(PORT) --engine $(or $(ENGINE),auto) --cap $(CAP) \
 	$(if $(OUTPUT_MB),--output-mb $(OUTPUT_MB)) $(if $(DEMO),--demo) \
 	$(if $(NOTIFY),--notify "$(NOTIFY)") $(if $(ORIGINS),--origins "$(ORIGINS)") \
-	$(if $(SPOT),--spot "$(SPOT)")
+	$(if $(SPOT),--spot "$(SPOT)") \
+	$(if $(MAX_RUNS),--max-runs $(MAX_RUNS)) $(if $(MAX_JOBS),--max-jobs $(MAX_JOBS))
 
 demo: $(INSTALLED)
 	@exec $(BIN)/python -m infra.local.demo --engine $(or $(ENGINE),process)

@@ -54,6 +54,10 @@ class Settings:
 
     allowed_origins: tuple[str, ...] = ()
     """Origins whose pages may call the API from a browser; `*`: all."""
+    max_runs_in_flight: int = 0
+    """How many runs of a workspace may be in flight; 0: any number."""
+    max_jobs: int = 0
+    """How many jobs a workspace may have; 0: any number."""
     aws_endpoint: str | None = None
     """Where AWS answers, as every AWS SDK reads it from AWS_ENDPOINT_URL; unset: its own hosts."""
 
@@ -61,6 +65,10 @@ class Settings:
     def table_names(self) -> dict[str, str]:
         """The names of the stage's tables by what they hold."""
         return {"jobs": self.jobs_table, "runs": self.runs_table, "tokens": self.tokens_table}
+
+    @property
+    def has_quotas(self) -> bool:
+        return bool(self.max_runs_in_flight or self.max_jobs)
 
     @property
     def prefix(self) -> str:
@@ -112,6 +120,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         run_retention_days=max(3, int(retention)) if retention else None,
         secret_prefixes=_list(environ.get("JOBYARD_SECRET_PREFIXES", "")),
         allowed_origins=_list(environ.get("JOBYARD_ALLOWED_ORIGINS", "")),
+        max_runs_in_flight=int(environ.get("JOBYARD_MAX_RUNS_IN_FLIGHT") or 0),
+        max_jobs=int(environ.get("JOBYARD_MAX_JOBS") or 0),
         container_insights=environ.get("JOBYARD_CONTAINER_INSIGHTS") or "disabled",
         wake=environ.get("JOBYARD_WAKE") or "rules",
         aws_endpoint=environ.get("AWS_ENDPOINT_URL") or None,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from chalicelib.engine.scheduler import Scheduler
     from chalicelib.engine.shard_sweep import ShardSweep
     from chalicelib.engine.sweep import Sweep
+    from chalicelib.engine.usage_audit import UsageAudit
     from chalicelib.tables.database import Database
     from chalicelib.tables.due_runs import DueRunsTable
     from chalicelib.tables.jobs import JobsTable
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from chalicelib.tables.runs import RunsTable
     from chalicelib.tables.tokens import TokensTable
     from chalicelib.tables.trail import TrailTable
+    from chalicelib.tables.usage import UsageTable
     from chalicelib.usecases.access import Tokens
     from chalicelib.usecases.activity import Activities
     from chalicelib.usecases.costs import Costs
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from chalicelib.usecases.logs import JobLogs
     from chalicelib.usecases.metrics import JobMetrics
     from chalicelib.usecases.project_runs import RunsOfProjects
+    from chalicelib.usecases.quotas import Quotas
     from chalicelib.usecases.runs import Runs
     from chalicelib.usecases.schedules import Schedules
     from chalicelib.usecases.stack_jobs import StackJobs
@@ -70,6 +73,7 @@ class System:
     tokens_table: TokensTable
     leases_table: LeasesTable
     trail_table: TrailTable
+    usage_table: UsageTable
     ecs: Ecs
     functions: Functions
     rules: Rules
@@ -86,7 +90,9 @@ class System:
     launcher: Launcher
     shard_sweep: ShardSweep
     sweep: Sweep
+    usage_audit: UsageAudit
     audit: Audit
+    quotas: Quotas
     tokens: Tokens
     runs: Runs
     runs_of_projects: RunsOfProjects
@@ -139,6 +145,7 @@ _PARTS = {
     "tokens_table": "tables.tokens:TokensTable",
     "leases_table": "tables.leases:LeasesTable",
     "trail_table": "tables.trail:TrailTable",
+    "usage_table": "tables.usage:UsageTable",
     "ecs": "cloud.ecs:Ecs",
     "functions": "cloud.functions:Functions",
     "rules": "cloud.rules:Rules",
@@ -156,7 +163,9 @@ _PARTS = {
     "launcher": "engine.launcher:Launcher",
     "shard_sweep": "engine.shard_sweep:ShardSweep",
     "sweep": "engine.sweep:Sweep",
+    "usage_audit": "engine.usage_audit:UsageAudit",
     "audit": "engine.audit:Audit",
+    "quotas": "usecases.quotas:Quotas",
     "tokens": "usecases.access:Tokens",
     "runs": "usecases.runs:Runs",
     "runs_of_projects": "usecases.project_runs:RunsOfProjects",

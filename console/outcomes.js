@@ -17,7 +17,12 @@ export const OUTCOMES = {
   retrying: { label: "Waits for its retry", sign: "↻" },
 };
 
-const BY_ERROR = { skipped_overlap: "skipped", skipped_queue_full: "skipped", missed_deadline: "missed" };
+const BY_ERROR = {
+  skipped_overlap: "skipped",
+  skipped_queue_full: "skipped",
+  skipped_quota: "skipped",
+  missed_deadline: "missed",
+};
 
 /** The outcome of a run, or of an entry of `recent_runs`. */
 export function outcomeOf(run) {
@@ -76,6 +81,7 @@ const ERROR_LABELS = {
   replaced: "replaced by a newer run",
   skipped_overlap: "an earlier run was in flight",
   skipped_queue_full: "too many runs were waiting",
+  skipped_quota: "the workspace's quota was used up",
   missed_deadline: "noticed too late",
   job_deleted: "its job was deleted",
   spot_interrupted: "Spot capacity was taken back",

@@ -18,7 +18,7 @@ from jobyard.transport import CONNECTIONS
 
 T = TypeVar("T")
 
-NEVER_MEANT = ("skipped_overlap", "skipped_queue_full", "missed_deadline")
+NEVER_MEANT = ("skipped_overlap", "skipped_queue_full", "skipped_quota", "missed_deadline")
 """Errors of slots that were recorded and not started: no latest run of their job."""
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

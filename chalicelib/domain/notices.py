@@ -26,6 +26,8 @@ DEFAULT: tuple[Kind, ...] = ("failing", "recovered", "missed")
 MESSAGE = 400
 """Characters of AWS's reason that a text holds: some reasons are pages."""
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_MISSED = {"skipped_quota": "the quota of the workspace was used up"}
+"""Why a slot was missed, by its error's code, if not because it was noticed too late."""
 _MARKUP = str.maketrans({'"': "'", "\\": "/", "<": "(", ">": ")"})
 
 
@@ -97,7 +99,8 @@ def text(kind: str, run: Any, failed: Streak, last_succeeded_at: datetime | None
             words.append(f"It had failed {_failures(failed)}.")
         return _plain(words)
     if kind == MISSED:
-        words = [f"{who} missed {_slots(run)}: noticed too late to start."]
+        code = (run.error or {}).get("code", "")
+        words = [f"{who} missed {_slots(run)}: {_MISSED.get(code, 'noticed too late to start')}."]
     elif kind == FAILING:
         words = [f"{who} is failing: {_failure(run)}"]
     else:

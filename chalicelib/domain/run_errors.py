@@ -48,6 +48,10 @@ _HINTS = {
         "The line was full (concurrency_policy queue): make the command faster, raise "
         "max_concurrent_runs, or schedule it less often."
     ),
+    "skipped_quota": (
+        "As many runs of the workspace were in flight as its quota allows: let fewer start at the "
+        "same time, or ask the operator for more."
+    ),
     "missed_deadline": "Its slot was noticed too late to start; see starting_deadline_seconds.",
     "job_deleted": "Its job was deleted.",
 }

@@ -26,6 +26,7 @@ from chalicelib.domain import ecs_task, ids
 from chalicelib.domain.errors import Unavailable
 from chalicelib.engine.lifecycle import Lifecycle
 from chalicelib.engine.scheduler import work_at
+from chalicelib.engine.usage_audit import UsageAudit
 from chalicelib.settings import Settings
 from chalicelib.tables.jobs import JobsTable
 from chalicelib.tables.records import SWEEP, Job
@@ -54,6 +55,7 @@ class Audit:
     ecs: Ecs
     rules: Rules
     cloudwatch_logs: Logs
+    usage_audit: UsageAudit
     settings: Settings
     clock: Clock
 
@@ -68,6 +70,9 @@ class Audit:
             ("definitions", self._audit_definitions, HOURLY),
             ("log-groups", self._audit_log_groups, HOURLY),
         ]
+        if self.settings.has_quotas:
+            parts.append(("uncounted-jobs", self.usage_audit.count_jobs, HOURLY))
+            parts.append(("usage", self.usage_audit.check, HOURLY))
         done = {}
         with self.clock.deadline(seconds):
             for name, page, every in parts:

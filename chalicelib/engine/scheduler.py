@@ -175,6 +175,11 @@ class Scheduler:
         )
         if "run" in failed:
             return True  # claimed before; its claimer, or the sweep, launches it
+        if failed == {"quota"}:
+            quota = f"quota of runs in flight, {self.settings.max_runs_in_flight:,},"
+            why = f"The slot was skipped: the workspace's {quota} was used up."
+            self._record(job, slot, "skipped_quota", why, 1, _missed_notice([slot], 0))
+            return True
         if failed:
             return False
         if policy != "allow":

@@ -27,6 +27,7 @@ ErrorCode = Literal[
     "replaced",
     "skipped_overlap",
     "skipped_queue_full",
+    "skipped_quota",
     "missed_deadline",
     "job_deleted",
 ]

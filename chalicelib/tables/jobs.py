@@ -20,6 +20,7 @@ from chalicelib.tables.run_records import Stats
 from chalicelib.tables.shards import shard
 from chalicelib.tables.trail import entry_in_project
 from chalicelib.tables.transaction import Transaction
+from chalicelib.tables.usage import count_job, count_new_job
 
 _FIRST, _LAST = "job_", "job_~"
 
@@ -80,10 +81,11 @@ class JobsTable:
     def create(self, job: Job, key: JobKey | None, now: datetime, change: Change) -> frozenset[str]:
         """
         Store a new job with its name, its counts and its entry in the audit trail; the labels that
-        failed: `name`, `key`.
+        failed: `name`, `key`, `quota` (the workspace's is used up).
         """
         job.work_shard = self._shard_of(job, job.work_at)
         transaction = Transaction(self.database)
+        count_new_job(transaction, job, self.settings)
         transaction.put("job", job, Job.pk.does_not_exist())
         name = Name(job.pk, name_key(job.name), job_id=job.job_id)
         transaction.put("name", name, Name.pk.does_not_exist())
@@ -144,7 +146,7 @@ class JobsTable:
         """
         Make a job invisible and free its name, with an entry in the audit trail; the sweep does
         the rest. False: the job has another version than the one read (its name may have changed),
-        or is gone already.
+        was counted meanwhile, or is gone already.
         """
         transaction = Transaction(self.database)
         changes = {
@@ -154,8 +156,12 @@ class JobsTable:
             "work_at": now,
             "work_shard": self._shard_of(job, now),
             "updated_at": now,
+            "counted": None,
         }
         unchanged = Job.pk.exists() & (Job.state == ACTIVE) & (Job.version == job.version)
+        unchanged &= Job.counted.exists() if job.counted else Job.counted.does_not_exist()
+        if job.counted:
+            count_job(transaction, job, -1)
         transaction.update("job", job, actions_of(Job, changes), unchanged)
         name = Name(job.pk, name_key(job.name))
         transaction.delete("job", name, Name.job_id == job.job_id)

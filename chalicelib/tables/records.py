@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pynamodb.attributes import (
     Attribute,
+    BooleanAttribute,
     JSONAttribute,
     NumberAttribute,
     TTLAttribute,
@@ -98,6 +99,8 @@ class Job(SortedRecord):
     task_definition = UnicodeAttribute()
     state = UnicodeAttribute()
     """ACTIVE, or DELETING: no reader sees the job any more, and the sweep clears up."""
+    counted = maybe(BooleanAttribute(null=True))
+    """While it is active: its workspace's number of jobs counts it (`usage`)."""
     schedule_version = whole()
     next_slot = maybe(UTCDateTimeAttribute(null=True))
     """The schedule's cursor: every slot before it has its run or its recorded miss."""

@@ -92,6 +92,8 @@ class Run(SortedRecord):
 
     live = maybe(BooleanAttribute(null=True))
     """True while its task may be running or has to be launched; a `Live` record says so too."""
+    counted = maybe(BooleanAttribute(null=True))
+    """While it is live: its workspace's number of runs in flight counts it (`usage`)."""
     listed = UnicodeAttribute()
     """Its project and one of LISTS: partition of the index `listed`."""
     unsuccessful = maybe(UnicodeAttribute(null=True))
@@ -242,6 +244,7 @@ class Live(SortedRecord):
     trigger = UnicodeAttribute()
     created_at = UTCDateTimeAttribute()
     started_at = maybe(UTCDateTimeAttribute(null=True))
+    counted = maybe(BooleanAttribute(null=True))
 
     @classmethod
     def of(cls, run: Run) -> Live:
@@ -253,6 +256,7 @@ class Live(SortedRecord):
             trigger=run.trigger,
             created_at=run.created_at,
             started_at=run.started_at,
+            counted=run.counted,
         )
 
     @property

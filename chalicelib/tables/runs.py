@@ -13,7 +13,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.domain.attempt_tasks import new_task, task_id
 from chalicelib.domain.change import Change
 from chalicelib.domain.run_states import SUCCEEDED
-from chalicelib.tables import month_costs, outcomes
+from chalicelib.tables import month_costs, outcomes, usage
 from chalicelib.tables.database import Database
 from chalicelib.tables.expressions import actions_of, just_below
 from chalicelib.tables.records import ACTIVE, Job
@@ -179,8 +179,9 @@ class RunsTable:
             changes["look_shard"] = self._shard_of(run, changes["look_at"])
         after = run.copy()
         after.apply(changes)
-        changes |= after.needless
         transaction = Transaction(self.database)
+        changes |= usage.count_run(transaction, run, after, self.settings.max_runs_in_flight)
+        changes |= after.needless
         transaction.update("run", run, actions_of(Run, changes), _unchanged(run))
         shown = Live.of(after)
         counted = [] if outcome is None else outcomes.counting(after, outcome)
@@ -228,9 +229,10 @@ class RunsTable:
         `gate`: the number that the job must still have, for a slot of a job that lets only one
         run be in flight. With `counts_as_overlap` it is raised, so that a concurrent decision
         fails. The labels that failed: `job` (changed, gone, or the gate moved), `run` (there
-        already), `key` (used already); none: stored.
+        already), `key` (used already), `quota` (the workspace's is used up); none: stored.
         """
         transaction = Transaction(self.database)
+        usage.count_new_run(transaction, run, self.settings.max_runs_in_flight)
         active = Job.pk.exists() & (Job.state == ACTIVE) & (Job.version == job.version)
         if gate is not None:
             active &= Job.gate == gate

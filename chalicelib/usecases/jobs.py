@@ -22,6 +22,7 @@ from chalicelib.tables.jobs import JobsTable
 from chalicelib.tables.records import ACTIVE, SWEEP, Job, JobKey
 from chalicelib.usecases.idempotency import Once, key_reused
 from chalicelib.usecases.paging import Fits, Page, take
+from chalicelib.usecases.quotas import Quotas
 from chalicelib.usecases.runs import active
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Jobs:
     job_resources: JobResources
     scheduler: Scheduler
     deletion: Deletion
+    quotas: Quotas
     clock: Clock
 
     def get(self, project: str, job_id: str) -> Job:
@@ -92,6 +94,7 @@ class Jobs:
             owner = self.jobs_table.name_owner(project, spec.name)
         if owner is not None:
             return self._replayed_or_taken(project, spec, once, now), False
+        self.quotas.check_jobs(project)
 
         job_id = ids.new_job(now)
         stored = spec.model_dump(mode="json")
@@ -112,6 +115,8 @@ class Jobs:
             log.info("job created", job_id=job_id, project=project)
             return job, True
         self.job_resources.take_back(job_id, definition, rules)
+        if failed == {"quota"}:
+            raise self.quotas.jobs_used_up(project)
         return self._replayed_or_taken(project, spec, once, now), False
 
     def _replayed_or_taken(

@@ -26,6 +26,7 @@ from chalicelib.tables.run_records import Run, RunKey
 from chalicelib.tables.runs import RunsTable
 from chalicelib.usecases.idempotency import Once, key_reused
 from chalicelib.usecases.paging import Fits, Page, take
+from chalicelib.usecases.quotas import Quotas
 
 if TYPE_CHECKING:
     from chalicelib.domain.job_spec import RunOverrides
@@ -41,6 +42,7 @@ class Runs:
     jobs_table: JobsTable
     runs_table: RunsTable
     lifecycle: Lifecycle
+    quotas: Quotas
     settings: Settings
     clock: Clock
 
@@ -118,8 +120,9 @@ class Runs:
 
         1. Read the job and what the Idempotency-Key made. A key that was used before decides, even
            if the job has changed: the answer is what it made.
-        2. Claim the run, on condition that the job is still that version and the key still
-           unused; else all of it is repeated, after a pause, on what they are now.
+        2. Claim the run, on condition that the job is still that version, the key still unused
+           and the workspace's quota not used up (409 `quota_exceeded`); else all of it is
+           repeated, after a pause, on what they are now.
         3. Launch it, unless it has to wait for its turn. Whatever ECS answers, the run is claimed
            and will end: dying here leaves it to the sweep. The answer is the pending run that was
            claimed.
@@ -153,6 +156,8 @@ class Runs:
                     else:
                         self.lifecycle.launch(run)
                 return claimed, True
+            if failed == {"quota"}:
+                raise self.quotas.runs_used_up(project)
         raise contention.gave_up()
 
     def _line_up(self, run: Run, job: Job, now: datetime) -> None:

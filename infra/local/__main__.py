@@ -50,6 +50,8 @@ def main() -> int:
                 notify=options.notify,
                 origins=options.origins,
                 spot=options.spot,
+                max_runs=options.max_runs,
+                max_jobs=options.max_jobs,
             )
         except NoEngine as error:
             print(error, file=sys.stderr)
@@ -138,6 +140,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--spot", type=_spot, default=STEADY, help="seconds until each Spot task ends, or none"
     )
+    parser.add_argument("--max-runs", type=_count, default=0, help="in flight, of a workspace")
+    parser.add_argument("--max-jobs", type=_count, default=0, help="of a workspace")
     return parser.parse_args()
 
 

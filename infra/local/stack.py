@@ -97,6 +97,8 @@ class Stack:
         notify: str | None = None,
         origins: str = "",
         spot: Spot = STEADY,
+        max_runs: int = 0,
+        max_jobs: int = 0,
     ) -> None:
         """
         1. Drop what the shell knows of AWS, before anything could use it.
@@ -118,6 +120,8 @@ class Stack:
             if notify is not None:
                 os.environ["JOBYARD_EVENT_BUS"] = "default"
             os.environ["JOBYARD_ALLOWED_ORIGINS"] = origins
+            os.environ["JOBYARD_MAX_RUNS_IN_FLIGHT"] = str(max_runs)
+            os.environ["JOBYARD_MAX_JOBS"] = str(max_jobs)
             app = importlib.import_module("app")
             self.engine = choose(engine, _task_environment(self.aws.url))
             fargate = Fargate(

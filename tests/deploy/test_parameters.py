@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.settings import read_settings
 from infra import deploy, insights, package
 
 
@@ -64,6 +66,29 @@ def test_allowed_origins_are_as_browsers_send_them(
     """They are compared as text, so one in another form would never match."""
     pattern = template["Parameters"]["AllowedOrigins"]["AllowedPattern"]
     assert (re.fullmatch(pattern, origins) is not None) == is_taken
+
+
+@pytest.mark.parametrize(
+    ("value", "quota"),
+    [("", 0), ("0", 0), ("1", 1), ("5000", 5000), ("-1", None), ("1.5", None), ("many", None)],
+)
+def test_the_quotas_of_a_workspace_are_whole_numbers_and_none_by_default(
+    template: dict[str, Any], value: str, quota: int | None
+) -> None:
+    """What CloudFormation takes is what the functions can read, or none of them would start."""
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    fields = {
+        "MaxRunsInFlight": ("JOBYARD_MAX_RUNS_IN_FLIGHT", "max_runs_in_flight"),
+        "MaxJobs": ("JOBYARD_MAX_JOBS", "max_jobs"),
+    }
+    for name, (variable, field) in fields.items():
+        parameter = template["Parameters"][name]
+        assert parameter["Default"] == ""
+        assert variables[variable] == {"Ref": name}
+        is_taken = re.fullmatch(parameter["AllowedPattern"], value) is not None
+        assert is_taken == (quota is not None)
+        if is_taken:
+            assert getattr(read_settings(os.environ | {variable: value}), field) == quota
 
 
 def test_pages_may_read_the_gateways_own_errors_once_an_origin_is_named(

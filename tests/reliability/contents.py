@@ -16,6 +16,7 @@ from chalicelib.tables.item_reading import record_of
 from chalicelib.tables.month_costs import MonthCost
 from chalicelib.tables.records import AuditEntry, Job, JobKey, Name
 from chalicelib.tables.run_records import Live, Run, RunKey, Stats
+from chalicelib.tables.usage import UsedJobs, UsedRuns
 from infra.local import REGION
 from infra.local.fidelity.events import RULES_PER_BUS
 from infra.local.provision import ACCOUNT
@@ -110,6 +111,20 @@ class Contents:
     def stats(self) -> list[Stats]:
         raw = self._raw(self.on.settings.runs_table)
         return [record_of(Stats, item) for item in raw if item["sk"]["S"] == "stats"]
+
+    def used(self) -> list[UsedJobs | UsedRuns]:
+        """What workspaces use of their quotas."""
+        settings = self.on.settings
+        return [
+            *self._records(settings.jobs_table, UsedJobs, "usage"),
+            *self._records(settings.runs_table, UsedRuns, "usage"),
+        ]
+
+    def miscount(self, number: int) -> None:
+        """Change what every workspace uses as a person would by hand."""
+        for used in self.used():
+            used.number, used.changes = number, int(used.changes) + 1
+            self._table(self.on.table_names[used.table]).put_item(used.serialize())
 
     def month_costs(self) -> list[MonthCost]:
         return self._records(self.on.settings.runs_table, MonthCost, "cost#")

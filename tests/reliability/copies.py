@@ -5,7 +5,7 @@ moment, since each transaction that changes a run writes it too.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -14,9 +14,12 @@ from chalicelib.tables.month_costs import in_month
 from chalicelib.tables.recent_runs import KEPT, unpacked
 from chalicelib.tables.run_records import Live, Run
 from chalicelib.tables.shards import listed
+from chalicelib.tables.usage import UsedJobs, UsedRuns
 from tests.reliability.world import World
 
-NO_TASK_NEEDED = frozenset({"skipped_overlap", "skipped_queue_full", "missed_deadline"})
+NO_TASK_NEEDED = frozenset(
+    {"skipped_overlap", "skipped_queue_full", "skipped_quota", "missed_deadline"}
+)
 """The errors of slots that were recorded without being started."""
 DELAYED = timedelta(minutes=3)
 """Longer than an operation is held up while it meets another (`intruders.a_sweep`)."""
@@ -30,6 +33,7 @@ def fit(world: World) -> Iterator[str]:
     yield from _recent_runs(world, runs)
     yield from _latest_runs(world, runs)
     yield from _month_costs(world, runs)
+    yield from _usage(world, runs)
 
 
 def _live_records(world: World, runs: dict[str, Run]) -> Iterator[str]:
@@ -106,6 +110,34 @@ def _month_costs(world: World, runs: dict[str, Run]) -> Iterator[str]:
         _, amount = expected[f"{jobs[job_id].project}/cost#{last:%Y-%m}#{job_id}"]
         if in_month(jobs[job_id], last) != amount:
             yield f"{job_id} cost {amount}, and its counts say {in_month(jobs[job_id], last)}"
+
+
+def _usage(world: World, runs: dict[str, Run]) -> Iterator[str]:
+    """What a workspace uses is what carries the mark; only a run in flight or an active job can."""
+    marked = Counter(
+        [
+            *((UsedRuns, run.project.split("#")[0]) for run in runs.values() if run.counted),
+            *((UsedJobs, job.workspace_id) for job in world.jobs() if job.counted),
+        ]
+    )
+    stored = Counter({(type(used), used.pk[:-1]): int(used.number) for used in world.used()})
+    if +stored != +marked or any(number < 0 for number in stored.values()):
+        yield f"counted are {marked}, and stored is {stored}"
+    for run in runs.values():
+        if run.counted and not run.live:
+            yield f"{run.run_id} is over, and counts"
+    for job in world.jobs():
+        if job.counted and not job.is_active:
+            yield f"{job.job_id} is deleted, and counts"
+
+
+def nothing_is_left_counted(world: World) -> Iterator[str]:
+    """10. With quotas every active job is counted, and of runs that are over none."""
+    if world.on.settings.has_quotas:
+        yield from (f"{job.job_id} is not counted" for job in world.jobs() if not job.counted)
+    for used in world.used():
+        if isinstance(used, UsedRuns) and used.number:
+            yield f"{used.number} runs of {used.pk} count, and all are over"
 
 
 def _was_to_start(run: Run) -> bool:

@@ -1,6 +1,6 @@
 """
-Invariants 1 to 6, 8 and 9, which must hold once nothing changes any more. They are checked in the
-tables, the tasks, the rules, the log groups and the task definitions.
+Invariants 1 to 6 and 8 to 10, which must hold once nothing changes any more. They are checked in
+the tables, the tasks, the rules, the log groups and the task definitions.
 
 Each function yields what is wrong, in words; it yields nothing if all is well.
 """
@@ -72,6 +72,7 @@ def wrong(world: World) -> list[str]:
         *ends_are_announced(world),
         *notifications.fit(world),
         *lines.hold(world),
+        *copies.nothing_is_left_counted(world),
     ]
 
 

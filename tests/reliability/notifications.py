@@ -62,7 +62,8 @@ def _misses(world: World, wanted: dict[str, set[str]]) -> Iterator[str]:
             since, until = detail["missed_since"], detail["run"]["scheduled_for"]
             spans[detail["run"]["job_id"]].append((_time(since), _time(until)))
     for run in world.runs():
-        if (run.error or {}).get("code") != "missed_deadline" or run.scheduled_for is None:
+        code = (run.error or {}).get("code")
+        if code not in ("missed_deadline", "skipped_quota") or run.scheduled_for is None:
             continue
         slot = run.scheduled_for
         is_told = any(since <= slot <= until for since, until in spans[run.job_id])

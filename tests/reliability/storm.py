@@ -118,7 +118,8 @@ def run_storm(
     world: World, jobs: Sequence[Job], *, waiting: int = 0, faulty: bool = False
 ) -> Outcome:
     """
-    Sweep minute by minute until every slot and what waits besides has its task.
+    Sweep minute by minute until every slot and what waits besides has its task; `waiting` is below
+    zero if so many slots get none.
 
     If `faulty`, every seventh part is handed over twice, the first sweep's third one is lost, and
     RunTask is throttled to less than the launcher's pace.
@@ -172,9 +173,26 @@ def imitated(world: World, outcome: Outcome, run_task: tuple[float, float]) -> I
     def count(model: Any, **_: Any) -> None:
         outcome.calls[model.name] += 1
 
+    busy: dict[str, float] = {}
+
+    def conflicts(body: bytes) -> AWSResponse | None:
+        """The refusal of a transaction, while another one changes what the same workspace uses."""
+        used = _usage_changed(body)
+        now = world.time.elapsed
+        if not used:
+            return None
+        if now >= busy.get(used, 0.0):
+            busy[used] = now + LATENCY["dynamodb"]
+            return None
+        outcome.calls["conflicts"] += 1
+        reasons = [{"Code": "TransactionConflict"}]
+        return _error("TransactionCanceledException", CancellationReasons=reasons)
+
     def attempt(event_name: str, request: Any, **_: Any) -> AWSResponse | None:
         service, operation = event_name.split(".")[1:]
         world.time.sleep(LATENCY[service] / WORKERS)
+        if operation == "TransactWriteItems" and (conflict := conflicts(request.body)):
+            return conflict
         bucket = buckets.get(operation)
         if bucket is None or bucket.takes(world.time.elapsed):
             if operation == "TransactWriteItems":
@@ -182,9 +200,7 @@ def imitated(world: World, outcome: Outcome, run_task: tuple[float, float]) -> I
                     outcome.claimed_at.setdefault(run_id, world.time.elapsed - began)
             return None
         outcome.throttled[operation] = bucket.refused
-        error = json.dumps({"__type": "x#ThrottlingException", "message": "Rate exceeded"})
-        headers: Any = {"Content-Type": "application/x-amz-json-1.0"}
-        return AWSResponse(request.url, 400, headers, MockRawResponse(error))
+        return _error("ThrottlingException")
 
     hooks = [client.meta.events for client in clients_of(world.on)]
     for events in hooks:
@@ -196,6 +212,21 @@ def imitated(world: World, outcome: Outcome, run_task: tuple[float, float]) -> I
         for events in hooks:
             events.unregister("before-call.*.*", count)
             events.unregister("before-send.*.*", attempt)
+
+
+def _error(code: str, **more: Any) -> AWSResponse:
+    error = json.dumps({"__type": f"x#{code}", "message": "Rate exceeded", **more})
+    headers: Any = {"Content-Type": "application/x-amz-json-1.0"}
+    return AWSResponse("", 400, headers, MockRawResponse(error))
+
+
+def _usage_changed(body: bytes) -> str | None:
+    """The workspace (`acme#`) whose runs in flight a transaction counts."""
+    for item in json.loads(body)["TransactItems"]:
+        key = item.get("Update", {}).get("Key", {})
+        if key.get("sk", {}).get("S") == "usage":
+            return str(key["pk"]["S"])
+    return None
 
 
 def _runs_put(body: bytes) -> Iterator[str]:

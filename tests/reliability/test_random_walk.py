@@ -250,8 +250,13 @@ class Walk(Client, RuleBasedStateMachine):
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_random_walk_breaks_an_invariant(world: World, part: int) -> None:
     """WALKS walks of STEPS steps, the same ones each time unless their number is changed."""
+    do_walks(world, Walk, part)
+
+
+def do_walks(world: World, kind: type[Walk], part: int) -> None:
+    """One of PARTS parts of the walks of a kind."""
     lengths: list[int] = []
-    walk = seed(part)(type("Walk", (Walk,), {"world": world, "lengths": lengths}))
+    walk = seed(part)(type("Walk", (kind,), {"world": world, "lengths": lengths}))
     walks = -(-WALKS // PARTS)
     run_state_machine_as_test(
         walk,

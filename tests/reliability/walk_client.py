@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.domain.errors import JobyardError
+from chalicelib.tables.usage import Usage, UsedJobs, UsedRuns
 from tests.reliability.walk_faults import Fault, pick
 from tests.reliability.wire import Death
 from tests.reliability.world import World
-from tests.yard import IMAGE, PROJECT, Answer
+from tests.yard import IMAGE, PROJECT, WORKSPACE, Answer
 
 
 @dataclass
@@ -85,6 +86,8 @@ class Client:
         answer = self._call(fault, "POST", "/jobs", {"image": IMAGE, **spec}, key)
         if answer is None or answer.status == 503:
             self.promised.is_doubtful = True
+        elif self._is_over_quota(answer, UsedJobs):
+            pass
         elif answer.status == 409:
             assert answer.envelope["code"] in ("job_name_taken", "idempotency_key_reused")
         else:
@@ -142,6 +145,8 @@ class Client:
         answer = self._call(fault, "POST", f"/jobs/{job}/runs", None, key)
         if answer is None or answer.status == 503:
             return
+        if self._is_over_quota(answer, UsedRuns):
+            return
         if answer.status not in (200, 201):
             self._gone_or(answer, job, set())
             return
@@ -149,6 +154,15 @@ class Client:
         self.promised.runs[run_id] = job
         if key is not None:
             assert self.promised.keys.setdefault((job, key), run_id) == run_id
+
+    def _is_over_quota(self, answer: Answer, model: type[Usage]) -> bool:
+        """Whether the answer says so, which must be right."""
+        if answer.status != 409 or answer.envelope["code"] != "quota_exceeded":
+            return False
+        on = self.world.on
+        quota = on.settings.max_jobs if model is UsedJobs else on.settings.max_runs_in_flight
+        assert 0 < quota <= on.usage_table.get(model, WORKSPACE).number
+        return True
 
     def cancel(self, fault: Fault, run: str, path: str) -> None:
         answer = self._call(fault, "POST", f"{path}/cancel")

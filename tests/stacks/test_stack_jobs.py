@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.quotas import limit
 from tests.stacks.stack import Stack
 from tests.yard import rules
 
@@ -167,3 +168,12 @@ def test_a_retained_job_is_not_deleted_by_the_failure_to_create_it_again(stack: 
     assert answer["Status"] == "FAILED"
     stack.ask("Delete", physical_id=answer["PhysicalResourceId"])
     assert stack.jobs() == {made: "a"}
+
+
+def test_a_job_over_the_quota_of_the_workspace_fails_with_what_to_do(stack: Stack) -> None:
+    limit(stack.yard, jobs=1)
+    stack.yard.create(name="other")
+    answer = stack.ask("Create")
+    assert answer["Status"] == "FAILED"
+    assert "The workspace acme has 1 job, and its quota is 1. Delete some" in answer["Reason"]
+    assert len(stack.jobs()) == 1

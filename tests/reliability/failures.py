@@ -10,6 +10,12 @@ from tests.reliability.world import World
 from tests.yard import Answer
 
 MOST = 100
+REFUSED_MEANWHILE = {
+    "create_losing_its_name",
+    "create_over_the_quota",
+    "cancel_of_one_that_has_finished_meanwhile",
+}
+"""Operations that another one refuses, which comes between two of their calls."""
 
 
 def down(_: int, name: str) -> Any:
@@ -26,7 +32,7 @@ def only_there(number: int, fail: Failing) -> Failing:
 
 def check_answer(answer: Answer, operation: Operation) -> None:
     allowed = {200, 201, 503}
-    if operation.name in ("create_losing_its_name", "cancel_of_one_that_has_finished_meanwhile"):
+    if operation.name in REFUSED_MEANWHILE:
         allowed.add(409)
     assert answer.status in allowed, answer.envelope
     if answer.status == 503:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from jobyard.client import Client, Json
+from jobyard.client import Client, Json, is_run_id
 from jobyard.durations import read_time, write_time
 from jobyard.errors import Refused
 from jobyard.transport import CONNECTIONS
@@ -135,6 +135,8 @@ def find_run(client: Client, run_id: str) -> Json:
     do not have it, each job is asked: a stage may be older than the list of all runs, and a run of
     this moment may not be in the list yet.
     """
+    if not is_run_id(run_id):
+        raise Refused(404, f"{run_id} is not the id of a run; `jobyard runs` shows them.")
     if (listed := _listed(client, run_id)) is not None:
         return listed
 

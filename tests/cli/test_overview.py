@@ -92,6 +92,14 @@ def test_a_run_is_found_by_its_id_in_one_request(stage: Stage) -> None:
     )
 
 
+@pytest.mark.parametrize("run_id", ["nightly", "run_1", "job_01M8GVYDR6N2S53NBBHTPJP0T2"])
+def test_what_is_no_id_of_a_run_is_refused_without_a_request(stage: Stage, run_id: str) -> None:
+    """Such as the name of a job."""
+    with pytest.raises(Refused, match=f"{run_id} is not the id of a run"):
+        overview.find_run(client(stage), run_id)
+    assert stage.asked == []
+
+
 @pytest.mark.parametrize("run_id", [RUN, "run_7ZZZZZZZZZZZZZZZZZZZZZZZZZ"])
 def test_a_run_that_is_not_listed_is_looked_for_in_each_job(stage: Stage, run_id: str) -> None:
     """The list may lack a run of this moment; an id of no time that there is has no run."""

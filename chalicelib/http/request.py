@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.domain import preconditions
@@ -85,9 +86,9 @@ class Request:
         """What the caller's workspace may name on this stage."""
         return self.system.settings.tenancy(self.workspace_id)
 
-    @property
+    @cached_property
     def asked(self) -> Any:
-        """The query parameters as the model that the route names."""
+        """The query parameters as the model that the route names; BadRequest as in `query`."""
         from chalicelib.http import queries
 
         return self.query(queries.named(self.query_model))

@@ -35,7 +35,8 @@ class TokensTable:
         transaction = Transaction(self.database)
         transaction.put("token", token, Token.pk.does_not_exist())
         transaction.put("entry", _entry(token, change), None)
-        assert not transaction.commit(), "two tokens of 256 random bits have the same hash"
+        failed = transaction.commit()
+        assert not failed, "two tokens of 256 random bits have the same hash"
 
     def every(self) -> Iterator[Token]:
         """All tokens of the stage, in no order; for its operator."""

@@ -74,6 +74,12 @@ def run_of_bytes(packed: bytes) -> str:
     return f"run_{_ulid().from_bytes(packed)}"
 
 
+def of_project(key: str) -> tuple[str, str]:
+    """The workspace's and the project's id of a project's key in the tables."""
+    workspace_id, project_id = key.split("#", 1)
+    return workspace_id, project_id
+
+
 def made_at(any_id: str) -> datetime | None:
     """When an id was made; None where the text is no id."""
     try:

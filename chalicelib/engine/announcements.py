@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.clock import Clock
 from chalicelib.cloud.bus import NOTIFICATION, RUN_STATE_CHANGE, Bus
-from chalicelib.domain import notices
+from chalicelib.domain import ids, notices
 from chalicelib.domain.run_states import FAILED
 from chalicelib.domain.times import iso
 from chalicelib.settings import Settings
@@ -54,7 +54,7 @@ class Announcements:
         is_all = EMPTY in stats.recent
         failed = notices.streak(unpacked(stats.recent), run.run_id, is_all=is_all)
         missed = run.notice if kind == notices.MISSED and run.notice else {}
-        workspace_id, project_id = run.project.split("#", 1)
+        workspace_id, project_id = ids.of_project(run.project)
         path = f"#/{workspace_id}/{project_id}/jobs/{run.job_id}"
         return {
             NOTIFICATION: {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.domain import run_cost
+from chalicelib.domain import ids, run_cost
 from chalicelib.domain.capacity import ON_DEMAND, SPOT
 from chalicelib.domain.notices import DEFAULT
 from chalicelib.domain.run_states import PENDING, RUNNING
@@ -117,7 +117,7 @@ def run(record: Run) -> dict[str, Any]:
 
 def run_event(record: Run) -> dict[str, Any]:
     """A run as in an event on the operator's bus: with its workspace and project."""
-    workspace_id, project_id = record.project.split("#", 1)
+    workspace_id, project_id = ids.of_project(record.project)
     return {"workspace_id": workspace_id, "project_id": project_id, **run(record)}
 
 

@@ -28,7 +28,7 @@ from pynamodb.indexes import (
 )
 from pynamodb.models import Model
 
-from chalicelib.domain import jitter
+from chalicelib.domain import ids, jitter
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Record")
@@ -123,11 +123,11 @@ class Job(SortedRecord):
 
     @property
     def workspace_id(self) -> str:
-        return self.pk.split("#", 1)[0]
+        return ids.of_project(self.pk)[0]
 
     @property
     def project_id(self) -> str:
-        return self.pk.split("#", 1)[1]
+        return ids.of_project(self.pk)[1]
 
     @property
     def name(self) -> str:

@@ -72,7 +72,7 @@ class TrailTable:
         The entries of a project with ids from `first` to `last`, newest first: those of its jobs
         and runs, and of the tokens that are valid in it. `page`: how many will be wanted at once.
         """
-        workspace, _, project_id = project.partition("#")
+        workspace, project_id = ids.of_project(project)
 
         def read(partition: str) -> Iterator[AuditEntry]:
             between = AuditEntry.sk.between(first, last)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pynamodb.expressions.update import Action
 
+from chalicelib.domain import ids
 from chalicelib.settings import Settings
 from chalicelib.tables.database import Database
 from chalicelib.tables.records import ACTIVE, Job, SortedRecord, whole
@@ -56,7 +57,7 @@ class UsedProject(SortedRecord):
 
 def workspace_of(project: str) -> str:
     """The workspace of a project."""
-    return project.split("#", 1)[0]
+    return ids.of_project(project)[0]
 
 
 def _key(workspace: str) -> str:

@@ -94,7 +94,7 @@ class StackJobs:
         from chalicelib.domain.job_spec import JobPatch
         from chalicelib.domain.validation import validate
 
-        tenancy = self.settings.tenancy(project.partition("#")[0])
+        tenancy = self.settings.tenancy(ids.of_project(project)[0])
         patch = validate(JobPatch, spec.model_dump(), tenancy)
         return self.jobs.update(project, job_id, patch, request.actor)
 

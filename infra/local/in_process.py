@@ -19,6 +19,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.handlers import BUILTIN_HANDLERS
 from moto.core.botocore_stubber import BotocoreStubber
 
+from infra.local.fidelity.direct import text
+
 SERVICES = frozenset(
     ("dynamodb", "ecs", "events", "logs", "monitoring", "secretsmanager", "ssm"),
 )
@@ -49,7 +51,7 @@ class InProcess:
         """moto's answer; None for a request that has to go to the server."""
         if not self._url or not request.url.startswith(self._url):
             return None
-        scope = SCOPE.search(_text(request.headers.get("Authorization", "")))
+        scope = SCOPE.search(text(request.headers.get("Authorization", "")))
         if scope is None or scope[2] not in SERVICES:
             return None
         status, headers, body = self._call(request, f"https://{scope[2]}.{scope[1]}.amazonaws.com")
@@ -74,7 +76,3 @@ class _Raw(BytesIO):
 
     def stream(self, **_: Any) -> Any:
         yield self.read()
-
-
-def _text(header: str | bytes) -> str:
-    return header.decode() if isinstance(header, bytes) else header

@@ -40,15 +40,15 @@ class DirectDynamoDb(Overlay):
 
 def _direct(original: Callable[..., Any]) -> Callable[..., Any]:
     def process_request(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
-        target = _text(request.headers.get("X-Amz-Target", ""))
+        target = text(request.headers.get("X-Amz-Target", ""))
         if not target.startswith(PREFIX) or AWS not in request.url:
             return original(stubber, request)  # its body may be compressed
-        body = _text(request.body or "")
+        body = text(request.body or "")
         if '"B"' in body or '"BS"' in body:
             return original(stubber, request)
         names = ("X-Amz-Target", "Content-Type", "Authorization", "User-Agent")
         handler: Any = DynamoHandler()
-        handler.headers = {name: _text(request.headers.get(name, "")) for name in names}
+        handler.headers = {name: text(request.headers.get(name, "")) for name in names}
         handler.querystring = {}
         handler.response_headers = {}
         handler.region = handler.get_region_from_url(handler, request.url)
@@ -59,5 +59,6 @@ def _direct(original: Callable[..., Any]) -> Callable[..., Any]:
     return process_request
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """A header or a body, which botocore has as bytes or as text."""
     return value.decode() if isinstance(value, bytes) else str(value)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tests.reliability.operations import runs
 from tests.reliability.operations.operation import (
     DAILY,
     Act,
-    cancel_request,
     fire_when_due,
     just_before,
     launch_unanswered,
@@ -24,12 +24,16 @@ def within(world: World, **quotas: int) -> None:
     world.set_up(event_bus=settings.event_bus, shards=settings.shards, **{**none, **quotas})
 
 
-@operation(api=True)
-def trigger_within_a_quota(world: World) -> Act:
-    within(world, max_runs_in_flight=2)
+def _second_trigger(world: World, quota: int) -> Act:
+    within(world, max_runs_in_flight=quota)
     job = world.job(name="a")
     world.yard.trigger(job)
     return request(world, "POST", f"/jobs/{job['id']}/runs")
+
+
+@operation(api=True)
+def trigger_within_a_quota(world: World) -> Act:
+    return _second_trigger(world, quota=2)
 
 
 @operation(api=True, again=True)
@@ -41,10 +45,7 @@ def trigger_with_a_key_within_a_quota(world: World) -> Act:
 
 @operation(api=True)
 def trigger_over_the_quota(world: World) -> Act:
-    within(world, max_runs_in_flight=1)
-    job = world.job(name="a")
-    world.yard.trigger(job)
-    return request(world, "POST", f"/jobs/{job['id']}/runs")
+    return _second_trigger(world, quota=1)
 
 
 @operation(again=True)
@@ -86,10 +87,7 @@ def sweep_of_runs_from_before_the_quota(world: World) -> Act:
 @operation(api=True)
 def cancel_of_a_counted_run(world: World) -> Act:
     within(world, max_runs_in_flight=1)
-    run = world.yard.trigger(world.job(name="a"))
-    world.ecs.start(world.yard.task_of(run))
-    world.deliver(world.yard.take_events())
-    return cancel_request(world, run)
+    return runs.cancel_running(world)
 
 
 @operation(api=True, again=True)
